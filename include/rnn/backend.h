@@ -1,0 +1,79 @@
+// Backend: where the arithmetic happens.
+#pragma once
+
+#include <memory>
+#include <memory_resource>
+#include <string>
+#include <string_view>
+
+#include "rnn/export.h"
+#include "rnn/kernels.h"
+#include "rnn/thread_pool.h"
+
+namespace rnn {
+
+/// How a backend would run a recurrent layer, and why: printed by summary(), never chosen silently.
+struct KernelPath {
+  std::string path;    ///< such as "reference" or "native/AVX3"
+  std::string reason;  ///< empty, or why nothing faster
+};
+
+/// The kernels at the granularity of a whole sequence or tensor.
+///
+/// Each is a pure function of its arguments; the structs in kernels.h are their documentation.
+/// Shapes are checked by the caller (a layer), so kernels are noexcept. A backend is immutable and
+/// may be used from several threads at once. The reference backend is the specification and the
+/// oracle; others agree with it to a stated tolerance.
+template <class T>
+class BasicBackend {
+ public:
+  virtual ~BasicBackend() = default;
+
+  virtual std::string_view name() const noexcept = 0;
+  virtual int threads() const noexcept { return 1; }
+  /// Where tensors for this backend live.
+  virtual std::pmr::memory_resource* memory() const noexcept {
+    return std::pmr::get_default_resource();
+  }
+  virtual KernelPath supports(const RecurrentForward<T>& args) const = 0;
+
+  /// Bytes of scratch the kernel wants for such arguments; only shapes are looked at.
+  virtual std::size_t scratch_bytes(const RecurrentForward<T>&) const { return 0; }
+  virtual std::size_t scratch_bytes(const RecurrentBackward<T>&) const { return 0; }
+  virtual std::size_t scratch_bytes(const DenseForward<T>&) const { return 0; }
+  virtual std::size_t scratch_bytes(const DenseBackward<T>&) const { return 0; }
+
+  virtual void recurrent_forward(const RecurrentForward<T>&) const noexcept = 0;
+  virtual void recurrent_backward(const RecurrentBackward<T>&) const noexcept = 0;
+  virtual void dense_forward(const DenseForward<T>&) const noexcept = 0;
+  virtual void dense_backward(const DenseBackward<T>&) const noexcept = 0;
+  virtual void embedding_forward(const EmbeddingForward<T>&) const noexcept = 0;
+  virtual void embedding_backward(const EmbeddingBackward<T>&) const noexcept = 0;
+  virtual void dropout(const Dropout<T>&) const noexcept = 0;
+  virtual void activation_forward(const ActivationForward<T>&) const noexcept = 0;
+  virtual void activation_backward(const ActivationBackward<T>&) const noexcept = 0;
+  virtual void cross_entropy_forward(const CrossEntropyForward<T>&) const noexcept = 0;
+  virtual void cross_entropy_backward(const CrossEntropyBackward<T>&) const noexcept = 0;
+  virtual void softmax(const Softmax<T>&) const noexcept = 0;
+  virtual void sgd_step(const SgdStep<T>&) const noexcept = 0;
+  virtual void rmsprop_step(const RmspropStep<T>&) const noexcept = 0;
+  virtual void adam_step(const AdamStep<T>&) const noexcept = 0;
+  /// Sum of squares in double precision; not finite if an element is not.
+  virtual double sum_of_squares(View<const T> x) const noexcept = 0;
+  /// Each element moved into [-limit, limit].
+  virtual void clip(View<T> x, float limit) const noexcept = 0;
+};
+
+using Backend = BasicBackend<float>;
+
+struct BackendOptions {
+  /// "reference", "native", or empty for the fastest that this build has (RNN_BACKEND overrides
+  /// the empty choice).
+  std::string name;
+  ThreadPoolOptions threads;
+};
+
+/// Throws ConfigError when the name is unknown.
+RNN_API std::shared_ptr<const Backend> make_backend(const BackendOptions& options = {});
+
+}  // namespace rnn

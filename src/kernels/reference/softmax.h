@@ -1,0 +1,69 @@
+// Softmax and its cross-entropy.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/reference/rows.h"
+#include "rnn/kernels.h"
+
+namespace rnn::reference {
+
+/// The largest logit of a row by real part; subtracted first so that exp cannot overflow.
+template <class T>
+T largest(const T* logits, Index n) {
+  return *std::max_element(logits, logits + n,
+                           [](const T& p, const T& q) { return real_part(p) < real_part(q); });
+}
+
+template <class T>
+T log_sum_exp(const T* logits, Index n) {
+  using std::exp, std::log;
+  const T top = largest(logits, n);
+  T sum(0);
+  for (Index v = 0; v < n; ++v) sum += exp(logits[v] - top);
+  return top + log(sum);
+}
+
+template <class T>
+void cross_entropy_forward(const CrossEntropyForward<T>& a) noexcept {
+  const Index N = a.logits.extent(0), V = a.logits.extent(1);
+  for (Index n = 0; n < N; ++n) {
+    const std::int32_t target = a.targets[n];
+    if (target < 0) {
+      a.nats[n] = T(0);
+      a.log_normalizer[n] = T(0);
+      continue;
+    }
+    a.log_normalizer[n] = log_sum_exp(&a.logits(n, 0), V);
+    a.nats[n] = a.log_normalizer[n] - a.logits(n, target);
+  }
+}
+
+template <class T>
+void cross_entropy_backward(const CrossEntropyBackward<T>& a) noexcept {
+  using std::exp;
+  const Index N = a.logits.extent(0), V = a.logits.extent(1);
+  for (Index n = 0; n < N; ++n) {
+    const std::int32_t target = a.targets[n];
+    if (target < 0) {
+      row(&a.dlogits(n, 0), V).setZero();
+      continue;
+    }
+    for (Index v = 0; v < V; ++v) {
+      const T probability = exp(a.logits(n, v) - a.log_normalizer[n]);
+      a.dlogits(n, v) = a.scale * (probability - (v == target ? T(1) : T(0)));
+    }
+  }
+}
+
+template <class T>
+void softmax(const Softmax<T>& a) noexcept {
+  using std::exp;
+  const Index N = a.logits.extent(0), V = a.logits.extent(1);
+  for (Index n = 0; n < N; ++n) {
+    const T normalizer = log_sum_exp(&a.logits(n, 0), V);
+    for (Index v = 0; v < V; ++v) a.y(n, v) = exp(a.logits(n, v) - normalizer);
+  }
+}
+
+}  // namespace rnn::reference

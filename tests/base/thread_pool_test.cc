@@ -1,0 +1,54 @@
+#include "rnn/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace rnn {
+namespace {
+
+TEST(ThreadPool, RunsEveryPartOnce) {
+  for (int threads : {1, 2, 3, 8}) {
+    ThreadPool pool({.threads = threads});
+    EXPECT_EQ(pool.threads(), threads);
+    for (int parts : {0, 1, 2, 7, 100}) {
+      std::vector<std::atomic<int>> seen(static_cast<std::size_t>(parts));
+      for (int round = 0; round < 50; ++round) {
+        pool.run(parts, [&](int part) { ++seen[static_cast<std::size_t>(part)]; });
+      }
+      for (const auto& count : seen) EXPECT_EQ(count, 50);
+    }
+  }
+}
+
+TEST(ThreadPool, SleepsAndWakes) {
+  ThreadPool pool({.threads = 2, .spin = std::chrono::microseconds(0)});
+  std::atomic<int> sum = 0;
+  for (int round = 0; round < 200; ++round) pool.run(2, [&](int part) { sum += part + 1; });
+  EXPECT_EQ(sum, 600);
+}
+
+TEST(ThreadPool, SecondCallerDoesItsOwnWork) {
+  ThreadPool pool({.threads = 2});
+  std::atomic<int> sum = 0;
+  std::vector<std::jthread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int round = 0; round < 500; ++round) pool.run(3, [&](int) { ++sum; });
+    });
+  }
+  callers.clear();
+  EXPECT_EQ(sum, 4 * 500 * 3);
+}
+
+TEST(ThreadPool, PartsMayRunPartsOfTheirOwn) {
+  ThreadPool pool({.threads = 2});
+  std::atomic<int> sum = 0;
+  pool.run(4, [&](int) { pool.run(5, [&](int) { ++sum; }); });
+  EXPECT_EQ(sum, 20);
+}
+
+}  // namespace
+}  // namespace rnn
