@@ -14,8 +14,8 @@ namespace rnn {
 
 /// How a backend would run a recurrent layer, and why: printed by summary(), never chosen silently.
 struct KernelPath {
-  std::string path;    ///< such as "reference" or "native/AVX3"
-  std::string reason;  ///< empty, or why nothing faster
+  std::string path{};    ///< such as "reference" or "native/AVX3"
+  std::string reason{};  ///< empty, or why nothing faster
 };
 
 /// The kernels at the granularity of a whole sequence or tensor.
@@ -69,8 +69,8 @@ using Backend = BasicBackend<float>;
 struct BackendOptions {
   /// "reference", "native", or empty for the fastest that this build has (RNN_BACKEND overrides
   /// the empty choice).
-  std::string name;
-  ThreadPoolOptions threads;
+  std::string name{};
+  ThreadPoolOptions threads{};
 };
 
 /// Throws ConfigError when the name is unknown.

@@ -16,12 +16,13 @@ struct Batch {
   Index time = 0;   ///< T, the longest length
   Index batch = 0;  ///< B, the number of sequences
 
-  std::vector<std::int32_t> ids;      ///< [T,B] input symbols; empty when `values` are given
-  Tensor values;                      ///< [T,B,F] input vectors; empty when `ids` are given
-  std::vector<std::int32_t> targets;  ///< [T,B] (or [B] for one target a sequence); below 0: masked
-  std::vector<std::int32_t> lengths;  ///< [B] steps of each sequence; empty: all are T long
-  std::vector<std::uint32_t> examples;  ///< [B] identity of each sequence, from which its random
-                                        ///< draws are made; empty: 0, 1, ...
+  std::vector<std::int32_t> ids{};  ///< [T,B] input symbols; empty when `values` are given
+  Tensor values{};                  ///< [T,B,F] input vectors; empty when `ids` are given
+  std::vector<std::int32_t>
+      targets{};  ///< [T,B] (or [B] for one target a sequence); below 0: masked
+  std::vector<std::int32_t> lengths{};    ///< [B] steps of each sequence; empty: all are T long
+  std::vector<std::uint32_t> examples{};  ///< [B] identity of each sequence, from which its random
+                                          ///< draws are made; empty: 0, 1, ...
 
   void clear() {
     time = batch = 0;

@@ -33,18 +33,18 @@ template <class T>
 struct RecurrentForward {
   Cell cell = Cell::kLstm;
   bool go_backwards = false;  ///< each sequence from its own last step to its first
-  View<const T> x;            ///< [T,B,I]
-  std::span<const std::int32_t> lengths;
-  View<const T> kernel;            ///< [I,G*H]
-  View<const T> recurrent_kernel;  ///< [H,G*H]
-  View<const T> bias;              ///< bias_shape(cell, H), or null
-  View<const T> h0, c0;            ///< [B,H]; null: zeros
-  View<T> y;                       ///< [T,B,H] h of every step, in the order of time
-  View<T> hn, cn;                  ///< [B,H] state after the last step of each sequence (h0 for
-                                   ///< an empty one); may be null; may alias h0, c0
-  View<T> gates;                   ///< [T,B,G*H] gates after activation; null in inference
-  View<T> extra;                   ///< [T,B,H] see keeps_extra; null in inference
-  std::span<std::byte> scratch;
+  View<const T> x{};          ///< [T,B,I]
+  std::span<const std::int32_t> lengths{};
+  View<const T> kernel{};            ///< [I,G*H]
+  View<const T> recurrent_kernel{};  ///< [H,G*H]
+  View<const T> bias{};              ///< bias_shape(cell, H), or null
+  View<const T> h0{}, c0{};          ///< [B,H]; null: zeros
+  View<T> y{};                       ///< [T,B,H] h of every step, in the order of time
+  View<T> hn{}, cn{};                ///< [B,H] state after the last step of each sequence (h0 for
+                                     ///< an empty one); may be null; may alias h0, c0
+  View<T> gates{};                   ///< [T,B,G*H] gates after activation; null in inference
+  View<T> extra{};                   ///< [T,B,H] see keeps_extra; null in inference
+  std::span<std::byte> scratch{};
   /// Changes whenever the weights do; 0: unknown. While it stays, `scratch` handed in again may
   /// still hold what a backend derived from the weights.
   std::uint64_t weights_version = 0;
@@ -56,21 +56,21 @@ template <class T>
 struct RecurrentBackward {
   Cell cell = Cell::kLstm;
   bool go_backwards = false;
-  View<const T> x;  ///< [T,B,I]
-  std::span<const std::int32_t> lengths;
-  View<const T> kernel;                       ///< [I,G*H]
-  View<const T> recurrent_kernel;             ///< [H,G*H]
-  View<const T> h0, c0;                       ///< as given to the forward pass, which must not have
-                                              ///< overwritten them
-  View<const T> y;                            ///< [T,B,H]
-  View<T> gates;                              ///< [T,B,G*H], consumed
-  View<T> extra;                              ///< [T,B,H], consumed
-  View<const T> dy;                           ///< [T,B,H]; null: zeros
-  View<const T> dhn, dcn;                     ///< [B,H]; null: zeros
-  View<T> dx;                                 ///< [T,B,I], or null
-  View<T> dh0, dc0;                           ///< [B,H], or null
-  View<T> dkernel, drecurrent_kernel, dbias;  ///< added to; null: frozen
-  std::span<std::byte> scratch;
+  View<const T> x{};  ///< [T,B,I]
+  std::span<const std::int32_t> lengths{};
+  View<const T> kernel{};            ///< [I,G*H]
+  View<const T> recurrent_kernel{};  ///< [H,G*H]
+  View<const T> h0{}, c0{};          ///< as given to the forward pass, which must not have
+                                     ///< overwritten them
+  View<const T> y{};                 ///< [T,B,H]
+  View<T> gates{};                   ///< [T,B,G*H], consumed
+  View<T> extra{};                   ///< [T,B,H], consumed
+  View<const T> dy{};                ///< [T,B,H]; null: zeros
+  View<const T> dhn{}, dcn{};        ///< [B,H]; null: zeros
+  View<T> dx{};                      ///< [T,B,I], or null
+  View<T> dh0{}, dc0{};              ///< [B,H], or null
+  View<T> dkernel{}, drecurrent_kernel{}, dbias{};  ///< added to; null: frozen
+  std::span<std::byte> scratch{};
   std::uint64_t weights_version = 0;
 };
 
@@ -78,44 +78,44 @@ struct RecurrentBackward {
 /// [U,F] as it is.
 template <class T>
 struct DenseForward {
-  View<const T> x;  ///< [T,B,F]
-  std::span<const std::int32_t> lengths;
-  View<const T> kernel;  ///< [F,U], or [U,F] when transposed
+  View<const T> x{};  ///< [T,B,F]
+  std::span<const std::int32_t> lengths{};
+  View<const T> kernel{};  ///< [F,U], or [U,F] when transposed
   bool transposed = false;
-  View<const T> bias;  ///< [U], or null
-  View<T> y;           ///< [T,B,U]
-  std::span<std::byte> scratch;
+  View<const T> bias{};  ///< [U], or null
+  View<T> y{};           ///< [T,B,U]
+  std::span<std::byte> scratch{};
   std::uint64_t weights_version = 0;
 };
 
 template <class T>
 struct DenseBackward {
-  View<const T> x;  ///< [T,B,F]
-  std::span<const std::int32_t> lengths;
-  View<const T> kernel;  ///< [F,U], or [U,F] when transposed
+  View<const T> x{};  ///< [T,B,F]
+  std::span<const std::int32_t> lengths{};
+  View<const T> kernel{};  ///< [F,U], or [U,F] when transposed
   bool transposed = false;
-  View<const T> dy;        ///< [T,B,U]
-  View<T> dx;              ///< [T,B,F], or null
-  View<T> dkernel, dbias;  ///< added to; null: frozen
-  std::span<std::byte> scratch;
+  View<const T> dy{};          ///< [T,B,U]
+  View<T> dx{};                ///< [T,B,F], or null
+  View<T> dkernel{}, dbias{};  ///< added to; null: frozen
+  std::span<std::byte> scratch{};
   std::uint64_t weights_version = 0;
 };
 
 /// Rows of a table by number. An id below zero gives a row of zeros.
 template <class T>
 struct EmbeddingForward {
-  View<const std::int32_t> ids;  ///< [T,B], each below V
-  std::span<const std::int32_t> lengths;
-  View<const T> table;  ///< [V,E]
-  View<T> y;            ///< [T,B,E]
+  View<const std::int32_t> ids{};  ///< [T,B], each below V
+  std::span<const std::int32_t> lengths{};
+  View<const T> table{};  ///< [V,E]
+  View<T> y{};            ///< [T,B,E]
 };
 
 template <class T>
 struct EmbeddingBackward {
-  View<const std::int32_t> ids;  ///< [T,B]
-  std::span<const std::int32_t> lengths;
-  View<const T> dy;  ///< [T,B,E]
-  View<T> dtable;    ///< [V,E], added to
+  View<const std::int32_t> ids{};  ///< [T,B]
+  std::span<const std::int32_t> lengths{};
+  View<const T> dy{};  ///< [T,B,E]
+  View<T> dtable{};    ///< [V,E], added to
 };
 
 /// Inverted dropout (Srivastava et al. 2014): each value is kept with probability 1 - rate and then
@@ -124,13 +124,13 @@ struct EmbeddingBackward {
 /// 2016): one mask per sequence, drawn as at t = 0.
 template <class T>
 struct Dropout {
-  View<const T> x;  ///< [T,B,F]; may be the same memory as y
-  std::span<const std::int32_t> lengths;
-  std::span<const std::uint32_t> examples;  ///< [B] identity of each sequence; empty: 0, 1, ...
-  float rate = 0;                           ///< 0 <= rate < 1
+  View<const T> x{};  ///< [T,B,F]; may be the same memory as y
+  std::span<const std::int32_t> lengths{};
+  std::span<const std::uint32_t> examples{};  ///< [B] identity of each sequence; empty: 0, 1, ...
+  float rate = 0;                             ///< 0 <= rate < 1
   bool shared_over_time = false;
-  Random random;
-  View<T> y;  ///< [T,B,F]
+  Random random{};
+  View<T> y{};  ///< [T,B,F]
 };
 
 enum class Activation { kTanh, kSigmoid, kRelu };
@@ -138,42 +138,42 @@ enum class Activation { kTanh, kSigmoid, kRelu };
 template <class T>
 struct ActivationForward {
   Activation activation = Activation::kTanh;
-  View<const T> x;  ///< any shape; may be the same memory as y
-  View<T> y;
+  View<const T> x{};  ///< any shape; may be the same memory as y
+  View<T> y{};
 };
 
 template <class T>
 struct ActivationBackward {
   Activation activation = Activation::kTanh;
-  View<const T> y;   ///< what the forward pass gave
-  View<const T> dy;  ///< may be the same memory as dx
-  View<T> dx;
+  View<const T> y{};   ///< what the forward pass gave
+  View<const T> dy{};  ///< may be the same memory as dx
+  View<T> dx{};
 };
 
 /// Negative log-likelihood of each target under softmax(logits), in nats.
 template <class T>
 struct CrossEntropyForward {
-  View<const T> logits;              ///< [N,V]
-  View<const std::int32_t> targets;  ///< [N]; below zero: masked, its loss is 0
-  View<T> nats;                      ///< [N]
-  View<T> log_normalizer;            ///< [N] log of the sum of exp(logits)
+  View<const T> logits{};              ///< [N,V]
+  View<const std::int32_t> targets{};  ///< [N]; below zero: masked, its loss is 0
+  View<T> nats{};                      ///< [N]
+  View<T> log_normalizer{};            ///< [N] log of the sum of exp(logits)
 };
 
 /// dlogits = scale * (softmax(logits) - one_hot(target)); zero where masked.
 template <class T>
 struct CrossEntropyBackward {
-  View<const T> logits;              ///< [N,V]; may be the same memory as dlogits
-  View<const std::int32_t> targets;  ///< [N]
-  View<const T> log_normalizer;      ///< [N]
+  View<const T> logits{};              ///< [N,V]; may be the same memory as dlogits
+  View<const std::int32_t> targets{};  ///< [N]
+  View<const T> log_normalizer{};      ///< [N]
   T scale{1};
-  View<T> dlogits;  ///< [N,V]
+  View<T> dlogits{};  ///< [N,V]
 };
 
 /// Probabilities: softmax of each row.
 template <class T>
 struct Softmax {
-  View<const T> logits;  ///< [N,V]; may be the same memory as y
-  View<T> y;             ///< [N,V]
+  View<const T> logits{};  ///< [N,V]; may be the same memory as y
+  View<T> y{};             ///< [N,V]
 };
 
 /// Stochastic gradient descent with optional momentum (Sutskever et al. 2013) and L2 penalty.
@@ -181,9 +181,9 @@ struct Softmax {
 ///   v = momentum * v + g;  p = p - learning_rate * (nesterov ? g + momentum * v : v)
 template <class T>
 struct SgdStep {
-  View<T> parameter;
-  View<const T> gradient;
-  View<T> velocity;  ///< null when momentum is 0
+  View<T> parameter{};
+  View<const T> gradient{};
+  View<T> velocity{};  ///< null when momentum is 0
   float learning_rate = 0, momentum = 0, weight_decay = 0, gradient_scale = 1;
   bool nesterov = false;
 };
@@ -193,9 +193,9 @@ struct SgdStep {
 ///   p = p - learning_rate * g / (sqrt(s) + epsilon)
 template <class T>
 struct RmspropStep {
-  View<T> parameter;
-  View<const T> gradient;
-  View<T> mean_square;
+  View<T> parameter{};
+  View<const T> gradient{};
+  View<T> mean_square{};
   float learning_rate = 0, decay = 0, epsilon = 0, weight_decay = 0, gradient_scale = 1;
 };
 
@@ -207,9 +207,9 @@ struct RmspropStep {
 /// with correction = 1 - beta^step, made by the caller.
 template <class T>
 struct AdamStep {
-  View<T> parameter;
-  View<const T> gradient;
-  View<T> mean, mean_square;
+  View<T> parameter{};
+  View<const T> gradient{};
+  View<T> mean{}, mean_square{};
   float learning_rate = 0, beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
   float correction1 = 1, correction2 = 1, gradient_scale = 1;
   bool decoupled = false;
