@@ -16,12 +16,6 @@
 
 namespace rnn {
 
-/// What a batch's recurrent state starts from. The policy belongs to the call, not to the layer.
-enum class StatePolicy {
-  kReset,  ///< zeros: every batch holds whole sequences
-  kCarry,  ///< the state after the batch before; zeros at the start of an epoch
-};
-
 struct CompileOptions {
   Optimizer optimizer = SGD{};
   Schedule schedule{};

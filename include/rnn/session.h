@@ -22,6 +22,12 @@
 
 namespace rnn {
 
+/// What a batch's recurrent state starts from. The policy belongs to the call, not to the layer.
+enum class StatePolicy {
+  kReset,  ///< zeros: every batch holds whole sequences
+  kCarry,  ///< the state after the batch before; zeros at the start of an epoch
+};
+
 /// Runs a network without training it. The network and parameters stay with the caller, unchanged,
 /// and may serve many of these at once; one Inference is for one thread at a time.
 class RNN_API Inference {
@@ -34,6 +40,8 @@ class RNN_API Inference {
   /// Loss of a batch; `state` goes from before its first step to after its last. Regularisers are
   /// off. Throws ShapeError when the batch does not fit the network.
   LossSum evaluate(const Batch& batch, State& state);
+  /// Loss over the first epoch of a source.
+  LossSum evaluate(BatchSource& data, StatePolicy policy);
   /// Loss of each target [T,B] of the last `evaluate`; 0 where masked.
   View<const float> nats() const;
   /// Probabilities [T,B,classes], or features [T,B,F] of a network without head. Valid until the

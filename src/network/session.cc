@@ -8,18 +8,38 @@
 namespace rnn {
 
 struct Inference::Impl {
+  const Sequential& network;
+  std::shared_ptr<const Backend> backend;
   Pass pass;
 };
 
 Inference::Inference(const Sequential& network, const Parameters& parameters,
                      std::shared_ptr<const Backend> backend)
-    : impl_(new Impl{Pass(network, parameters, std::move(backend))}) {}
+    : impl_(new Impl{network, backend, Pass(network, parameters, backend)}) {}
 Inference::~Inference() = default;
 Inference::Inference(Inference&&) noexcept = default;
 
 LossSum Inference::evaluate(const Batch& batch, State& state) {
   impl_->pass.forward(batch, state, false, Random());
   return impl_->pass.loss();
+}
+
+LossSum Inference::evaluate(BatchSource& data, StatePolicy policy) {
+  LossSum total;
+  State state;
+  Index rows = -1;
+  Batch batch;
+  data.seek({});
+  while (data.next(batch)) {
+    if (rows != batch.batch) {
+      state = impl_->network.zero_state(batch.batch, *impl_->backend);
+      rows = batch.batch;
+    } else if (policy == StatePolicy::kReset) {
+      state.fill(0);
+    }
+    total += evaluate(batch, state);
+  }
+  return total;
 }
 
 View<const float> Inference::nats() const { return impl_->pass.nats(); }

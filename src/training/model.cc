@@ -36,22 +36,7 @@ Inference& Model::Impl::infer() {
 }
 
 LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {
-  Inference& inference = impl_->infer();
-  LossSum total;
-  State state;
-  Index rows = -1;
-  Batch batch;
-  data.seek({});
-  while (data.next(batch)) {
-    if (rows != batch.batch) {
-      state = impl_->network.zero_state(batch.batch, *impl_->backend);
-      rows = batch.batch;
-    } else if (policy == StatePolicy::kReset) {
-      state.fill(0);
-    }
-    total += inference.evaluate(batch, state);
-  }
-  return total;
+  return impl_->infer().evaluate(data, policy);
 }
 
 View<const float> Model::predict(const Batch& batch) {
