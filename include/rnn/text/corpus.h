@@ -15,11 +15,14 @@ namespace rnn {
 
 struct CorpusOptions {
   TextPolicy policy{};
+  /// Threads that tokenize. The result does not depend on it.
+  int threads = 1;
+  /// Where TokenFile keeps its file, 4 bytes a token; empty: the system's directory for temporary
+  /// files, which the environment variable TMPDIR names.
+  std::string directory{};
   /// Called now and then from the calling thread with the bytes done and their total, which is -1
   /// when unknown. It may throw to stop.
   std::function<void(std::int64_t done, std::int64_t total)> progress{};
-  /// Threads that tokenize. The result does not depend on it.
-  int threads = 1;
 };
 
 /// Counts the tokens of some files and one `</s>` for each line: the first half of making a

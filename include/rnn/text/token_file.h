@@ -10,12 +10,6 @@
 
 namespace rnn {
 
-struct TokenFileOptions {
-  CorpusOptions corpus{};
-  /// Where the file is kept, 4 bytes a token; empty: the system's directory for temporary files.
-  std::string directory{};
-};
-
 /// The ids of all tokens of some text files in a memory-mapped file. Each line gives its tokens and
 /// then the id of `</s>`; an empty line gives `</s>` alone.
 ///
@@ -27,7 +21,7 @@ class RNN_API TokenFile {
   /// Errors: as LineReader's; IoError when the disk is full; TextError naming the files when they
   /// hold no token at all.
   static TokenFile build(std::span<const std::string> paths, const Tokenizer& tokenizer,
-                         const Vocabulary& vocabulary, const TokenFileOptions& options = {});
+                         const Vocabulary& vocabulary, const CorpusOptions& options = {});
 
   TokenFile(TokenFile&& other) noexcept;
   TokenFile& operator=(TokenFile&& other) noexcept;

@@ -65,6 +65,8 @@ class RNN_API Tokenizer {
   /// The same as tokenize and a look-up for each, but fast.
   virtual std::int64_t encode(std::string_view line, const Vocabulary& vocabulary,
                               std::vector<std::int32_t>& ids) const;
+  /// Counts the tokens of the line; one that reads `</s>` counts as `<unk>` (Vocabulary::text_id).
+  virtual void count(std::string_view line, VocabularyBuilder& builder) const;
 
  protected:
   explicit Tokenizer(TokenizerOptions options) : options_(std::move(options)) {}

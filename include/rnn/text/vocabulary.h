@@ -97,6 +97,8 @@ class RNN_API VocabularyBuilder {
   /// maximum_size leaves no room for any symbol or an option is negative.
   Vocabulary build(const VocabularyOptions& options = {}) const;
 
+  /// How often a symbol was seen so far.
+  std::int64_t count(std::string_view symbol) const;
   /// Different symbols so far, and all counts together; the special ones included.
   std::int64_t types() const { return table_.size(); }
   std::int64_t total() const;
