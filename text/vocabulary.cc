@@ -5,10 +5,10 @@
 #include <limits>
 #include <numeric>
 
+#include "base/file.h"
 #include "rnn/error.h"
 #include "rnn/text/line_reader.h"
 #include "text/escape.h"
-#include "text/save_file.h"
 #include "text/utf8.h"
 
 namespace rnn {
@@ -88,7 +88,7 @@ void Vocabulary::save(const std::string& path) const {
     text += std::to_string(count(id));
     text += '\n';
   }
-  save_file(path, text);
+  write_file(path, text);
 }
 
 VocabularyBuilder::VocabularyBuilder() : counts_(2) {

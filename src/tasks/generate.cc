@@ -24,8 +24,8 @@ void check(const GenerateOptions& options) {
   }
 }
 
-/// Chooses a unit. `draw` is uniform in [0, 1). Candidates are ordered by probability, equals by id,
-/// so that a choice is the same on every machine that computes the same probabilities.
+/// Chooses a unit. `draw` is uniform in [0, 1). Candidates are ordered by probability, equals by
+/// id, so that a choice is the same on every machine that computes the same probabilities.
 class Sampler {
  public:
   Sampler(const GenerateOptions& options, std::int32_t banned)

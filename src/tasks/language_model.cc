@@ -59,8 +59,8 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
   const std::string where = directory.file("config.json");
   const Json tokenizer = member<Json>(config, "tokenizer", where);
   auto backend = make_backend(backend_options);
-  Sequential network = network_from_json(member<Json>(config, "network", where).dump(),
-                                         where + ": network");
+  Sequential network =
+      network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
   const Index size = vocabulary.size();
   if (network.input() != Signal::symbols(size) || network.head().classes != size) {
@@ -99,8 +99,7 @@ LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> pat
                                  .characters = text.characters()};
   Inference inference(m.network, m.parameters, m.backend);
   if (policy == StatePolicy::kCarry) {
-    LaneDataset stream(text.ids(), m.vocabulary.end_id(),
-                       {.batch = 1, .bptt = kEvaluationWindow});
+    LaneDataset stream(text.ids(), m.vocabulary.end_id(), {.batch = 1, .bptt = kEvaluationWindow});
     result.nats = inference.evaluate(stream, policy).nats;
   } else {
     SentenceBatches sentences(text.ids(), m.vocabulary.end_id());
@@ -115,8 +114,8 @@ std::vector<SentenceScore> LanguageModel::score(std::span<const std::string> sen
   std::vector<SentenceScore> scores;
   Batch batch;
   for (std::size_t first = 0; first < sentences.size(); first += kSentencesTogether) {
-    const auto group = sentences.subspan(
-        first, std::min(kSentencesTogether, sentences.size() - first));
+    const auto group =
+        sentences.subspan(first, std::min(kSentencesTogether, sentences.size() - first));
     std::vector<std::vector<Token>> tokens(group.size());
     std::vector<std::vector<std::int32_t>> ids(group.size());
     for (std::size_t b = 0; b < group.size(); ++b) {

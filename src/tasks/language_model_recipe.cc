@@ -77,8 +77,8 @@ void validate(const LanguageModelRecipe& r) {
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
   require(r.max_vocabulary == 0 || r.max_vocabulary >= 3, "max-vocabulary", "0 or at least 3",
           r.max_vocabulary);
-  if (r.cell != "lstm" && r.cell != "gru" && r.cell != "gru-reset-before" &&
-      r.cell != "rnn-tanh" && r.cell != "rnn-relu") {
+  if (r.cell != "lstm" && r.cell != "gru" && r.cell != "gru-reset-before" && r.cell != "rnn-tanh" &&
+      r.cell != "rnn-relu") {
     throw ConfigError("cell: expected lstm, gru, gru-reset-before, rnn-tanh or rnn-relu, got '" +
                       r.cell + "'");
   }
@@ -120,8 +120,9 @@ Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocab
   if (!recipe.network.empty()) {
     Sequential network = network_from_json(recipe.network, "network");
     if (network.input() != Signal::symbols(vocabulary) || network.head().classes != vocabulary) {
-      throw ConfigError("network: a language model over this text needs an Embedding with input_dim " +
-                        std::to_string(vocabulary) + " and a head with as many units");
+      throw ConfigError(
+          "network: a language model over this text needs an Embedding with input_dim " +
+          std::to_string(vocabulary) + " and a head with as many units");
     }
     return network;
   }

@@ -13,8 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Everything that SHA256SUMS may cover; a model has those that its task needs.
-constexpr std::array kFiles{"config.json",   "model.safetensors", "vocabulary.txt",
-                            "tokenizer.model", "labels.txt",      "history.csv"};
+constexpr std::array kFiles{"config.json",     "model.safetensors", "vocabulary.txt",
+                            "tokenizer.model", "labels.txt",        "history.csv"};
 constexpr const char* kSums = "SHA256SUMS";
 constexpr const char* kRemedy =
     "; if you changed it on purpose, `rnn inspect DIR --seal` accepts it as it is";
@@ -23,7 +23,8 @@ constexpr const char* kRemedy =
 
 bool ModelDirectory::occupied() const {
   std::error_code error;
-  return fs::exists(path_, error) && !(fs::is_directory(path_, error) && fs::is_empty(path_, error));
+  return fs::exists(path_, error) &&
+         !(fs::is_directory(path_, error) && fs::is_empty(path_, error));
 }
 
 void ModelDirectory::create() const {
@@ -48,8 +49,9 @@ void ModelDirectory::verify() const {
     const auto gap = line.find("  ");
     const std::string name = gap == line.npos ? "" : line.substr(gap + 2);
     if (std::find(kFiles.begin(), kFiles.end(), name) == kFiles.end()) {
-      throw FormatError(at(file(kSums), number, "expected a checksum, two spaces and the name of a "
-                                                "file of the model"));
+      throw FormatError(at(file(kSums), number,
+                           "expected a checksum, two spaces and the name of a "
+                           "file of the model"));
     }
     if (!fs::exists(file(name))) throw IoError(file(name) + ": the file is missing");
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {

@@ -35,14 +35,14 @@ struct Texts {
 Texts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run,
                  const Tokenizer& tokenizer, const std::string& folder) {
   if (run.train.empty()) throw ConfigError("train: expected at least one text file");
-  const CorpusOptions corpus{.policy = {.replace_invalid = recipe.replace_invalid,
-                                        .any_bytes = tokenizer.any_bytes()},
-                             .directory = folder};
-  Vocabulary vocabulary = run.init_from.empty()
-                              ? count_symbols(run.train, tokenizer, corpus)
-                                    .build({.minimum_count = recipe.min_count,
-                                            .maximum_size = recipe.max_vocabulary})
-                              : Vocabulary::load(run.init_from + "/vocabulary.txt");
+  const CorpusOptions corpus{
+      .policy = {.replace_invalid = recipe.replace_invalid, .any_bytes = tokenizer.any_bytes()},
+      .directory = folder};
+  Vocabulary vocabulary =
+      run.init_from.empty()
+          ? count_symbols(run.train, tokenizer, corpus)
+                .build({.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary})
+          : Vocabulary::load(run.init_from + "/vocabulary.txt");
   TokenFile train = TokenFile::build(run.train, tokenizer, vocabulary, corpus);
   Texts texts{std::move(vocabulary), std::move(train), std::nullopt, {}, {}};
   texts.train = texts.train_file.ids();
@@ -58,11 +58,11 @@ Texts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run,
     texts.train = texts.train.first(cut);
   }
   if (static_cast<std::int64_t>(texts.valid.size()) < recipe.bptt) {
-    throw TextError((run.valid.empty() ? std::string("the last tenth of the training text")
-                                       : run.valid) +
-                    ": validation needs at least one window of " + std::to_string(recipe.bptt) +
-                    " tokens, got " + std::to_string(texts.valid.size()) +
-                    "; give a longer text or a smaller --bptt");
+    throw TextError(
+        (run.valid.empty() ? std::string("the last tenth of the training text") : run.valid) +
+        ": validation needs at least one window of " + std::to_string(recipe.bptt) +
+        " tokens, got " + std::to_string(texts.valid.size()) +
+        "; give a longer text or a smaller --bptt");
   }
   return texts;
 }
@@ -133,8 +133,8 @@ class Saver {
   const Texts& texts_;
 };
 
-/// After each epoch: the model if it is the best so far, the history, the checkpoint, in this order,
-/// so that a training killed in between repeats the epoch and writes the same files.
+/// After each epoch: the model if it is the best so far, the history, the checkpoint, in this
+/// order, so that a training killed in between repeats the epoch and writes the same files.
 class SaveEachEpoch : public Callback {
  public:
   explicit SaveEachEpoch(const Saver& saver) : saver_(saver) {}
@@ -178,8 +178,8 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   }
   const auto tokenizer = make_tokenizer({.unit = recipe.unit, .locale = recipe.locale});
   const Texts texts = read_texts(recipe, run, *tokenizer, existing_folder(run.directory));
-  log("train: " + count_text(texts.train_file, texts.train) + "; vocabulary: " +
-      std::to_string(texts.vocabulary.size()) + " types");
+  log("train: " + count_text(texts.train_file, texts.train) +
+      "; vocabulary: " + std::to_string(texts.vocabulary.size()) + " types");
   log("valid: " + count_text(texts.valid_file ? *texts.valid_file : texts.train_file, texts.valid) +
       (run.valid.empty() ? " (no --valid given: the last tenth of the training text is held out)"
                          : ""));

@@ -32,23 +32,23 @@ struct RNN_API LanguageModelRecipe {
   Index embedding = 0;        ///< width of the embedding; 0: as `hidden`
   Index hidden = 200;
   int layers = 2;
-  bool tie = false;            ///< one table for embedding and softmax; needs embedding == hidden
-  float dropout = 0;           ///< after the embedding, between layers and before the softmax
-  bool dropout_shared = false; ///< the same dropout mask at every step of a window
-  float init = 0;              ///< uniform in [-init, init); 0: each layer's own rule
+  bool tie = false;             ///< one table for embedding and softmax; needs embedding == hidden
+  float dropout = 0;            ///< after the embedding, between layers and before the softmax
+  bool dropout_shared = false;  ///< the same dropout mask at every step of a window
+  float init = 0;               ///< uniform in [-init, init); 0: each layer's own rule
   float forget_bias = 1;
-  std::string network{};       ///< a network as JSON in place of all that describes one above
+  std::string network{};  ///< a network as JSON in place of all that describes one above
 
   std::int64_t epochs = 10;
-  std::int64_t batch = 20;  ///< lanes
-  std::int64_t bptt = 35;   ///< steps of a window
-  bool random_bptt = false; ///< window lengths drawn as in Merity et al. 2018
+  std::int64_t batch = 20;         ///< lanes
+  std::int64_t bptt = 35;          ///< steps of a window
+  bool random_bptt = false;        ///< window lengths drawn as in Merity et al. 2018
   std::string optimizer = "adam";  ///< sgd, momentum, rmsprop, adam or adamw
   float lr = 0.002f;
   float momentum = 0.9f;  ///< of the optimiser `momentum`
   float weight_decay = 0;
-  float clip = 1;         ///< by global norm; 0: no limit
-  float clip_value = 0;   ///< by element; 0: no limit
+  float clip = 1;        ///< by global norm; 0: no limit
+  float clip_value = 0;  ///< by element; 0: no limit
   Schedule schedule{};
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
   std::int64_t seed = 1;
@@ -65,7 +65,7 @@ struct LanguageModelRun {
   bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
   std::string init_from{};  ///< a model directory whose parameters are the first values
   bool initial_evaluation = false;  ///< also validate before the first step
-  double max_time = 0;      ///< seconds after which training stops and can be resumed; 0: no limit
+  double max_time = 0;  ///< seconds after which training stops and can be resumed; 0: no limit
   BackendOptions backend{};
   std::vector<Callback*> callbacks{};
   std::function<void(const std::string&)> log{};  ///< what a person wants to know, line by line
@@ -73,7 +73,7 @@ struct LanguageModelRun {
 
 struct LanguageModelEvaluation {
   double nats = 0;
-  std::int64_t tokens = 0;      ///< predicted, one end of sentence a line among them
+  std::int64_t tokens = 0;  ///< predicted, one end of sentence a line among them
   std::int64_t sentences = 0;
   std::int64_t unknown = 0;     ///< units outside the vocabulary
   std::int64_t characters = 0;  ///< Unicode code points, one line feed a line among them
@@ -86,8 +86,8 @@ struct LanguageModelEvaluation {
 
 struct UnitScore {
   std::string unit{};
-  double log_prob = 0;  ///< natural logarithm
-  bool unknown = false; ///< outside the vocabulary: the probability is that of `<unk>`
+  double log_prob = 0;   ///< natural logarithm
+  bool unknown = false;  ///< outside the vocabulary: the probability is that of `<unk>`
 };
 
 /// A sentence and its end. Logarithms are natural.
@@ -105,7 +105,7 @@ struct GenerateOptions {
   std::int64_t top_k = 0;     ///< choose among the k likeliest; 0: among all
   double top_p = 1;           ///< choose among the fewest that reach this probability together
   std::uint64_t seed = 1;
-  bool unknown = false;       ///< whether `<unk>` may be written
+  bool unknown = false;  ///< whether `<unk>` may be written
 };
 
 /// A trained model. Immutable: one may be used from many threads.
@@ -117,8 +117,8 @@ class RNN_API LanguageModel {
   ~LanguageModel();
   LanguageModel(LanguageModel&&) noexcept;
 
-  /// Loss over text files as one stream (kCarry) or sentence by sentence (kReset). The same function
-  /// validates in training.
+  /// Loss over text files as one stream (kCarry) or sentence by sentence (kReset). The same
+  /// function validates in training.
   LanguageModelEvaluation evaluate(std::span<const std::string> paths,
                                    StatePolicy policy = StatePolicy::kCarry) const;
   /// Scores of sentences, each from the beginning of a text. A score does not depend on what else
@@ -149,9 +149,9 @@ RNN_API void validate(const LanguageModelRecipe& recipe);
 /// The network of a recipe for a vocabulary of that size.
 RNN_API Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocabulary);
 
-/// Trains and writes the model directory: the best model by validation, and a checkpoint after every
-/// epoch and when a callback stops it. Nothing is written before the text has been read and found
-/// good. Returns the history.
+/// Trains and writes the model directory: the best model by validation, and a checkpoint after
+/// every epoch and when a callback stops it. Nothing is written before the text has been read and
+/// found good. Returns the history.
 RNN_API History train_language_model(const LanguageModelRecipe& recipe,
                                      const LanguageModelRun& run);
 
