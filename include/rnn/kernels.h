@@ -123,7 +123,7 @@ struct EmbeddingBackward {
 /// unit), so the backward pass is the same call with dy for x. Shared over time (Gal and Ghahramani
 /// 2016): one mask per sequence, drawn as at t = 0.
 template <class T>
-struct Dropout {
+struct DropoutForward {
   View<const T> x{};  ///< [T,B,F]; may be the same memory as y
   std::span<const std::int32_t> lengths{};
   std::span<const std::uint32_t> examples{};  ///< [B] identity of each sequence; empty: 0, 1, ...
@@ -171,7 +171,7 @@ struct CrossEntropyBackward {
 
 /// Probabilities: softmax of each row.
 template <class T>
-struct Softmax {
+struct SoftmaxForward {
   View<const T> logits{};  ///< [N,V]; may be the same memory as y
   View<T> y{};             ///< [N,V]
 };

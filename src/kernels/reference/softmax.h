@@ -57,7 +57,7 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& a) noexcept {
 }
 
 template <class T>
-void softmax(const Softmax<T>& a) noexcept {
+void softmax(const SoftmaxForward<T>& a) noexcept {
   using std::exp;
   const Index N = a.logits.extent(0), V = a.logits.extent(1);
   for (Index n = 0; n < N; ++n) {
