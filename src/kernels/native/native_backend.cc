@@ -1,48 +1,27 @@
 #include "kernels/native/native_backend.h"
 
 #include "kernels/native/targets.h"
-//
-#include "hwy/highway.h"
 #include "rnn/error.h"
 
 namespace rnn {
-namespace {
-
-std::vector<std::int64_t> usable_targets() { return hwy::SupportedAndGeneratedTargets(); }
-
-/// Where a target stands in the tables that HWY_EXPORT makes.
-int place_of([[maybe_unused]] std::int64_t target) {
-#if HWY_TARGETS == HWY_STATIC_TARGET
-  return 0;
-#else
-  hwy::ChosenTarget chosen;
-  chosen.Update(target);
-  return static_cast<int>(chosen.GetIndex());
-#endif
-}
-
-}  // namespace
-
 std::vector<std::string> NativeBackend::targets() {
   std::vector<std::string> names;
-  for (std::int64_t target : usable_targets()) names.emplace_back(hwy::TargetName(target));
+  for (const native::SimdTarget& target : native::usable_targets()) names.push_back(target.name);
   return names;
 }
 
 NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string& target)
     : pool_(threads) {
-  for (std::int64_t candidate : usable_targets()) {
-    const char* name = hwy::TargetName(candidate);
-    if (!target.empty() && target != name) continue;
-    const int place = place_of(candidate);
-    native::fill_recurrent_forward(kernels_, place);
-    native::fill_recurrent_backward(kernels_, place);
-    native::fill_dense(kernels_, place);
-    native::fill_embedding(kernels_, place);
-    native::fill_elementwise(kernels_, place);
-    native::fill_softmax(kernels_, place);
-    native::fill_optimizer_steps(kernels_, place);
-    target_ = name;
+  for (const native::SimdTarget& candidate : native::usable_targets()) {
+    if (!target.empty() && target != candidate.name) continue;
+    native::fill_recurrent_forward(kernels_, candidate.place);
+    native::fill_recurrent_backward(kernels_, candidate.place);
+    native::fill_dense(kernels_, candidate.place);
+    native::fill_embedding(kernels_, candidate.place);
+    native::fill_elementwise(kernels_, candidate.place);
+    native::fill_softmax(kernels_, candidate.place);
+    native::fill_optimizer_steps(kernels_, candidate.place);
+    target_ = candidate.name;
     return;
   }
   throw ConfigError("native backend: this machine or build has no SIMD target '" + target + "'");

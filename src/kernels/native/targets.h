@@ -3,4 +3,20 @@
 // SSE4 are older than fifteen years, and each target costs build time. Include before Highway.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #define HWY_DISABLED_TARGETS HWY_SSSE3
+
+namespace rnn::native {
+
+struct SimdTarget {
+  std::string name;  // Highway's
+  int place;         // in Highway's dispatch tables, which we index without its global choice
+};
+
+/// What this build has and this machine can run, the best first.
+std::vector<SimdTarget> usable_targets();
+
+}  // namespace rnn::native
