@@ -49,12 +49,12 @@ class BasicBackend {
   virtual void dense_backward(const DenseBackward<T>&) const noexcept = 0;
   virtual void embedding_forward(const EmbeddingForward<T>&) const noexcept = 0;
   virtual void embedding_backward(const EmbeddingBackward<T>&) const noexcept = 0;
-  virtual void dropout(const Dropout<T>&) const noexcept = 0;
+  virtual void dropout(const DropoutForward<T>&) const noexcept = 0;
   virtual void activation_forward(const ActivationForward<T>&) const noexcept = 0;
   virtual void activation_backward(const ActivationBackward<T>&) const noexcept = 0;
   virtual void cross_entropy_forward(const CrossEntropyForward<T>&) const noexcept = 0;
   virtual void cross_entropy_backward(const CrossEntropyBackward<T>&) const noexcept = 0;
-  virtual void softmax(const Softmax<T>&) const noexcept = 0;
+  virtual void softmax(const SoftmaxForward<T>&) const noexcept = 0;
   virtual void sgd_step(const SgdStep<T>&) const noexcept = 0;
   virtual void rmsprop_step(const RmspropStep<T>&) const noexcept = 0;
   virtual void adam_step(const AdamStep<T>&) const noexcept = 0;

@@ -43,7 +43,8 @@ struct RecurrentForward {
   View<T> hn{}, cn{};                ///< [B,H] state after the last step of each sequence (h0 for
                                      ///< an empty one); may be null; may alias h0, c0
   View<T> gates{};                   ///< [T,B,G*H] gates after activation; null in inference
-  View<T> extra{};                   ///< [T,B,H] see keeps_extra; null in inference
+  View<T> extra{};                   ///< [T,B,H] see keeps_extra; null in inference. Padding of
+                                     ///< these two is unspecified and never read
   std::span<std::byte> scratch{};
   /// Changes whenever the weights do; 0: unknown. While it stays, `scratch` handed in again may
   /// still hold what a backend derived from the weights.
@@ -123,7 +124,7 @@ struct EmbeddingBackward {
 /// unit), so the backward pass is the same call with dy for x. Shared over time (Gal and Ghahramani
 /// 2016): one mask per sequence, drawn as at t = 0.
 template <class T>
-struct Dropout {
+struct DropoutForward {
   View<const T> x{};  ///< [T,B,F]; may be the same memory as y
   std::span<const std::int32_t> lengths{};
   std::span<const std::uint32_t> examples{};  ///< [B] identity of each sequence; empty: 0, 1, ...
@@ -171,7 +172,7 @@ struct CrossEntropyBackward {
 
 /// Probabilities: softmax of each row.
 template <class T>
-struct Softmax {
+struct SoftmaxForward {
   View<const T> logits{};  ///< [N,V]; may be the same memory as y
   View<T> y{};             ///< [N,V]
 };

@@ -7,7 +7,7 @@
 namespace rnn::reference {
 
 template <class T>
-void dropout(const Dropout<T>& a) noexcept {
+void dropout(const DropoutForward<T>& a) noexcept {
   const Index time = a.x.extent(0), batch = a.x.extent(1), F = a.x.extent(2);
   const T scale = T(1) / T(1 - a.rate);
   for (Index t = 0; t < time; ++t) {

@@ -43,7 +43,7 @@ void ReferenceBackend<T>::embedding_backward(const EmbeddingBackward<T>& args) c
   reference::embedding_backward(args);
 }
 template <class T>
-void ReferenceBackend<T>::dropout(const Dropout<T>& args) const noexcept {
+void ReferenceBackend<T>::dropout(const DropoutForward<T>& args) const noexcept {
   reference::dropout(args);
 }
 template <class T>
@@ -64,7 +64,7 @@ void ReferenceBackend<T>::cross_entropy_backward(
   reference::cross_entropy_backward(args);
 }
 template <class T>
-void ReferenceBackend<T>::softmax(const Softmax<T>& args) const noexcept {
+void ReferenceBackend<T>::softmax(const SoftmaxForward<T>& args) const noexcept {
   reference::softmax(args);
 }
 template <class T>

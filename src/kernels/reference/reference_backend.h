@@ -22,12 +22,12 @@ class ReferenceBackend : public BasicBackend<T> {
   void dense_backward(const DenseBackward<T>&) const noexcept override;
   void embedding_forward(const EmbeddingForward<T>&) const noexcept override;
   void embedding_backward(const EmbeddingBackward<T>&) const noexcept override;
-  void dropout(const Dropout<T>&) const noexcept override;
+  void dropout(const DropoutForward<T>&) const noexcept override;
   void activation_forward(const ActivationForward<T>&) const noexcept override;
   void activation_backward(const ActivationBackward<T>&) const noexcept override;
   void cross_entropy_forward(const CrossEntropyForward<T>&) const noexcept override;
   void cross_entropy_backward(const CrossEntropyBackward<T>&) const noexcept override;
-  void softmax(const Softmax<T>&) const noexcept override;
+  void softmax(const SoftmaxForward<T>&) const noexcept override;
   void sgd_step(const SgdStep<T>&) const noexcept override;
   void rmsprop_step(const RmspropStep<T>&) const noexcept override;
   void adam_step(const AdamStep<T>&) const noexcept override;

@@ -31,14 +31,25 @@ void add_product(const T* x, Index k, const T* w, Index stride, T* out, Index n)
   for (Index i = 0; i < k; ++i) row(out, n) += x[i] * row(w + i * stride, n);
 }
 
-/// out[0..k) += d[0..n) W^T.
+/// Rows [i, i + kRows) of the product below.
+template <int kRows, class T>
+void add_dot_products(const T* d, Index n, const T* w, Index stride, T* out) {
+  T sum[kRows];
+  for (int r = 0; r < kRows; ++r) sum[r] = out[r];
+  for (Index j = 0; j < n; ++j) {
+    for (int r = 0; r < kRows; ++r) sum[r] += d[j] * w[r * stride + j];
+  }
+  for (int r = 0; r < kRows; ++r) out[r] = sum[r];
+}
+
+/// out[0..k) += d[0..n) W^T. Several rows at once: each is a chain of additions that must stay in
+/// the order of j, so only other rows can fill the waiting time (8 rows: 3 times as fast as 1).
 template <class T>
 void add_product_transposed(const T* d, Index n, const T* w, Index stride, T* out, Index k) {
-  for (Index i = 0; i < k; ++i) {
-    T sum = out[i];
-    for (Index j = 0; j < n; ++j) sum += d[j] * w[i * stride + j];
-    out[i] = sum;
-  }
+  constexpr int kRows = 8;
+  Index i = 0;
+  for (; i + kRows <= k; i += kRows) add_dot_products<kRows>(d, n, w + i * stride, stride, out + i);
+  for (; i < k; ++i) add_dot_products<1>(d, n, w + i * stride, stride, out + i);
 }
 
 /// dW[0..k)[0..n) += x^T d.

@@ -57,12 +57,20 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& a) noexcept {
 }
 
 template <class T>
-void softmax(const Softmax<T>& a) noexcept {
+void softmax(const SoftmaxForward<T>& a) noexcept {
   using std::exp;
   const Index N = a.logits.extent(0), V = a.logits.extent(1);
   for (Index n = 0; n < N; ++n) {
-    const T normalizer = log_sum_exp(&a.logits(n, 0), V);
-    for (Index v = 0; v < V; ++v) a.y(n, v) = exp(a.logits(n, v) - normalizer);
+    const T* logits = &a.logits(n, 0);
+    T* y = &a.y(n, 0);
+    // Dividing by the sum, not subtracting its logarithm: beside a large logit that would drown.
+    const T top = largest(logits, V);
+    T sum(0);
+    for (Index v = 0; v < V; ++v) {
+      y[v] = exp(logits[v] - top);
+      sum += y[v];
+    }
+    for (Index v = 0; v < V; ++v) y[v] /= sum;
   }
 }
 

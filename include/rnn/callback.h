@@ -1,0 +1,124 @@
+// Callbacks: what happens beside the updates while `fit` runs.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "rnn/export.h"
+#include "rnn/history.h"
+
+namespace rnn {
+
+class Model;
+
+/// One update, just made.
+struct StepRecord {
+  std::int64_t epoch = 0;    ///< from 1
+  std::int64_t epochs = 0;   ///< to be trained in all
+  std::int64_t batch = 0;    ///< batches done in this epoch
+  std::int64_t batches = 0;  ///< in this epoch; 0: not known
+  std::int64_t steps = 0;    ///< updates since the beginning
+  LossSum loss{};            ///< of this batch
+  LossSum epoch_loss{};      ///< of this epoch so far
+  double learning_rate = 0;
+  double gradient_norm = 0;  ///< before clipping
+};
+
+class RNN_API Callback {
+ public:
+  virtual ~Callback() = default;
+  virtual void on_train_begin(Model&) {}
+  virtual void on_step_end(Model&, const StepRecord&) {}
+  /// After the validation of the epoch, if there is one. `history` ends with this epoch.
+  virtual void on_epoch_end(Model&, const History&) {}
+  /// Also when training was stopped before its end, but not when it ended with an exception.
+  virtual void on_train_end(Model&, const History&) {}
+};
+
+struct EarlyStoppingOptions {
+  int patience = 0;      ///< epochs in a row without a better validation loss that are endured
+  double min_delta = 0;  ///< nats by which a loss must be smaller to count as better
+};
+
+/// Stops when the validation loss no longer falls.
+class RNN_API EarlyStopping : public Callback {
+ public:
+  explicit EarlyStopping(const EarlyStoppingOptions& options = {});
+  void on_train_begin(Model& model) override;
+  void on_epoch_end(Model& model, const History& history) override;
+
+ private:
+  EarlyStoppingOptions options_;
+};
+
+/// Calls `save` whenever an epoch was the best so far: the place to write a model file.
+class RNN_API BestModel : public Callback {
+ public:
+  using Save = std::function<void(const Model&, const History&)>;
+  explicit BestModel(Save save);
+  void on_epoch_end(Model& model, const History& history) override;
+
+ private:
+  Save save_;
+};
+
+/// Writes the history to a CSV file after every epoch.
+class RNN_API CsvHistory : public Callback {
+ public:
+  explicit CsvHistory(std::string path);
+  void on_epoch_end(Model& model, const History& history) override;
+
+ private:
+  std::string path_;
+};
+
+/// Calls a function after every step. It may call Model::stop.
+class RNN_API OnStep : public Callback {
+ public:
+  using Function = std::function<void(Model&, const StepRecord&)>;
+  explicit OnStep(Function function);
+  void on_step_end(Model& model, const StepRecord& record) override;
+
+ private:
+  Function function_;
+};
+
+/// Stops at the first step that ends later than `seconds` after training began.
+class RNN_API TimeLimit : public Callback {
+ public:
+  explicit TimeLimit(double seconds);
+  void on_train_begin(Model& model) override;
+  void on_step_end(Model& model, const StepRecord& record) override;
+
+ private:
+  double seconds_;
+  std::chrono::steady_clock::time_point start_{};
+};
+
+struct ProgressBarOptions {
+  bool terminal = false;  ///< redraw one line; otherwise a plain line now and then
+  std::string unit = "tokens";
+  double every_seconds = 10;  ///< between plain lines
+};
+
+/// Shows rate, loss, perplexity and the time an epoch still takes.
+class RNN_API ProgressBar : public Callback {
+ public:
+  explicit ProgressBar(std::ostream& out, const ProgressBarOptions& options = {});
+  void on_train_begin(Model& model) override;
+  void on_step_end(Model& model, const StepRecord& record) override;
+  void on_epoch_end(Model& model, const History& history) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void begin_epoch(std::int64_t epoch);
+
+  std::ostream& out_;
+  ProgressBarOptions options_;
+  std::int64_t epoch_ = 0, first_targets_ = 0;
+  Clock::time_point epoch_start_{}, last_shown_{};
+};
+
+}  // namespace rnn

@@ -1,0 +1,39 @@
+// History: what training saw, epoch by epoch. A value.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rnn/export.h"
+#include "rnn/output_head.h"
+
+namespace rnn {
+
+inline double perplexity(const LossSum& loss) { return std::exp(loss.mean()); }
+
+struct EpochRecord {
+  std::int64_t epoch = 0;    ///< from 1
+  std::int64_t steps = 0;    ///< updates since the beginning
+  std::int64_t tokens = 0;   ///< targets since the beginning
+  double learning_rate = 0;  ///< of the epoch's last step
+  double gradient_norm = 0;  ///< mean over the epoch, before clipping
+  LossSum train{};           ///< as training saw it, regularisers acting
+  std::optional<LossSum> validation{};
+  double seconds = 0;  ///< wall time of the epoch
+};
+
+struct RNN_API History {
+  std::vector<EpochRecord> epochs{};
+
+  std::vector<double> validation_losses() const;
+  /// The record with the smallest validation loss, or training loss where nothing was validated;
+  /// the earliest of equals. Null while there is none.
+  const EpochRecord* best() const;
+  /// One header line, then one line an epoch; numbers with all their digits, read back exactly.
+  std::string to_csv() const;
+};
+
+}  // namespace rnn

@@ -1,0 +1,87 @@
+// Model: a network, its parameters, and training as one call.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rnn/backend.h"
+#include "rnn/batch.h"
+#include "rnn/callback.h"
+#include "rnn/history.h"
+#include "rnn/optimizer.h"
+#include "rnn/schedule.h"
+#include "rnn/sequential.h"
+#include "rnn/session.h"
+
+namespace rnn {
+
+struct CompileOptions {
+  Optimizer optimizer = SGD{};
+  Schedule schedule{};
+  float clip_norm = 0;   ///< largest Euclidean norm of all gradients together; 0: no limit
+  float clip_value = 0;  ///< largest absolute value of a gradient's element, cut first; 0: no limit
+  std::uint64_t seed = 1;  ///< of first values and of every draw in training
+  BackendOptions backend{};
+};
+
+struct FitOptions {
+  std::int64_t epochs = 1;                  ///< in all, those before a resume included
+  BatchSource* validation = nullptr;        ///< evaluated after every epoch
+  StatePolicy state = StatePolicy::kReset;  ///< in training and validation
+  std::vector<Callback*> callbacks{};       ///< called in this order
+};
+
+/// A network that can be trained, evaluated and used. Not thread-safe; for inference on many
+/// threads take an Inference each over `network()` and `parameters()`.
+///
+///   rnn::Model model(network);
+///   model.compile({.optimizer = rnn::Adam{.learning_rate = 1e-3f}, .clip_norm = 1});
+///   model.fit(train, {.epochs = 10, .validation = &valid, .state = rnn::StatePolicy::kCarry});
+class RNN_API Model {
+ public:
+  explicit Model(Sequential network);
+  ~Model();
+  Model(Model&&) noexcept;
+
+  /// Chooses backend and optimiser, and draws first values unless there are parameters already.
+  /// Throws ConfigError, naming the option.
+  void compile(const CompileOptions& options);
+  /// Trains until `epochs`, or until a callback calls `stop`. The loss of a step is the mean over
+  /// its targets. Taken up again after `load_checkpoint`, it goes on with the very same bits.
+  /// Throws DivergenceError when a loss or gradient is not finite, naming step, learning rate and
+  /// the first bad parameter; parameters are then those before the step.
+  const History& fit(BatchSource& data, const FitOptions& options);
+  /// Loss over the first epoch of a source.
+  LossSum evaluate(BatchSource& data, StatePolicy state);
+  /// Probabilities (or features) of one batch that starts with a zero state; valid until the next
+  /// call.
+  View<const float> predict(const Batch& batch);
+
+  /// Asks `fit` to return after this step; for callbacks.
+  void stop(std::string reason);
+  /// Why the last fit returned before its last epoch; empty when it did not.
+  const std::string& stopped() const;
+
+  const Sequential& network() const;
+  const std::shared_ptr<const Backend>& backend() const;
+  const Parameters& parameters() const;
+  /// Takes other values. Throws FormatError unless names and shapes are the network's.
+  void set_parameters(const TensorList& values, std::string_view where = "parameters");
+  const History& history() const;
+  /// Layers, shapes, parameters, and which kernels run.
+  std::string summary() const;
+
+  /// Everything that training needs to go on with the same bits: parameters, optimiser, position in
+  /// the data, recurrent state, history. Written under a temporary name, flushed, renamed. Both
+  /// throw IoError; loading throws FormatError when the file belongs to another network or
+  /// optimiser.
+  void save_checkpoint(const std::string& path) const;
+  void load_checkpoint(const std::string& path);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rnn

@@ -1,0 +1,36 @@
+// Networks and tensors as files: JSON for the network, safetensors for the numbers.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "rnn/parameters.h"
+#include "rnn/sequential.h"
+
+namespace rnn {
+
+/// The network with every option of every layer, for a person and for `network_from_json`:
+///   {"input_features": 0, "layers": [{"type": "Embedding", ...}, ...], "head": {...}}
+RNN_API std::string network_to_json(const Sequential& network);
+/// Throws FormatError or ConfigError, naming `where` and the layer.
+RNN_API Sequential network_from_json(std::string_view json, std::string_view where = "network");
+
+/// Writes tensors as float32 in the safetensors format (huggingface/safetensors), under a temporary
+/// name that is flushed and renamed. Throws IoError.
+RNN_API void save_safetensors(const std::string& path, const TensorList& tensors,
+                              const std::map<std::string, std::string>& metadata = {});
+
+struct SafetensorsContents {
+  TensorList tensors;
+  std::map<std::string, std::string> metadata;
+};
+/// Throws IoError, or FormatError for anything that is not a whole, well-formed file of float32
+/// tensors. Sizes are checked against the file before memory is taken.
+RNN_API SafetensorsContents load_safetensors(const std::string& path);
+
+/// Copies loaded tensors into those of the same name. Throws FormatError, naming `where` and the
+/// tensor, unless names and shapes are the same on both sides.
+RNN_API void assign_tensors(TensorList& to, const TensorList& from, std::string_view where);
+
+}  // namespace rnn

@@ -1,0 +1,55 @@
+// OutputHead: a loss with parameters, at the end of a network.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "rnn/layer.h"
+
+namespace rnn {
+
+/// A loss over a batch, kept as a sum and a count so that batches add up exactly.
+struct LossSum {
+  double nats = 0;           ///< sum of negative log-likelihoods
+  std::int64_t targets = 0;  ///< targets counted; masked ones are not
+
+  /// Nats per target; 0 when there is none.
+  double mean() const { return targets > 0 ? nats / static_cast<double>(targets) : 0; }
+  LossSum& operator+=(const LossSum& other) {
+    nats += other.nats;
+    targets += other.targets;
+    return *this;
+  }
+};
+
+/// What turns features into a loss, a prediction and log-probabilities. Immutable, as a Layer is,
+/// and called with a Call in the same way; a head has no recurrent state.
+class RNN_API OutputHead {
+ public:
+  virtual ~OutputHead() = default;
+
+  /// "Softmax": the name in model files.
+  virtual std::string_view type() const noexcept = 0;
+  virtual void describe(Fields& fields) const = 0;
+  /// Width of what `predict` gives. Throws ConfigError when the features cannot be used.
+  virtual Index classes(const Signal& features) const = 0;
+  virtual std::vector<ParameterSpec> parameters(const Signal& features) const = 0;
+
+  /// Loss of every target: `nats` [T,B] is written, 0 where a target [T,B] is below zero or beyond
+  /// a length. The sum is taken in the order t, b.
+  virtual LossSum loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
+                       Call& call) const = 0;
+  /// dfeatures [T,B,F] of `scale` times the summed loss, after a call of `loss` with the same
+  /// arguments and memory.
+  virtual View<const float> backward(const Sequence& features, View<const std::int32_t> targets,
+                                     float scale, Call& call) const = 0;
+  /// Probabilities [T,B,classes]; they live in call.memory.
+  virtual View<const float> predict(const Sequence& features, Call& call) const = 0;
+};
+
+/// A head by its type and options, as a model file has them. Throws ConfigError for an unknown
+/// type.
+RNN_API std::shared_ptr<const OutputHead> make_output_head(std::string_view type, Fields& options);
+
+}  // namespace rnn

@@ -1,0 +1,87 @@
+// Session and Inference: running a network by hand.
+//
+// `fit` is a loop over these; a loop of your own looks like
+//
+//   rnn::Session session(network, parameters, backend, {.seed = 1});
+//   rnn::State state = network.zero_state(lanes, *backend);
+//   while (lanes.next(batch)) {
+//     session.begin_step(step++);
+//     const rnn::LossSum loss = session.forward(batch, state);  // state: now after the window
+//     session.backward();                                       // adds to session.gradients()
+//     ... update `parameters`, then parameters.changed() and session.zero_gradients()
+//   }
+//
+// A state is the caller's: carry it from window to window for truncated BPTT (the gradient is cut
+// at the window), or begin each with zeros.
+#pragma once
+
+#include <memory>
+
+#include "rnn/batch.h"
+#include "rnn/sequential.h"
+
+namespace rnn {
+
+/// What a batch's recurrent state starts from. The policy belongs to the call, not to the layer.
+enum class StatePolicy {
+  kReset,  ///< zeros: every batch holds whole sequences
+  kCarry,  ///< the state after the batch before; zeros at the start of an epoch
+};
+
+/// Runs a network without training it. The network and parameters stay with the caller, unchanged,
+/// and may serve many of these at once; one Inference is for one thread at a time.
+class RNN_API Inference {
+ public:
+  Inference(const Sequential& network, const Parameters& parameters,
+            std::shared_ptr<const Backend> backend);
+  ~Inference();
+  Inference(Inference&&) noexcept;
+
+  /// Loss of a batch; `state` goes from before its first step to after its last. Regularisers are
+  /// off. Throws ShapeError when the batch does not fit the network.
+  LossSum evaluate(const Batch& batch, State& state);
+  /// Loss over the first epoch of a source.
+  LossSum evaluate(BatchSource& data, StatePolicy policy);
+  /// Loss of each target [T,B] of the last `evaluate`; 0 where masked.
+  View<const float> nats() const;
+  /// Probabilities [T,B,classes], or features [T,B,F] of a network without head. Valid until the
+  /// next call.
+  View<const float> predict(const Batch& batch, State& state);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct SessionOptions {
+  std::uint64_t seed = 1;  ///< of every random draw in training
+};
+
+/// Runs a network forward and backward.
+class RNN_API Session {
+ public:
+  Session(const Sequential& network, const Parameters& parameters,
+          std::shared_ptr<const Backend> backend, const SessionOptions& options = {});
+  ~Session();
+  Session(Session&&) noexcept;
+
+  /// Random draws are a function of the seed and this number.
+  void begin_step(std::int64_t step);
+  /// Loss of a batch, in training; `state` goes from before its first step to after its last.
+  LossSum forward(const Batch& batch, State& state);
+  /// Adds the gradient of the mean loss per target of the last `forward` (or of `scale` times the
+  /// summed loss) to `gradients`.
+  void backward();
+  void backward(float scale);
+
+  TensorList& gradients();
+  void zero_gradients();
+  /// Bytes held for activations, gradients and scratch.
+  std::size_t memory() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rnn

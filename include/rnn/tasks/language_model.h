@@ -1,0 +1,158 @@
+// LanguageModel: what a program embeds to score, evaluate and write text, and how it is trained.
+//
+//   const rnn::LanguageModel model = rnn::LanguageModel::load("model");
+//   for (const auto& sentence : model.score({"the fox ran home"})) use(sentence.log_prob);
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rnn/model.h"
+#include "rnn/text/line_reader.h"
+#include "rnn/text/tokenizer.h"
+#include "rnn/text/vocabulary.h"
+
+namespace rnn {
+
+/// Everything that decides what is learned: the recipe that a model directory records. What only
+/// decides how a run goes (threads, time, where files are) stands in LanguageModelRun.
+struct RNN_API LanguageModelRecipe {
+  std::string unit = "word";  ///< see TokenizerOptions
+  std::string locale{};
+  std::int64_t min_count = 1;       ///< units seen less often are unknown
+  std::int64_t max_vocabulary = 0;  ///< 0: no limit
+  bool replace_invalid = false;     ///< invalid UTF-8 becomes U+FFFD instead of an error
+
+  std::string cell = "lstm";  ///< lstm, gru, gru-reset-before, rnn-tanh or rnn-relu
+  Index embedding = 0;        ///< width of the embedding; 0: as `hidden`
+  Index hidden = 200;
+  int layers = 2;
+  bool tie = false;             ///< one table for embedding and softmax; needs embedding == hidden
+  float dropout = 0;            ///< after the embedding, between layers and before the softmax
+  bool dropout_shared = false;  ///< the same dropout mask at every step of a window
+  float init = 0;               ///< uniform in [-init, init); 0: each layer's own rule
+  float forget_bias = 1;
+  std::string network{};  ///< a network as JSON in place of all that describes one above
+
+  std::int64_t epochs = 10;
+  std::int64_t batch = 20;         ///< lanes
+  std::int64_t bptt = 35;          ///< steps of a window
+  bool random_bptt = false;        ///< window lengths drawn as in Merity et al. 2018
+  std::string optimizer = "adam";  ///< sgd, momentum, rmsprop, adam or adamw
+  float lr = 0.002f;
+  float momentum = 0.9f;  ///< of the optimiser `momentum`
+  float weight_decay = 0;
+  float clip = 1;        ///< by global norm; 0: no limit
+  float clip_value = 0;  ///< by element; 0: no limit
+  Schedule schedule{};
+  int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
+  std::int64_t seed = 1;
+
+  void exchange(Fields& fields);
+};
+
+/// One training run.
+struct LanguageModelRun {
+  std::vector<std::string> train{};
+  std::string valid{};      ///< empty: the last tenth of the training text
+  std::string directory{};  ///< the model directory to be written
+  bool overwrite = false;   ///< replace a model that is there
+  bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
+  std::string init_from{};  ///< a model directory whose parameters are the first values
+  bool initial_evaluation = false;  ///< also validate before the first step
+  double max_time = 0;  ///< seconds after which training stops and can be resumed; 0: no limit
+  BackendOptions backend{};
+  std::vector<Callback*> callbacks{};
+  std::function<void(const std::string&)> log{};  ///< what a person wants to know, line by line
+};
+
+struct LanguageModelEvaluation {
+  double nats = 0;
+  std::int64_t tokens = 0;  ///< predicted, one end of sentence a line among them
+  std::int64_t sentences = 0;
+  std::int64_t unknown = 0;     ///< units outside the vocabulary
+  std::int64_t characters = 0;  ///< Unicode code points, one line feed a line among them
+
+  double nats_per_token() const { return tokens > 0 ? nats / static_cast<double>(tokens) : 0; }
+  double perplexity() const;
+  /// Comparable between models of different units.
+  double bits_per_character() const;
+};
+
+struct UnitScore {
+  std::string unit{};
+  double log_prob = 0;   ///< natural logarithm
+  bool unknown = false;  ///< outside the vocabulary: the probability is that of `<unk>`
+};
+
+/// A sentence and its end. Logarithms are natural.
+struct SentenceScore {
+  std::vector<UnitScore> units{};  ///< the last is `</s>`
+  double log_prob = 0;
+  std::int64_t unknown = 0;
+  double unknown_log_prob = 0;  ///< the share of `log_prob` that unknown units have
+};
+
+struct GenerateOptions {
+  std::string prompt{};
+  std::int64_t length = 200;  ///< units to write
+  double temperature = 1;     ///< below 1 likelier units gain; 0: always the likeliest
+  std::int64_t top_k = 0;     ///< choose among the k likeliest; 0: among all
+  double top_p = 1;           ///< choose among the fewest that reach this probability together
+  std::uint64_t seed = 1;
+  bool unknown = false;  ///< whether `<unk>` may be written
+};
+
+/// A trained model. Immutable: one may be used from many threads.
+class RNN_API LanguageModel {
+ public:
+  /// Reads a model directory. Throws IoError or FormatError, naming the file, when one is missing,
+  /// damaged, altered (SHA256SUMS) or does not fit the others.
+  static LanguageModel load(const std::string& directory, const BackendOptions& backend = {});
+  ~LanguageModel();
+  LanguageModel(LanguageModel&&) noexcept;
+
+  /// Loss over text files as one stream (kCarry) or sentence by sentence (kReset). The same
+  /// function validates in training.
+  LanguageModelEvaluation evaluate(std::span<const std::string> paths,
+                                   StatePolicy policy = StatePolicy::kCarry) const;
+  /// Scores of sentences, each from the beginning of a text. A score does not depend on what else
+  /// is scored with it.
+  std::vector<SentenceScore> score(std::span<const std::string> sentences) const;
+  /// Score of a sentence that goes on from `state`, which is moved along.
+  SentenceScore score(std::string_view sentence, State& state) const;
+  State initial_state() const;
+  /// Writes text. `on_text` gets it piece by piece while it is made; all of it is returned.
+  std::string generate(const GenerateOptions& options,
+                       const std::function<void(std::string_view)>& on_text = {}) const;
+
+  const Sequential& network() const;
+  const Parameters& parameters() const;
+  const Vocabulary& vocabulary() const;
+  const Tokenizer& tokenizer() const;
+  /// How text must be read for this model.
+  TextPolicy text_policy() const;
+
+ private:
+  struct Impl;
+  explicit LanguageModel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<const Impl> impl_;
+};
+
+/// Throws ConfigError, naming the option, unless the recipe is possible.
+RNN_API void validate(const LanguageModelRecipe& recipe);
+/// The network of a recipe for a vocabulary of that size.
+RNN_API Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocabulary);
+
+/// Trains and writes the model directory: the best model by validation, and a checkpoint after
+/// every epoch and when a callback stops it. Nothing is written before the text has been read and
+/// found good. Returns the history.
+RNN_API History train_language_model(const LanguageModelRecipe& recipe,
+                                     const LanguageModelRun& run);
+
+}  // namespace rnn

@@ -1,0 +1,28 @@
+#include "rnn/fields.h"
+
+#include <charconv>
+
+namespace rnn {
+
+void Fields::operator()(std::string_view name, float& value) {
+  // Through the shortest decimal text that means this float: a file says 0.1, not 0.10000000149.
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  double wide = 0;
+  std::from_chars(text, end, wide);
+  (*this)(name, wide);
+  value = static_cast<float>(wide);
+}
+
+void Fields::unknown_choice(std::string_view name, std::string_view given,
+                            std::initializer_list<std::string_view> names) {
+  std::string message = std::string(name) + ": expected one of";
+  for (std::string_view candidate : names) message += " " + std::string(candidate);
+  throw ConfigError(message + ", got '" + std::string(given) + "'");
+}
+
+void Fields::out_of_range(std::string_view name) {
+  throw ConfigError(std::string(name) + ": the number is out of range");
+}
+
+}  // namespace rnn

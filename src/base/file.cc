@@ -1,0 +1,115 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sha2.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "rnn/error.h"
+
+namespace rnn {
+namespace {
+
+/// An open file descriptor, closed at the end of its scope.
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : value_(open(path.c_str(), flags | O_CLOEXEC)) {
+    if (value_ < 0) throw_io_error(path, "cannot open");
+  }
+  ~Descriptor() { close(value_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+template <class Consume>
+void read_through(const std::string& path, Consume consume) {
+  const Descriptor file(path, O_RDONLY);
+  std::string buffer(std::size_t{1} << 20, '\0');
+  for (;;) {
+    const ssize_t count = read(file.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io_error(path, "cannot read");
+    if (count == 0) return;
+    consume(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+  }
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+}  // namespace
+
+void throw_io_error(const std::string& path, std::string_view what) {
+  throw IoError(path + ": " + std::string(what) + ": " + std::generic_category().message(errno));
+}
+
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)), temporary_(path_ + ".tmp-" + std::to_string(getpid())) {
+  descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw_io_error(temporary_, "cannot create");
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  close(descriptor_);
+  unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io_error(path_, "cannot write");
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void AtomicFile::commit() {
+  if (fsync(descriptor_) != 0) throw_io_error(path_, "cannot flush");
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) throw_io_error(path_, "cannot rename to");
+  close(descriptor_);
+  descriptor_ = -1;
+  const Descriptor folder(folder_of(path_), O_RDONLY | O_DIRECTORY);
+  if (fsync(folder.get()) != 0) throw_io_error(path_, "cannot flush the folder of");
+}
+
+void write_file(const std::string& path, std::string_view contents) {
+  AtomicFile file(path);
+  file.write(contents);
+  file.commit();
+}
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  std::string contents;
+  read_through(path, [&](std::string_view bytes) {
+    if (contents.size() + bytes.size() > limit) {
+      throw FormatError(path + ": larger than " + std::to_string(limit) + " bytes");
+    }
+    contents += bytes;
+  });
+  return contents;
+}
+
+std::string sha256_of_file(const std::string& path) {
+  SHA2_CTX context;
+  SHA256Init(&context);
+  read_through(path, [&](std::string_view bytes) {
+    SHA256Update(&context, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  });
+  std::array<char, SHA256_DIGEST_STRING_LENGTH> text{};
+  SHA256End(&context, text.data());
+  return text.data();
+}
+
+}  // namespace rnn

@@ -1,0 +1,59 @@
+#include "base/json.h"
+
+namespace rnn {
+
+Json parse_json(std::string_view text, std::string_view where) {
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    throw FormatError(std::string(where) + ": not valid JSON: " + error.what());
+  }
+}
+
+const Json* JsonReader::find(std::string_view name) {
+  asked_.emplace(name);
+  const auto found = object_.find(std::string(name));
+  return found == object_.end() ? nullptr : &*found;
+}
+
+void JsonReader::wrong_type(std::string_view name, std::string_view expected) const {
+  throw FormatError(where_ + ": '" + std::string(name) + "' must be " + std::string(expected));
+}
+
+void JsonReader::operator()(std::string_view name, bool& value) {
+  if (const Json* found = find(name)) {
+    if (!found->is_boolean()) wrong_type(name, "true or false");
+    value = found->get<bool>();
+  }
+}
+
+void JsonReader::operator()(std::string_view name, std::int64_t& value) {
+  if (const Json* found = find(name)) {
+    if (!found->is_number_integer()) wrong_type(name, "a whole number");
+    value = found->get<std::int64_t>();
+  }
+}
+
+void JsonReader::operator()(std::string_view name, double& value) {
+  if (const Json* found = find(name)) {
+    if (!found->is_number()) wrong_type(name, "a number");
+    value = found->get<double>();
+  }
+}
+
+void JsonReader::operator()(std::string_view name, std::string& value) {
+  if (const Json* found = find(name)) {
+    if (!found->is_string()) wrong_type(name, "a string");
+    value = found->get<std::string>();
+  }
+}
+
+void JsonReader::finish(const std::set<std::string>& others) const {
+  for (const auto& item : object_.items()) {
+    if (!asked_.count(item.key()) && !others.count(item.key())) {
+      throw FormatError(where_ + ": unknown member '" + item.key() + "'");
+    }
+  }
+}
+
+}  // namespace rnn

@@ -1,0 +1,70 @@
+// The one door to the JSON library.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "rnn/fields.h"
+
+namespace rnn {
+
+/// Keeps the order in which members were added, so that a person reads a file top to bottom.
+using Json = nlohmann::ordered_json;
+
+/// Throws FormatError "where: ..." with the position of the fault.
+Json parse_json(std::string_view text, std::string_view where);
+
+/// A member that must be there and convert; else FormatError naming it.
+template <class T>
+T member(const Json& object, const char* name, std::string_view where) {
+  try {
+    return object.at(name).get<T>();
+  } catch (const nlohmann::json::exception&) {
+    throw FormatError(std::string(where) + ": member '" + name + "' is missing or of another type");
+  }
+}
+
+/// Writes the fields it is shown as members of an object.
+class JsonWriter : public Fields {
+ public:
+  explicit JsonWriter(Json& object) : object_(object) {}
+  using Fields::operator();
+  void operator()(std::string_view name, bool& value) override { set(name, value); }
+  void operator()(std::string_view name, std::int64_t& value) override { set(name, value); }
+  void operator()(std::string_view name, double& value) override { set(name, value); }
+  void operator()(std::string_view name, std::string& value) override { set(name, value); }
+
+ private:
+  template <class T>
+  void set(std::string_view name, const T& value) {
+    object_[std::string(name)] = value;
+  }
+  Json& object_;
+};
+
+/// Reads the fields it is shown from an object. A missing member leaves the field as it is; one of
+/// another type is a FormatError.
+class JsonReader : public Fields {
+ public:
+  JsonReader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
+  using Fields::operator();
+  void operator()(std::string_view name, bool& value) override;
+  void operator()(std::string_view name, std::int64_t& value) override;
+  void operator()(std::string_view name, double& value) override;
+  void operator()(std::string_view name, std::string& value) override;
+
+  /// Throws FormatError when the object has a member that was never asked for, except `others`.
+  void finish(const std::set<std::string>& others = {}) const;
+
+ private:
+  const Json* find(std::string_view name);
+  [[noreturn]] void wrong_type(std::string_view name, std::string_view expected) const;
+
+  const Json& object_;
+  std::string where_;
+  std::set<std::string> asked_;
+};
+
+}  // namespace rnn

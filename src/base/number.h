@@ -1,0 +1,24 @@
+// Numbers as text, the same in every locale.
+#pragma once
+
+#include <charconv>
+#include <string>
+
+namespace rnn {
+
+/// The shortest text that reads back as the same number.
+template <class Number>
+std::string to_text(Number value) {
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+/// With so many digits after the point.
+inline std::string to_fixed(double value, int digits) {
+  char text[400];
+  const auto end =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, digits).ptr;
+  return {text, end};
+}
+
+}  // namespace rnn

@@ -1,0 +1,53 @@
+#include "rnn/embedding.h"
+
+#include "layers/option_fields.h"
+
+namespace rnn {
+
+void EmbeddingOptions::exchange(Fields& fields) {
+  fields("input_dim", input_dim);
+  fields("output_dim", output_dim);
+  exchange_initializer(fields, "initializer", initializer);
+}
+
+Embedding::Embedding(const EmbeddingOptions& options) : options_(options) {
+  require_positive(type(), "input_dim", options.input_dim);
+  require_positive(type(), "output_dim", options.output_dim);
+}
+
+void Embedding::describe(Fields& fields) const { show(options_, fields); }
+
+Signal Embedding::output(const Signal& input) const {
+  if (input != Signal::symbols(options_.input_dim)) {
+    throw ConfigError("Embedding: expected " + Signal::symbols(options_.input_dim).to_string() +
+                      ", got " + input.to_string());
+  }
+  return Signal::vectors(options_.output_dim);
+}
+
+std::vector<ParameterSpec> Embedding::parameters(const Signal&) const {
+  return {{"embeddings", {options_.input_dim, options_.output_dim}, options_.initializer}};
+}
+
+Sequence Embedding::forward(const Sequence& x, Call& call) const {
+  for (std::int32_t id : x.ids) {
+    if (id >= options_.input_dim) {
+      throw ShapeError("Embedding: symbol " + std::to_string(id) + " is not below input_dim " +
+                       std::to_string(options_.input_dim));
+    }
+  }
+  const View<float> y = call.memory->floats(0, {x.time(), x.batch(), options_.output_dim});
+  call.backend->embedding_forward(
+      {.ids = x.ids, .lengths = x.lengths, .table = call.parameters[0], .y = y});
+  return {.values = y, .lengths = x.lengths, .examples = x.examples};
+}
+
+View<const float> Embedding::backward(const Sequence& x, View<const float> dy, Call& call) const {
+  if (call.gradients[0]) {
+    call.backend->embedding_backward(
+        {.ids = x.ids, .lengths = x.lengths, .dy = dy, .dtable = call.gradients[0]});
+  }
+  return {};
+}
+
+}  // namespace rnn

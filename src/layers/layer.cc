@@ -1,0 +1,28 @@
+#include "rnn/layer.h"
+
+namespace rnn {
+
+View<float> CallMemory::floats(std::size_t slot, const Shape& shape) {
+  while (tensors_.size() <= slot) tensors_.emplace_back(memory_);
+  tensors_[slot].resize(shape);
+  return tensors_[slot];
+}
+
+std::span<std::byte> CallMemory::bytes(std::size_t slot, std::size_t count) {
+  while (buffers_.size() <= slot) buffers_.emplace_back(memory_);
+  buffers_[slot].resize({static_cast<Index>(count)});
+  return {buffers_[slot].data(), count};
+}
+
+std::size_t CallMemory::size() const {
+  std::size_t total = 0;
+  for (const auto& tensor : tensors_) total += tensor.size() * sizeof(float);
+  for (const auto& buffer : buffers_) total += buffer.size();
+  return total;
+}
+
+std::vector<ParameterSpec> Layer::parameters(const Signal&) const { return {}; }
+std::vector<StateSpec> Layer::states() const { return {}; }
+KernelPath Layer::path(const Backend&, const Signal&) const { return {}; }
+
+}  // namespace rnn

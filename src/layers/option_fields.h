@@ -1,0 +1,48 @@
+// Fields of types that only layers have, and the checks that their options share.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "rnn/fields.h"
+#include "rnn/initializer.h"
+#include "rnn/layer.h"
+
+namespace rnn {
+
+inline void exchange_initializer(Fields& fields, std::string_view name, Initializer& value) {
+  std::string text = value.to_string();
+  fields(name, text);
+  value = Initializer::parse(text);
+}
+
+/// What `describe` does with a copy, since exchanging may write.
+template <class Options>
+void show(Options options, Fields& fields) {
+  options.exchange(fields);
+}
+
+inline void require_positive(std::string_view type, std::string_view option, Index value) {
+  if (value > 0) return;
+  throw ConfigError(std::string(type) + ": " + std::string(option) + " must be at least 1, got " +
+                    std::to_string(value));
+}
+
+inline void require_vectors(std::string_view type, const Signal& input) {
+  if (input.kind == Signal::Kind::kVectors) return;
+  throw ConfigError(std::string(type) + ": expected vectors, got " + input.to_string() +
+                    "; put an Embedding before it");
+}
+
+/// Zeros beyond each length, after a function that does not keep zero.
+inline void clear_padding(View<float> y, std::span<const std::int32_t> lengths) {
+  for (Index t = 0; !lengths.empty() && t < y.extent(0); ++t) {
+    for (Index b = 0; b < y.extent(1); ++b) {
+      if (t >= lengths[b]) std::fill_n(&y(t, b, 0), y.extent(2), 0.0f);
+    }
+  }
+}
+
+}  // namespace rnn

@@ -1,0 +1,114 @@
+#include "rnn/softmax.h"
+
+#include "layers/option_fields.h"
+
+namespace rnn {
+namespace {
+
+enum Slot : std::size_t { kLogits, kNormalizer, kDx };
+enum Buffer : std::size_t { kForwardScratch, kBackwardScratch };
+
+View<float> as_rows(View<float> values) {
+  return values.reshaped({values.extent(0) * values.extent(1), values.extent(2)});
+}
+
+template <class T>
+View<T> as_row(View<T> values) {
+  return values.reshaped({values.size()});
+}
+
+}  // namespace
+
+void SoftmaxOptions::exchange(Fields& fields) {
+  fields("units", units);
+  fields("use_bias", use_bias);
+  fields("tied_to", tied_to);
+  exchange_initializer(fields, "kernel_initializer", kernel_initializer);
+}
+
+Softmax::Softmax(const SoftmaxOptions& options) : options_(options) {
+  require_positive(type(), "units", options.units);
+}
+
+void Softmax::describe(Fields& fields) const { show(options_, fields); }
+
+Index Softmax::classes(const Signal& features) const {
+  require_vectors(type(), features);
+  return options_.units;
+}
+
+std::vector<ParameterSpec> Softmax::parameters(const Signal& features) const {
+  std::vector<ParameterSpec> specs;
+  if (options_.tied_to.empty()) {
+    specs.push_back({"kernel", {features.size, options_.units}, options_.kernel_initializer});
+  } else {
+    specs.push_back({options_.tied_to + "/embeddings", {options_.units, features.size}});
+  }
+  if (options_.use_bias) specs.push_back({"bias", {options_.units}});
+  return specs;
+}
+
+View<float> Softmax::logits(const Sequence& features, Call& call) const {
+  DenseForward<float> args{
+      .x = features.values,
+      .lengths = features.lengths,
+      .kernel = call.parameters[0],
+      .transposed = !options_.tied_to.empty(),
+      .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
+      .y = call.memory->floats(kLogits, {features.time(), features.batch(), options_.units}),
+      .weights_version = call.weights_version};
+  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_forward(args);
+  return args.y;
+}
+
+LossSum Softmax::loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
+                      Call& call) const {
+  for (std::int32_t target : targets) {
+    if (target >= options_.units) {
+      throw ShapeError("Softmax: target " + std::to_string(target) + " is not below units " +
+                       std::to_string(options_.units));
+    }
+  }
+  call.backend->cross_entropy_forward(
+      {.logits = as_rows(logits(features, call)),
+       .targets = as_row(targets),
+       .nats = as_row(nats),
+       .log_normalizer = call.memory->floats(kNormalizer, {targets.size()})});
+  LossSum sum;
+  for (Index i = 0; i < targets.size(); ++i) {
+    sum.nats += static_cast<double>(nats[i]);
+    sum.targets += targets[i] >= 0;
+  }
+  return sum;
+}
+
+View<const float> Softmax::backward(const Sequence& features, View<const std::int32_t> targets,
+                                    float scale, Call& call) const {
+  const View<float> dlogits = call.memory->floats(kLogits);
+  call.backend->cross_entropy_backward({.logits = as_rows(dlogits),
+                                        .targets = as_row(targets),
+                                        .log_normalizer = call.memory->floats(kNormalizer),
+                                        .scale = scale,
+                                        .dlogits = as_rows(dlogits)});
+  DenseBackward<float> args{.x = features.values,
+                            .lengths = features.lengths,
+                            .kernel = call.parameters[0],
+                            .transposed = !options_.tied_to.empty(),
+                            .dy = dlogits,
+                            .dkernel = call.gradients[0],
+                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
+                            .weights_version = call.weights_version};
+  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
+  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_backward(args);
+  return args.dx;
+}
+
+View<const float> Softmax::predict(const Sequence& features, Call& call) const {
+  const View<float> y = logits(features, call);
+  call.backend->softmax({.logits = as_rows(y), .y = as_rows(y)});
+  return y;
+}
+
+}  // namespace rnn

@@ -1,0 +1,96 @@
+#include "rnn/session.h"
+
+#include <cmath>
+
+#include "network/pass.h"
+#include "rnn/error.h"
+
+namespace rnn {
+
+struct Inference::Impl {
+  const Sequential& network;
+  std::shared_ptr<const Backend> backend;
+  Pass pass;
+};
+
+Inference::Inference(const Sequential& network, const Parameters& parameters,
+                     std::shared_ptr<const Backend> backend)
+    : impl_(new Impl{network, backend, Pass(network, parameters, backend)}) {}
+Inference::~Inference() = default;
+Inference::Inference(Inference&&) noexcept = default;
+
+LossSum Inference::evaluate(const Batch& batch, State& state) {
+  impl_->pass.forward(batch, state, false, Random());
+  return impl_->pass.loss();
+}
+
+LossSum Inference::evaluate(BatchSource& data, StatePolicy policy) {
+  LossSum total;
+  State state;
+  Index rows = -1;
+  Batch batch;
+  data.seek({});
+  while (data.next(batch)) {
+    if (rows != batch.batch) {
+      state = impl_->network.zero_state(batch.batch, *impl_->backend);
+      rows = batch.batch;
+    } else if (policy == StatePolicy::kReset) {
+      state.fill(0);
+    }
+    total += evaluate(batch, state);
+  }
+  return total;
+}
+
+View<const float> Inference::nats() const { return impl_->pass.nats(); }
+
+View<const float> Inference::predict(const Batch& batch, State& state) {
+  impl_->pass.forward(batch, state, false, Random());
+  return impl_->pass.predict();
+}
+
+struct Session::Impl {
+  Pass pass;
+  TensorList gradients;
+  Random seed, step;
+  LossSum loss;
+};
+
+Session::Session(const Sequential& network, const Parameters& parameters,
+                 std::shared_ptr<const Backend> backend, const SessionOptions& options)
+    : impl_(new Impl{Pass(network, parameters, backend), {}, Random(options.seed), Random(), {}}) {
+  for (const NamedTensor& parameter : parameters) {
+    impl_->gradients.add(parameter.name, Tensor(parameter.tensor.shape(), backend->memory()));
+  }
+  begin_step(0);
+}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+
+void Session::begin_step(std::int64_t step) {
+  impl_->step = impl_->seed.fold(static_cast<std::uint64_t>(step));
+}
+
+LossSum Session::forward(const Batch& batch, State& state) {
+  impl_->pass.forward(batch, state, true, impl_->step);
+  impl_->loss = impl_->pass.loss();
+  return impl_->loss;
+}
+
+void Session::backward() {
+  const auto targets = impl_->loss.targets;
+  backward(targets > 0 ? 1.0f / static_cast<float>(targets) : 0.0f);
+}
+
+void Session::backward(float scale) { impl_->pass.backward(scale, impl_->gradients); }
+
+TensorList& Session::gradients() { return impl_->gradients; }
+
+void Session::zero_gradients() { impl_->gradients.fill(0); }
+
+std::size_t Session::memory() const {
+  return impl_->pass.memory() +
+         static_cast<std::size_t>(impl_->gradients.elements()) * sizeof(float);
+}
+
+}  // namespace rnn

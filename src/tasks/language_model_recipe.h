@@ -1,0 +1,14 @@
+#pragma once
+
+#include "rnn/tasks/language_model.h"
+
+namespace rnn {
+
+/// Throws ConfigError for an unknown name.
+Optimizer optimizer_of(const LanguageModelRecipe& recipe);
+
+/// How validation and evaluation cut a text into windows: not part of the result (a window cut does
+/// not change a bit of the log-probabilities), only of memory and speed.
+inline constexpr std::int64_t kEvaluationWindow = 64;
+
+}  // namespace rnn

@@ -1,0 +1,66 @@
+#include "rnn/callback.h"
+
+#include <limits>
+
+#include "base/file.h"
+#include "base/number.h"
+#include "rnn/model.h"
+
+namespace rnn {
+
+EarlyStopping::EarlyStopping(const EarlyStoppingOptions& options) : options_(options) {
+  if (options.patience < 0 || options.min_delta < 0) {
+    throw ConfigError("EarlyStopping: patience and min_delta must be at least 0");
+  }
+}
+
+// Also at the beginning: a training that had stopped early does not go on when it is resumed.
+void EarlyStopping::on_train_begin(Model& model) { on_epoch_end(model, model.history()); }
+
+void EarlyStopping::on_epoch_end(Model& model, const History& history) {
+  // Counted anew from the history each time, so that a resumed training stops at the same epoch.
+  double best = std::numeric_limits<double>::infinity();
+  int without_gain = 0;
+  for (double loss : history.validation_losses()) {
+    if (loss < best - options_.min_delta) {
+      best = loss;
+      without_gain = 0;
+    } else {
+      ++without_gain;
+    }
+  }
+  if (without_gain > options_.patience) {
+    model.stop("no better validation loss in " + std::to_string(without_gain) + " epochs");
+  }
+}
+
+BestModel::BestModel(Save save) : save_(std::move(save)) {}
+
+void BestModel::on_epoch_end(Model& model, const History& history) {
+  if (history.best() == &history.epochs.back()) save_(model, history);
+}
+
+CsvHistory::CsvHistory(std::string path) : path_(std::move(path)) {}
+
+void CsvHistory::on_epoch_end(Model&, const History& history) {
+  write_file(path_, history.to_csv());
+}
+
+OnStep::OnStep(Function function) : function_(std::move(function)) {}
+
+void OnStep::on_step_end(Model& model, const StepRecord& record) { function_(model, record); }
+
+TimeLimit::TimeLimit(double seconds) : seconds_(seconds) {
+  if (!(seconds > 0)) throw ConfigError("TimeLimit: seconds must be more than 0");
+}
+
+void TimeLimit::on_train_begin(Model&) { start_ = std::chrono::steady_clock::now(); }
+
+void TimeLimit::on_step_end(Model& model, const StepRecord&) {
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
+  if (spent.count() >= seconds_) {
+    model.stop("the time limit of " + to_text(seconds_) + " s is reached");
+  }
+}
+
+}  // namespace rnn

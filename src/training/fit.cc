@@ -1,0 +1,156 @@
+// The training loop.
+#include <chrono>
+#include <cmath>
+
+#include "base/number.h"
+#include "rnn/error.h"
+#include "training/model_impl.h"
+
+namespace rnn {
+namespace {
+
+/// Name of the first tensor with an element that is not finite; empty when all are.
+std::string first_not_finite(const TensorList& tensors, const Backend& backend) {
+  for (const NamedTensor& entry : tensors) {
+    if (!std::isfinite(backend.sum_of_squares(entry.tensor))) return entry.name;
+  }
+  return {};
+}
+
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+void Model::Impl::diverged(double loss, double norm, double rate) const {
+  const std::string in_parameters = first_not_finite(parameters, *backend);
+  const std::string in_gradients = first_not_finite(session->gradients(), *backend);
+  std::string where;
+  if (!in_parameters.empty()) {
+    where = "; first parameter that is not finite: " + in_parameters;
+  } else if (!in_gradients.empty()) {
+    where = "; first gradient that is not finite: " + in_gradients;
+  }
+  throw DivergenceError("training diverged at step " + std::to_string(progress.steps + 1) +
+                        ": loss " + to_text(loss) + ", gradient norm " + to_text(norm) +
+                        ", learning rate " + to_text(rate) + where +
+                        "; try a smaller learning rate or stronger clipping");
+}
+
+/// Cuts elements at once; leaves the scaling by the norm to the optimiser, as `scale`. Returns the
+/// norm before that.
+double Model::Impl::clip_gradients(TensorList& gradients, float& scale) const {
+  double squares = 0;
+  for (NamedTensor& gradient : gradients) {
+    if (options.clip_value > 0) backend->clip(gradient.tensor, options.clip_value);
+    squares += backend->sum_of_squares(gradient.tensor);
+  }
+  const double norm = std::sqrt(squares);
+  const bool cut = options.clip_norm > 0 && norm > options.clip_norm;
+  scale = cut ? static_cast<float>(options.clip_norm / norm) : 1.0f;
+  return norm;
+}
+
+double Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
+                               StepRecord& record) {
+  if (state.size() == 0 || state[0].extent(0) != batch.batch) {
+    state = network.zero_state(batch.batch, *backend);
+  } else if (fit.state == StatePolicy::kReset) {
+    state.fill(0);
+  }
+  const std::vector<double> validation = history.validation_losses();
+  const double rate =
+      learning_rate_of(options.optimizer) *
+      options.schedule.factor_at(
+          {.steps = progress.steps,
+           .tokens = progress.tokens,
+           .epochs = static_cast<double>(progress.position.epoch) + position_in_epoch,
+           .total_epochs = static_cast<double>(fit.epochs),
+           .validation = validation});
+  session->begin_step(progress.steps);
+  session->zero_gradients();
+  record.loss = session->forward(batch, state);
+  session->backward();
+  float scale = 1;
+  record.gradient_norm = clip_gradients(session->gradients(), scale);
+  record.learning_rate = rate;
+  if (!std::isfinite(record.loss.nats) || !std::isfinite(record.gradient_norm)) {
+    diverged(record.loss.mean(), record.gradient_norm, rate);
+  }
+  apply(options.optimizer, static_cast<float>(rate), scale, session->gradients(), parameters,
+        optimizer_state, *backend);
+  return rate;
+}
+
+const History& Model::fit(BatchSource& data, const FitOptions& fit) {
+  Impl& m = *impl_;
+  m.require_compiled();
+  if (fit.epochs < 0) throw ConfigError("epochs must be at least 0");
+  if (!m.session) {
+    m.session = std::make_unique<Session>(m.network, m.parameters, m.backend,
+                                          SessionOptions{.seed = m.options.seed});
+  }
+  TrainingProgress& progress = m.progress;
+  m.stopping = false;
+  m.stop_reason.clear();
+  for (Callback* callback : fit.callbacks) callback->on_train_begin(*this);
+
+  Batch batch;
+  while (progress.position.epoch < fit.epochs && !m.stopping) {
+    Stopwatch watch;
+    data.seek(progress.position);
+    if (progress.position.batch == 0) {
+      m.state = State();
+      progress.epoch_loss = {};
+      progress.epoch_norms = progress.epoch_seconds = 0;
+    }
+    StepRecord record{.epoch = progress.position.epoch + 1, .epochs = fit.epochs};
+    double rate = 0;
+    while (!m.stopping && data.next(batch)) {
+      record.batches = data.batches_per_epoch().value_or(0);
+      const double in_epoch = record.batches > 0 ? static_cast<double>(progress.position.batch) /
+                                                       static_cast<double>(record.batches)
+                                                 : 0;
+      rate = m.train_step(batch, fit, in_epoch, record);
+      ++progress.steps;
+      ++progress.position.batch;
+      progress.tokens += record.loss.targets;
+      progress.epoch_loss += record.loss;
+      progress.epoch_norms += record.gradient_norm;
+      progress.epoch_seconds += watch.lap();
+      record.batch = progress.position.batch;
+      record.steps = progress.steps;
+      record.epoch_loss = progress.epoch_loss;
+      for (Callback* callback : fit.callbacks) callback->on_step_end(*this, record);
+    }
+    if (m.stopping) break;
+    if (progress.position.batch == 0) throw TextError("fit: the data gave no batch");
+
+    EpochRecord epoch{
+        .epoch = record.epoch,
+        .steps = progress.steps,
+        .tokens = progress.tokens,
+        .learning_rate = rate,
+        .gradient_norm = progress.epoch_norms / static_cast<double>(progress.position.batch),
+        .train = progress.epoch_loss,
+        .seconds = progress.epoch_seconds};
+    if (fit.validation) epoch.validation = evaluate(*fit.validation, fit.state);
+    m.history.epochs.push_back(epoch);
+    progress.position = {progress.position.epoch + 1, 0};
+    for (Callback* callback : fit.callbacks) callback->on_epoch_end(*this, m.history);
+  }
+  for (Callback* callback : fit.callbacks) callback->on_train_end(*this, m.history);
+  return m.history;
+}
+
+}  // namespace rnn

@@ -1,0 +1,65 @@
+#include "rnn/model.h"
+
+#include "rnn/error.h"
+#include "rnn/model_file.h"
+#include "training/model_impl.h"
+
+namespace rnn {
+
+Model::Model(Sequential network) : impl_(new Impl{.network = std::move(network)}) {}
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+
+void Model::compile(const CompileOptions& options) {
+  validate(options.optimizer);
+  options.schedule.validate();
+  if (options.clip_norm < 0) throw ConfigError("clip_norm must be at least 0");
+  if (options.clip_value < 0) throw ConfigError("clip_value must be at least 0");
+  Impl& m = *impl_;
+  m.session.reset();
+  m.inference.reset();
+  m.options = options;
+  m.backend = make_backend(options.backend);
+  if (m.parameters.size() == 0) {
+    m.parameters = m.network.initial_parameters(options.seed, *m.backend);
+  }
+}
+
+void Model::Impl::require_compiled() const {
+  if (!backend) throw ConfigError("Model: call compile() first");
+}
+
+Inference& Model::Impl::infer() {
+  require_compiled();
+  if (!inference) inference = std::make_unique<Inference>(network, parameters, backend);
+  return *inference;
+}
+
+LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {
+  return impl_->infer().evaluate(data, policy);
+}
+
+View<const float> Model::predict(const Batch& batch) {
+  Inference& inference = impl_->infer();
+  State state = impl_->network.zero_state(batch.batch, *impl_->backend);
+  return inference.predict(batch, state);
+}
+
+void Model::stop(std::string reason) {
+  impl_->stopping = true;
+  impl_->stop_reason = std::move(reason);
+}
+
+const std::string& Model::stopped() const { return impl_->stop_reason; }
+const Sequential& Model::network() const { return impl_->network; }
+const std::shared_ptr<const Backend>& Model::backend() const { return impl_->backend; }
+const Parameters& Model::parameters() const { return impl_->parameters; }
+const History& Model::history() const { return impl_->history; }
+
+void Model::set_parameters(const TensorList& values, std::string_view where) {
+  impl_->require_compiled();
+  assign_tensors(impl_->parameters, values, where);
+  impl_->parameters.changed();
+}
+
+}  // namespace rnn

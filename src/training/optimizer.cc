@@ -1,0 +1,156 @@
+#include "rnn/optimizer.h"
+
+#include <cmath>
+#include <string>
+
+#include "rnn/error.h"
+
+namespace rnn {
+namespace {
+
+/// Tensors like the parameters that the optimiser keeps.
+std::size_t slots_of(const Optimizer& optimizer) {
+  if (const SGD* sgd = std::get_if<SGD>(&optimizer)) return sgd->momentum != 0 ? 1 : 0;
+  return std::holds_alternative<RMSprop>(optimizer) ? 1 : 2;
+}
+
+struct Update {
+  float learning_rate, gradient_scale;
+  const TensorList& gradients;
+  Parameters& parameters;
+  OptimizerState& state;
+  const Backend& backend;
+
+  void operator()(const SGD& sgd) const {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      backend.sgd_step({.parameter = parameters[i],
+                        .gradient = gradients[i],
+                        .velocity = state.slots.empty() ? View<float>() : state.slots[0][i].view(),
+                        .learning_rate = learning_rate,
+                        .momentum = sgd.momentum,
+                        .weight_decay = sgd.weight_decay,
+                        .gradient_scale = gradient_scale,
+                        .nesterov = sgd.nesterov});
+    }
+  }
+  void operator()(const RMSprop& rmsprop) const {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      backend.rmsprop_step({.parameter = parameters[i],
+                            .gradient = gradients[i],
+                            .mean_square = state.slots[0][i],
+                            .learning_rate = learning_rate,
+                            .decay = rmsprop.rho,
+                            .epsilon = rmsprop.epsilon,
+                            .weight_decay = rmsprop.weight_decay,
+                            .gradient_scale = gradient_scale});
+    }
+  }
+  void operator()(const Adam& adam) const { step(adam, false); }
+  void operator()(const AdamW& adam) const { step(adam, true); }
+
+  template <class A>
+  void step(const A& adam, bool decoupled) const {
+    const auto correction = [&](float beta) {
+      return static_cast<float>(
+          1 - std::pow(static_cast<double>(beta), static_cast<double>(state.steps)));
+    };
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      backend.adam_step({.parameter = parameters[i],
+                         .gradient = gradients[i],
+                         .mean = state.slots[0][i],
+                         .mean_square = state.slots[1][i],
+                         .learning_rate = learning_rate,
+                         .beta1 = adam.beta_1,
+                         .beta2 = adam.beta_2,
+                         .epsilon = adam.epsilon,
+                         .weight_decay = adam.weight_decay,
+                         .correction1 = correction(adam.beta_1),
+                         .correction2 = correction(adam.beta_2),
+                         .gradient_scale = gradient_scale,
+                         .decoupled = decoupled});
+    }
+  }
+};
+
+void require(bool good, const char* member, const char* expected, float given) {
+  if (good) return;
+  throw ConfigError("optimizer: " + std::string(member) + " must be " + expected + ", got " +
+                    std::to_string(given));
+}
+
+}  // namespace
+
+void SGD::exchange(Fields& fields) {
+  fields("learning_rate", learning_rate);
+  fields("momentum", momentum);
+  fields("nesterov", nesterov);
+  fields("weight_decay", weight_decay);
+}
+
+void RMSprop::exchange(Fields& fields) {
+  fields("learning_rate", learning_rate);
+  fields("rho", rho);
+  fields("epsilon", epsilon);
+  fields("weight_decay", weight_decay);
+}
+
+void Adam::exchange(Fields& fields) {
+  fields("learning_rate", learning_rate);
+  fields("beta_1", beta_1);
+  fields("beta_2", beta_2);
+  fields("epsilon", epsilon);
+  fields("weight_decay", weight_decay);
+}
+
+void AdamW::exchange(Fields& fields) {
+  fields("learning_rate", learning_rate);
+  fields("beta_1", beta_1);
+  fields("beta_2", beta_2);
+  fields("epsilon", epsilon);
+  fields("weight_decay", weight_decay);
+}
+
+float learning_rate_of(const Optimizer& optimizer) {
+  return std::visit([](const auto& options) { return options.learning_rate; }, optimizer);
+}
+
+void validate(const Optimizer& optimizer) {
+  std::visit(
+      [](const auto& options) {
+        using O = std::remove_cvref_t<decltype(options)>;
+        require(options.learning_rate > 0, "learning_rate", "more than 0", options.learning_rate);
+        require(options.weight_decay >= 0, "weight_decay", "at least 0", options.weight_decay);
+        if constexpr (std::is_same_v<O, SGD>) {
+          require(options.momentum >= 0 && options.momentum < 1, "momentum", "in [0, 1)",
+                  options.momentum);
+        } else {
+          require(options.epsilon > 0, "epsilon", "more than 0", options.epsilon);
+        }
+        if constexpr (std::is_same_v<O, RMSprop>) {
+          require(options.rho >= 0 && options.rho < 1, "rho", "in [0, 1)", options.rho);
+        }
+        if constexpr (std::is_same_v<O, Adam> || std::is_same_v<O, AdamW>) {
+          require(options.beta_1 >= 0 && options.beta_1 < 1, "beta_1", "in [0, 1)", options.beta_1);
+          require(options.beta_2 >= 0 && options.beta_2 < 1, "beta_2", "in [0, 1)", options.beta_2);
+        }
+      },
+      optimizer);
+}
+
+void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale,
+           const TensorList& gradients, Parameters& parameters, OptimizerState& state,
+           const Backend& backend) {
+  while (state.slots.size() < slots_of(optimizer)) {
+    TensorList slot;
+    for (const NamedTensor& parameter : parameters) {
+      slot.add(parameter.name, Tensor(parameter.tensor.shape(), backend.memory()));
+    }
+    state.slots.push_back(std::move(slot));
+  }
+  ++state.steps;
+  std::visit(Update{learning_rate, gradient_scale, gradients, parameters, state, backend},
+             optimizer);
+  parameters.changed();
+}
+
+}  // namespace rnn

@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "training/model_impl.h"
+
+namespace rnn {
+namespace {
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
+std::string grouped(Index number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+}  // namespace
+
+std::string Model::summary() const {
+  const Sequential& network = impl_->network;
+  const auto& specs = network.parameter_specs();
+  std::vector<bool> counted(specs.size(), false);
+  Index total = 0;
+  const auto line = [&](const std::string& name, std::string_view type, const std::string& output,
+                        const std::vector<std::size_t>& parameters, const KernelPath& path) {
+    Index own = 0;
+    std::string shared;
+    for (std::size_t p : parameters) {
+      if (counted[p]) shared += (shared.empty() ? "  shares " : ", ") + specs[p].name;
+      if (!counted[p]) own += specs[p].shape.size();
+      counted[p] = true;
+    }
+    total += own;
+    std::string text = padded(name, 16) + padded(std::string(type), 12) + padded(output, 20) +
+                       padded(grouped(own), 14) + path.path;
+    if (!path.reason.empty()) text += " (" + path.reason + ")";
+    text += shared;
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text + "\n";
+  };
+
+  std::string text = padded("layer", 16) + padded("type", 12) + padded("output", 20) +
+                     padded("parameters", 14) + "kernels\n";
+  for (const Sequential::Node& node : network.nodes()) {
+    const KernelPath path =
+        impl_->backend ? node.layer->path(*impl_->backend, node.input) : KernelPath{};
+    text += line(node.name, node.layer->type(), node.output.to_string(), node.parameters, path);
+  }
+  if (const Sequential::Head& head = network.head(); head.head) {
+    text += line(head.name, head.head->type(), std::to_string(head.classes) + " classes",
+                 head.parameters, {});
+  }
+  text += grouped(total) + " parameters";
+  if (impl_->backend) {
+    text += ", backend " + std::string(impl_->backend->name()) + ", " +
+            std::to_string(impl_->backend->threads()) + " thread" +
+            (impl_->backend->threads() == 1 ? "" : "s");
+  }
+  return text + "\n";
+}
+
+}  // namespace rnn

@@ -1,0 +1,78 @@
+#include "rnn/backend.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rnn/error.h"
+#include "support/for_each_backend.h"
+
+namespace rnn {
+namespace {
+
+/// RNN_BACKEND as wished while it lives; null for unset.
+class BackendVariable {
+ public:
+  explicit BackendVariable(const char* value) {
+    if (const char* before = std::getenv(kName)) before_ = before;
+    set(value);
+  }
+  ~BackendVariable() { set(before_ ? before_->c_str() : nullptr); }
+
+ private:
+  static constexpr const char* kName = "RNN_BACKEND";
+  static void set(const char* value) {
+    if (value) {
+      setenv(kName, value, 1);
+    } else {
+      unsetenv(kName);
+    }
+  }
+  std::optional<std::string> before_;
+};
+
+TEST(Backend, EveryNameGivesThatBackend) {
+  for (const std::string& name : test::float_backends()) {
+    const auto backend = make_backend({.name = name});
+    EXPECT_EQ(backend->name(), name);
+    EXPECT_GE(backend->threads(), 1);
+    EXPECT_NE(backend->memory(), nullptr);
+  }
+}
+
+TEST(Backend, EveryBackendSaysHowItRunsALayer) {
+  test::for_each_backend([](const Backend& backend) {
+    const std::string path = backend.supports({}).path;
+    EXPECT_EQ(path.rfind(backend.name(), 0), 0u) << path;
+  });
+}
+
+TEST(Backend, UnknownNameIsRefusedByName) {
+  try {
+    make_backend({.name = "abacus"});
+    FAIL() << "no error";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("abacus"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("reference"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Backend, VariableDecidesOnlyWhenNothingIsChosen) {
+  {
+    const BackendVariable forced("reference");
+    EXPECT_EQ(make_backend()->name(), "reference");
+  }
+  {
+    const BackendVariable forced("abacus");
+    EXPECT_THROW(make_backend(), ConfigError);
+    EXPECT_EQ(make_backend({.name = "reference"})->name(), "reference");
+  }
+  const BackendVariable unset(nullptr);
+  EXPECT_NO_THROW(make_backend());
+}
+
+}  // namespace
+}  // namespace rnn

@@ -1,0 +1,82 @@
+#include "text/lines.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "rnn/error.h"
+#include "text/utf8.h"
+
+namespace rnn {
+
+bool BlockReader::next(Block& block, std::size_t wanted) {
+  block.starts_file = !started_;
+  started_ = true;
+  block.size = rest_.size();
+  if (block.memory.size() < std::max(wanted, 2 * rest_.size())) {
+    block.memory.resize(std::max(wanted, 2 * rest_.size()));
+  }
+  std::copy(rest_.begin(), rest_.end(), block.memory.begin());
+  rest_.clear();
+  while (!ended_) {
+    if (block.size == block.memory.size()) block.memory.resize(2 * block.memory.size());
+    char* const fresh = block.memory.data() + block.size;
+    const std::size_t count = source_.read({fresh, block.memory.size() - block.size});
+    if (count == 0) {
+      ended_ = true;
+      break;
+    }
+    block.size += count;
+    if (const void* feed = memrchr(fresh, '\n', count)) {
+      const char* const cut = static_cast<const char*>(feed) + 1;
+      rest_.assign(cut, static_cast<std::size_t>(fresh + count - cut));
+      block.size -= rest_.size();
+      return true;
+    }
+  }
+  return block.size > 0;
+}
+
+LineCursor::LineCursor(const Block& block, const std::string& name, std::int64_t lines_before,
+                       const TextPolicy& policy)
+    : at_(block.memory.data()),
+      end_(block.memory.data() + block.size),
+      name_(&name),
+      number_(lines_before),
+      policy_(policy) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (block.starts_file && !policy.keep_marks &&
+      std::string_view(at_, block.size).substr(0, kMark.size()) == kMark) {
+    at_ += kMark.size();
+  }
+}
+
+bool LineCursor::next() {
+  if (at_ == end_) return false;
+  ++number_;
+  const auto left = static_cast<std::size_t>(end_ - at_);
+  const auto* feed = static_cast<const char*>(std::memchr(at_, '\n', left));
+  line_ = {at_, feed ? static_cast<std::size_t>(feed - at_) : left};
+  at_ = feed ? feed + 1 : end_;
+  if (feed && !policy_.keep_marks && !line_.empty() && line_.back() == '\r') {
+    line_.remove_suffix(1);
+  }
+  if (policy_.any_bytes) return true;
+  const std::size_t bad = find_invalid_utf8(line_);
+  if (bad == std::string_view::npos) return true;
+  if (policy_.replace_invalid) {
+    replaced_.clear();
+    append_replacing_invalid(line_, replaced_);
+    line_ = replaced_;
+    return true;
+  }
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(line_[bad]);
+  throw TextError(
+      at(*name_, number_,
+         "invalid UTF-8 at byte " + std::to_string(bad + 1) + " of the line (0x" +
+             kDigits[byte >> 4] + kDigits[byte & 15] +
+             "); convert the file to UTF-8, or go on with U+FFFD in place of such bytes: "
+             "--replace-invalid"));
+}
+
+}  // namespace rnn

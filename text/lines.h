@@ -1,0 +1,61 @@
+// Whole lines in blocks, and the lines of a block: what LineReader and the pass over a corpus
+// share, so that both see the same lines.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rnn/text/line_reader.h"
+#include "text/byte_source.h"
+
+namespace rnn {
+
+/// Bytes that end at the end of a line or of the file.
+struct Block {
+  std::vector<char> memory{};
+  std::size_t size = 0;
+  bool starts_file = false;
+};
+
+class BlockReader {
+ public:
+  explicit BlockReader(std::string path) : source_(std::move(path)) {}
+
+  /// Fills the block with about `wanted` bytes (more when a line is longer); false at the end of
+  /// the file. A pipe is not waited for once there is a whole line.
+  bool next(Block& block, std::size_t wanted = std::size_t{1} << 19);
+
+  const ByteSource& source() const { return source_; }
+
+ private:
+  ByteSource source_;
+  std::string rest_;  // the start of a line whose end is still to be read
+  bool started_ = false;
+  bool ended_ = false;
+};
+
+/// Goes through the lines of a block; LineReader says what a line is.
+class LineCursor {
+ public:
+  LineCursor() = default;
+  /// `name` must live as long as the cursor. `lines_before`: lines of the file before the block.
+  LineCursor(const Block& block, const std::string& name, std::int64_t lines_before,
+             const TextPolicy& policy);
+
+  bool next();
+  std::string_view line() const { return line_; }
+  std::int64_t line_number() const { return number_; }
+
+ private:
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  const std::string* name_ = nullptr;
+  std::int64_t number_ = 0;
+  TextPolicy policy_{};
+  std::string_view line_{};
+  std::string replaced_{};
+};
+
+}  // namespace rnn
