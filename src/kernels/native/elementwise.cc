@@ -89,7 +89,7 @@ void for_elements(Index size, ThreadPool& pool, const Work& work) {
 
 }  // namespace
 
-void dropout(const Dropout<float>& a, ThreadPool& pool) {
+void dropout(const DropoutForward<float>& a, ThreadPool& pool) {
   const Index time = a.x.extent(0), batch = a.x.extent(1), F = a.x.extent(2);
   const FloatVec rate = splat(a.rate), scale = splat(1.0f / (1.0f - a.rate));
   const int parts = team_limit(time * batch * F * kElementCost, pool.threads());

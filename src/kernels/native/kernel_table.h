@@ -25,12 +25,12 @@ struct KernelTable {
   void (*dense_backward)(const DenseBackward<float>&, ThreadPool&);
   void (*embedding_forward)(const EmbeddingForward<float>&, ThreadPool&);
   void (*embedding_backward)(const EmbeddingBackward<float>&, ThreadPool&);
-  void (*dropout)(const Dropout<float>&, ThreadPool&);
+  void (*dropout)(const DropoutForward<float>&, ThreadPool&);
   void (*activation_forward)(const ActivationForward<float>&, ThreadPool&);
   void (*activation_backward)(const ActivationBackward<float>&, ThreadPool&);
   void (*cross_entropy_forward)(const CrossEntropyForward<float>&, ThreadPool&);
   void (*cross_entropy_backward)(const CrossEntropyBackward<float>&, ThreadPool&);
-  void (*softmax)(const Softmax<float>&, ThreadPool&);
+  void (*softmax)(const SoftmaxForward<float>&, ThreadPool&);
   void (*sgd_step)(const SgdStep<float>&, ThreadPool&);
   void (*rmsprop_step)(const RmspropStep<float>&, ThreadPool&);
   void (*adam_step)(const AdamStep<float>&, ThreadPool&);

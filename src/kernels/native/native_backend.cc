@@ -61,7 +61,7 @@ void NativeBackend::embedding_forward(const EmbeddingForward<float>& args) const
 void NativeBackend::embedding_backward(const EmbeddingBackward<float>& args) const noexcept {
   kernels_.embedding_backward(args, pool_);
 }
-void NativeBackend::dropout(const Dropout<float>& args) const noexcept {
+void NativeBackend::dropout(const DropoutForward<float>& args) const noexcept {
   kernels_.dropout(args, pool_);
 }
 void NativeBackend::activation_forward(const ActivationForward<float>& args) const noexcept {
@@ -76,7 +76,7 @@ void NativeBackend::cross_entropy_forward(const CrossEntropyForward<float>& args
 void NativeBackend::cross_entropy_backward(const CrossEntropyBackward<float>& args) const noexcept {
   kernels_.cross_entropy_backward(args, pool_);
 }
-void NativeBackend::softmax(const Softmax<float>& args) const noexcept {
+void NativeBackend::softmax(const SoftmaxForward<float>& args) const noexcept {
   kernels_.softmax(args, pool_);
 }
 void NativeBackend::sgd_step(const SgdStep<float>& args) const noexcept {

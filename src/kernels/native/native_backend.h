@@ -33,12 +33,12 @@ class NativeBackend : public Backend {
   void dense_backward(const DenseBackward<float>&) const noexcept override;
   void embedding_forward(const EmbeddingForward<float>&) const noexcept override;
   void embedding_backward(const EmbeddingBackward<float>&) const noexcept override;
-  void dropout(const Dropout<float>&) const noexcept override;
+  void dropout(const DropoutForward<float>&) const noexcept override;
   void activation_forward(const ActivationForward<float>&) const noexcept override;
   void activation_backward(const ActivationBackward<float>&) const noexcept override;
   void cross_entropy_forward(const CrossEntropyForward<float>&) const noexcept override;
   void cross_entropy_backward(const CrossEntropyBackward<float>&) const noexcept override;
-  void softmax(const Softmax<float>&) const noexcept override;
+  void softmax(const SoftmaxForward<float>&) const noexcept override;
   void sgd_step(const SgdStep<float>&) const noexcept override;
   void rmsprop_step(const RmspropStep<float>&) const noexcept override;
   void adam_step(const AdamStep<float>&) const noexcept override;

@@ -257,8 +257,6 @@ void finish_window(const Args& a, const Plan& p) {
     if (a.cn) std::copy_n(p.c + b * p.H, p.H, a.cn.data() + b * p.H);
     for (Index t = length; t < time; ++t) {
       std::fill_n(&a.y(t, b, 0), p.H, 0.0f);
-      if (a.gates) std::fill_n(&a.gates(t, b, 0), p.width, 0.0f);
-      if (a.extra) std::fill_n(&a.extra(t, b, 0), p.H, 0.0f);
     }
   }
 }

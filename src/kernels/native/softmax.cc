@@ -44,8 +44,8 @@ float largest(const float* logits, Index size) {
   return total == 0 || best == HUGE_VALF ? best : NAN;
 }
 
-float log_sum_exp(const float* logits, Index size) {
-  const float top = largest(logits, size);
+/// The sum of exp(logit - top).
+float sum_exp(const float* logits, Index size, float top) {
   const FloatVec shift = splat(top);
   FloatVec sums[kSums];
   for (FloatVec& sum : sums) sum = hn::Zero(Floats());
@@ -62,18 +62,22 @@ float log_sum_exp(const float* logits, Index size) {
         n == kLanes ? e : hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(n)), e));
   });
   const FloatVec sum = hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
-  const float total = hn::GetLane(hn::SumOfLanes(Floats(), sum));
-  return top + hn::GetLane(log_of(splat(total)));
+  return hn::GetLane(hn::SumOfLanes(Floats(), sum));
 }
 
 }  // namespace
 
 void cross_entropy_forward(const CrossEntropyForward<float>& a, ThreadPool& pool) {
   const Index V = a.logits.extent(1);
-  for_rows(a.logits.extent(0), V, pool, [&](Index row) {
+  for_rows(a.logits.extent(0), V, pool, [&](Index row) HWY_ATTR {
     const Index target = a.targets[row];
-    a.log_normalizer[row] = target < 0 ? 0.0f : log_sum_exp(a.logits.data() + row * V, V);
-    a.nats[row] = target < 0 ? 0.0f : a.log_normalizer[row] - a.logits(row, target);
+    a.nats[row] = a.log_normalizer[row] = 0;
+    if (target < 0) return;
+    const float* logits = a.logits.data() + row * V;
+    const float top = largest(logits, V);
+    const float log_sum = hn::GetLane(log_of(splat(sum_exp(logits, V, top))));
+    a.log_normalizer[row] = top + log_sum;
+    a.nats[row] = a.log_normalizer[row] - logits[target];
   });
 }
 
@@ -97,14 +101,15 @@ void cross_entropy_backward(const CrossEntropyBackward<float>& a, ThreadPool& po
   });
 }
 
-void softmax(const Softmax<float>& a, ThreadPool& pool) {
+void softmax(const SoftmaxForward<float>& a, ThreadPool& pool) {
   const Index V = a.logits.extent(1);
   for_rows(a.logits.extent(0), V, pool, [&](Index row) HWY_ATTR {
     const float* logits = a.logits.data() + row * V;
     float* out = a.y.data() + row * V;
-    const FloatVec normalizer = splat(log_sum_exp(logits, V));
+    const float top = largest(logits, V);
+    const FloatVec shift = splat(top), sum = splat(sum_exp(logits, V, top));
     for_vectors(V, [&](Index i, Index n) HWY_ATTR {
-      store_n(exp_of(hn::Sub(load_n(logits + i, n), normalizer)), out + i, n);
+      store_n(hn::Div(exp_of(hn::Sub(load_n(logits + i, n), shift)), sum), out + i, n);
     });
   });
 }
