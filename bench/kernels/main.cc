@@ -18,26 +18,46 @@ struct Options {
   std::string backend = "native";
 };
 
-/// Seconds of one call: the median of `rounds`, each repeated for at least 20 ms.
-template <class Work>
-double time_of(const Work& work, int rounds) {
-  work();
-  double once = seconds_now();
-  work();
-  once = std::max(1e-7, seconds_now() - once);
-  const int repeats = std::max(1, static_cast<int>(0.02 / once));
-  std::vector<double> times;
-  for (int round = 0; round < rounds; ++round) {
-    const double start = seconds_now();
-    for (int i = 0; i < repeats; ++i) work();
-    times.push_back((seconds_now() - start) / repeats);
+/// Medians over rounds. Other tenants of a machine change what it can do from second to second, so
+/// the FMA peak is measured before and after each round and a share is taken within its round.
+struct Result {
+  double seconds = 0;
+  double share = 0;  // of the peak
+};
+
+class Bench {
+ public:
+  explicit Bench(const Options& options) : options_(options) {}
+
+  /// `operations`: of one call.
+  template <class Work>
+  Result time_of(const Work& work, double operations) {
+    work();
+    double once = seconds_now();
+    work();
+    once = std::max(1e-7, seconds_now() - once);
+    const int repeats = std::max(1, static_cast<int>(0.03 / once));
+    std::vector<double> times, shares;
+    double before = fma_peak(options_.threads, 0.01);
+    for (int round = 0; round < options_.rounds; ++round) {
+      const double start = seconds_now();
+      for (int i = 0; i < repeats; ++i) work();
+      times.push_back((seconds_now() - start) / repeats);
+      const double after = fma_peak(options_.threads, 0.01);
+      shares.push_back(1e-9 * operations / times.back() / (0.5 * (before + after)));
+      before = after;
+    }
+    return {median(times), median(shares)};
   }
-  return median(times);
-}
+
+ private:
+  Options options_;
+};
 
 void run(const Options& options) {
   const auto backend =
       make_backend({.name = options.backend, .threads = {.threads = options.threads}});
+  Bench bench(options);
   const double peak = fma_peak(options.threads, 0.3);
   const double bandwidth_l2 = read_bandwidth(options.threads, 400 << 10, 0.2);
   const double bandwidth_l3 = read_bandwidth(options.threads, 4 << 20, 0.2);
@@ -63,17 +83,20 @@ void run(const Options& options) {
                              std::to_string(c.B) + " I=H=" + std::to_string(c.H);
     if (name.find(options.only) == std::string::npos) continue;
     RecurrentWork work(*backend, c.cell, c.T, c.B, c.H, c.H);
-    const double forward = time_of([&] { work.forward(); }, options.rounds);
-    const double both = time_of(
+    const double operations = work.operations();
+    const Result forward = bench.time_of([&] { work.forward(); }, operations);
+    const Result both = bench.time_of(
         [&] {
           work.forward();
           work.backward();
         },
-        options.rounds);
-    const double backward = both - forward;
-    const double f = 1e-9 * work.operations() / forward, b = 2e-9 * work.operations() / backward;
-    std::printf("%-34s %10.3f %8.1f %5.1f%% %10.3f %8.1f %5.1f%%\n", name.c_str(), 1e3 * forward, f,
-                100 * f / peak, 1e3 * backward, b, 100 * b / peak);
+        3 * operations);
+    const double backward = both.seconds - forward.seconds;
+    // Work over time in units of the peak: the whole's time less the forward pass's.
+    const double share = 2 / (3 / both.share - 1 / forward.share);
+    std::printf("%-34s %10.3f %8.1f %5.1f%% %10.3f %8.1f %5.1f%%\n", name.c_str(),
+                1e3 * forward.seconds, 1e-9 * operations / forward.seconds, 100 * forward.share,
+                1e3 * backward, 2e-9 * operations / backward, 100 * share);
     std::fflush(stdout);
   }
   std::printf("\n%-34s %10s %8s %6s\n", "inference, batch 1", "ms", "GB/s", "of L3");
@@ -84,7 +107,7 @@ void run(const Options& options) {
                                  " B1 I=H=" + std::to_string(H) + " inference";
         if (name.find(options.only) == std::string::npos) continue;
         RecurrentWork work(*backend, cell, steps, 1, H, H);
-        const double time = time_of([&] { work.infer(steps); }, options.rounds);
+        const double time = bench.time_of([&] { work.infer(steps); }, 1).seconds;
         // Each step reads the recurrent weights; the input's are read once for all steps.
         const double bytes = work.weight_bytes() / 2 * (static_cast<double>(steps) + 1);
         std::printf("%-34s %10.4f %8.1f %5.1f%%\n", name.c_str(), 1e3 * time, 1e-9 * bytes / time,
@@ -105,6 +128,7 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--rounds")) options.rounds = std::atoi(argv[i + 1]);
     if (!std::strcmp(argv[i], "--only")) options.only = argv[i + 1];
     if (!std::strcmp(argv[i], "--backend")) options.backend = argv[i + 1];
+    if (!std::strcmp(argv[i], "--clock")) rnn::bench::count_cpu_time = argv[i + 1][0] == 'c';
   }
   rnn::bench::run(options);
 }

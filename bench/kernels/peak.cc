@@ -1,7 +1,9 @@
 #include "bench/kernels/peak.h"
 
+#include <time.h>
+
+#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -56,12 +58,19 @@ namespace rnn::bench {
 HWY_EXPORT(multiply_add);
 HWY_EXPORT(read_all);
 
+bool count_cpu_time = false;
+
+double seconds_now() {
+  timespec now{};
+  clock_gettime(count_cpu_time ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 namespace {
 
 /// Runs `work` on all threads until `seconds` have passed; the sum of what it returns, per second.
 template <class Work>
 double rate(int threads, double seconds, const Work& work) {
-  using Clock = std::chrono::steady_clock;
   std::atomic<int> ready = 0;
   std::vector<double> rates(static_cast<std::size_t>(threads));
   {
@@ -72,11 +81,11 @@ double rate(int threads, double seconds, const Work& work) {
         ++ready;
         while (ready < threads) {
         }
-        const auto start = Clock::now();
+        const double start = seconds_now();
         double done = 0, elapsed = 0;
         do {
           done += work(thread);
-          elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+          elapsed = seconds_now() - start;
         } while (elapsed < seconds);
         rates[static_cast<std::size_t>(thread)] = done / elapsed;
       });

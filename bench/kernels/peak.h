@@ -3,6 +3,11 @@
 
 namespace rnn::bench {
 
+/// Wall clock, or with `count_cpu_time` the time this thread was given: on a machine that others
+/// use too, one thread can still be compared with the peak of one thread.
+double seconds_now();
+extern bool count_cpu_time;
+
 /// fp32 multiply-adds from registers, with as many accumulators as a product has, on `threads`
 /// threads at once for about `seconds`; in GFLOP/s.
 double fma_peak(int threads, double seconds);

@@ -3,18 +3,14 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
+#include "bench/kernels/peak.h"
 #include "rnn/backend.h"
 #include "rnn/tensor.h"
 
 namespace rnn::bench {
-
-inline double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 inline double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
