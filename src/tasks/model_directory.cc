@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
@@ -83,6 +84,7 @@ void ModelDirectory::verify() const {
                   seal + " writes it anew");
   }
   std::istringstream lines(read_file(file(kSums), std::size_t{1} << 16));
+  std::set<std::string> listed;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     const auto gap = line.find("  ");
@@ -93,12 +95,19 @@ void ModelDirectory::verify() const {
                            "if the others are as they should be, " +
                                seal + " writes it anew"));
     }
+    listed.insert(name);
     if (!fs::exists(file(name))) throw_missing(file(name));
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {
       throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums +
                         "; restore it from a copy or, if it was changed on purpose, accept it "
                         "with " +
                         seal);
+    }
+  }
+  for (const char* name : kFiles) {
+    if (fs::exists(file(name)) && !listed.count(name)) {
+      throw FormatError(file(kSums) + ": truncated or altered: it does not list " + name +
+                        "; if the others are as they should be, " + seal + " writes it anew");
     }
   }
 }
