@@ -33,6 +33,7 @@ struct Model::Impl {
 
   void require_compiled() const;
   Inference& infer();
+  Session& train();
   void prepare_state(Index batch, StatePolicy policy);
   void train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
                   std::span<const double> validation, StepRecord& record);
