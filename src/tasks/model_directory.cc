@@ -84,7 +84,7 @@ void ModelDirectory::verify() const {
                   seal + " writes it anew");
   }
   std::istringstream lines(read_file(file(kSums), std::size_t{1} << 16));
-  std::set<std::string> listed;
+  std::set<std::string> covered;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     const auto gap = line.find("  ");
@@ -95,7 +95,6 @@ void ModelDirectory::verify() const {
                            "if the others are as they should be, " +
                                seal + " writes it anew"));
     }
-    listed.insert(name);
     if (!fs::exists(file(name))) throw_missing(file(name));
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {
       throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums +
@@ -103,11 +102,12 @@ void ModelDirectory::verify() const {
                         "with " +
                         seal);
     }
+    covered.insert(name);
   }
   for (const char* name : kFiles) {
-    if (fs::exists(file(name)) && !listed.count(name)) {
-      throw FormatError(file(kSums) + ": truncated or altered: it does not list " + name +
-                        "; if the others are as they should be, " + seal + " writes it anew");
+    if (fs::exists(file(name)) && !covered.contains(name)) {
+      throw FormatError(file(kSums) + ": damaged: it has no checksum of " + name +
+                        "; if that file is as it should be, " + seal + " adds it");
     }
   }
 }
