@@ -43,7 +43,8 @@ struct RecurrentForward {
   View<T> hn{}, cn{};                ///< [B,H] state after the last step of each sequence (h0 for
                                      ///< an empty one); may be null; may alias h0, c0
   View<T> gates{};                   ///< [T,B,G*H] gates after activation; null in inference
-  View<T> extra{};                   ///< [T,B,H] see keeps_extra; null in inference
+  View<T> extra{};                   ///< [T,B,H] see keeps_extra; null in inference. Padding of
+                                     ///< these two is unspecified and never read
   std::span<std::byte> scratch{};
   /// Changes whenever the weights do; 0: unknown. While it stays, `scratch` handed in again may
   /// still hold what a backend derived from the weights.

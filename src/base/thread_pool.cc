@@ -61,6 +61,24 @@ struct ThreadPool::Impl {
       if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished.notify_one();
     }
   }
+
+  /// Whether the caller has the workers to itself now; `run` gives them back.
+  bool take() { return !workers.empty() && !busy.exchange(true, std::memory_order_acquire); }
+
+  void run(int all_parts, Function all_function, void* all_context) {
+    parts = all_parts;
+    function = all_function;
+    context = all_context;
+    unfinished.store(static_cast<int>(workers.size()), std::memory_order_relaxed);
+    round.fetch_add(1, std::memory_order_release);
+    round.notify_all();
+    work_as(0);
+    for (int left = unfinished.load(std::memory_order_acquire); left > 0;
+         left = unfinished.load(std::memory_order_acquire)) {
+      await(unfinished, left, spin);
+    }
+    busy.store(false, std::memory_order_release);
+  }
 };
 
 ThreadPool::ThreadPool(const ThreadPoolOptions& options) : impl_(std::make_unique<Impl>()) {
@@ -82,24 +100,30 @@ ThreadPool::~ThreadPool() {
 int ThreadPool::threads() const noexcept { return static_cast<int>(impl_->workers.size()) + 1; }
 
 void ThreadPool::run_parts(int parts, Function function, void* context) noexcept {
-  const bool alone =
-      parts <= 1 || impl_->workers.empty() || impl_->busy.exchange(true, std::memory_order_acquire);
-  if (alone) {
+  if (parts <= 1 || !impl_->take()) {
     for (int part = 0; part < parts; ++part) function(context, part);
     return;
   }
-  impl_->parts = parts;
-  impl_->function = function;
-  impl_->context = context;
-  impl_->unfinished.store(static_cast<int>(impl_->workers.size()), std::memory_order_relaxed);
-  impl_->round.fetch_add(1, std::memory_order_release);
-  impl_->round.notify_all();
-  impl_->work_as(0);
-  for (int left = impl_->unfinished.load(std::memory_order_acquire); left > 0;
-       left = impl_->unfinished.load(std::memory_order_acquire)) {
-    Impl::await(impl_->unfinished, left, impl_->spin);
+  impl_->run(parts, function, context);
+}
+
+void ThreadPool::run_members(int limit, TeamFunction function, void* context) noexcept {
+  if (limit <= 1 || !impl_->take()) {
+    function(context, 0, 1);
+    return;
   }
-  impl_->busy.store(false, std::memory_order_release);
+  struct Team {
+    TeamFunction function;
+    void* context;
+    int members;
+  } team{function, context, std::min(limit, threads())};
+  impl_->run(
+      team.members,
+      [](void* t, int member) {
+        const Team& all = *static_cast<const Team*>(t);
+        all.function(all.context, member, all.members);
+      },
+      &team);
 }
 
 }  // namespace rnn

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "kernels/native/native_backend.h"
 #include "kernels/reference/reference_backend.h"
 #include "rnn/error.h"
 
@@ -12,8 +13,9 @@ std::shared_ptr<const Backend> make_backend(const BackendOptions& options) {
   if (name.empty()) {
     if (const char* forced = std::getenv("RNN_BACKEND")) name = forced;
   }
-  if (name.empty() || name == "reference") return std::make_shared<ReferenceBackend<float>>();
-  throw ConfigError("backend: expected reference, got '" + name + "'");
+  if (name == "reference") return std::make_shared<ReferenceBackend<float>>();
+  if (name.empty() || name == "native") return std::make_shared<NativeBackend>(options.threads);
+  throw ConfigError("backend: expected reference or native, got '" + name + "'");
 }
 
 }  // namespace rnn

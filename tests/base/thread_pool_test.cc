@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -48,6 +49,37 @@ TEST(ThreadPool, PartsMayRunPartsOfTheirOwn) {
   std::atomic<int> sum = 0;
   pool.run(4, [&](int) { pool.run(5, [&](int) { ++sum; }); });
   EXPECT_EQ(sum, 20);
+}
+
+TEST(ThreadPool, TeamMembersMeetAtABarrier) {
+  for (int threads : {1, 2, 3}) {
+    ThreadPool pool({.threads = threads});
+    for (int limit : {1, 2, 8}) {
+      SpinBarrier barrier;
+      std::vector<int> turns(8, 0);  // each written by one member, read by all
+      std::atomic<int> wrong = 0, size = 0;
+      pool.run_team(limit, [&](int member, int members) {
+        size = members;
+        for (int turn = 1; turn <= 100; ++turn) {
+          turns[static_cast<std::size_t>(member)] = turn;
+          barrier.wait(members);
+          for (int other = 0; other < members; ++other) {
+            if (turns[static_cast<std::size_t>(other)] != turn) ++wrong;
+          }
+          barrier.wait(members);
+        }
+      });
+      EXPECT_EQ(size, std::min(limit, threads));
+      EXPECT_EQ(wrong, 0);
+    }
+  }
+}
+
+TEST(ThreadPool, ATeamInsideWorkHasOneMember) {
+  ThreadPool pool({.threads = 2});
+  std::atomic<int> sum = 0;
+  pool.run(2, [&](int) { pool.run_team(2, [&](int, int members) { sum += members; }); });
+  EXPECT_EQ(sum, 2);
 }
 
 }  // namespace

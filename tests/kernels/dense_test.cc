@@ -122,6 +122,34 @@ TEST(Dense, IsTheProductPlusBias) {
   });
 }
 
+// The specification, to the bit: one accumulator for each element, started at the bias, in order.
+TEST(Dense, ReferenceAddsInOrder) {
+  for (bool transposed : {false, true}) {
+    Problem<float> p(
+        {.time = 1, .batch = 3, .features = 37, .units = 21, .transposed = transposed});
+    Tensor y(p.y.shape()), dx(p.dx.shape());
+    for (Index b = 0; b < 3; ++b) {
+      const auto weight = [&](Index f, Index u) {
+        return transposed ? p.kernel.view()(u, f) : p.kernel.view()(f, u);
+      };
+      for (Index u = 0; u < 21; ++u) {
+        float sum = p.bias[u];
+        for (Index f = 0; f < 37; ++f) sum += p.x.view()(0, b, f) * weight(f, u);
+        y.view()(0, b, u) = sum;
+      }
+      for (Index f = 0; f < 37; ++f) {
+        float sum = 0;
+        for (Index u = 0; u < 21; ++u) sum += p.dy.view()(0, b, u) * weight(f, u);
+        dx.view()(0, b, f) = sum;
+      }
+    }
+    p.forward(ReferenceBackend<float>());
+    p.backward(ReferenceBackend<float>(), p.backward_args());
+    EXPECT_TRUE(bits_equal(p.y, y)) << "y";
+    EXPECT_TRUE(bits_equal(p.dx, dx)) << "dx";
+  }
+}
+
 TEST(Dense, GradientsEqualComplexStep) {
   constexpr test::Tolerance kExact{1e-10, 1e-13};
   for (const Options& options : variants()) {

@@ -5,9 +5,17 @@
 
 #include <algorithm>
 #include <array>
+#include <ostream>
 #include <string>
 
 #include "rnn/cells.h"
+
+namespace rnn {
+
+/// How GoogleTest writes a cell.
+inline void PrintTo(Cell cell, std::ostream* out) { *out << name_of(cell); }
+
+}  // namespace rnn
 
 namespace rnn::test {
 

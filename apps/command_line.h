@@ -1,0 +1,133 @@
+// Options of a command: flags, a --config file beneath them, and help.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <list>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "rnn/backend.h"
+#include "rnn/fields.h"
+
+namespace rnn {
+
+/// Parses one command's arguments. Flags win over the lines of the file that --config names:
+///
+///   # a recipe
+///   hidden = 200
+///   train = corpora/fables/train.txt
+///
+/// Wrong use is a ConfigError; for a --config file it names file and line.
+class CommandLine {
+ public:
+  /// `usage` is what follows "rnn ": "lm train --train F... --model DIR [options]".
+  CommandLine(std::string usage, std::string summary);
+
+  /// Adds options to a group of the help text.
+  boost::program_options::options_description_easy_init add(const std::string& group);
+  /// Adds one option for each field, named with dashes, and takes its present value as the default.
+  /// `help` explains fields by that name; all must be explained.
+  template <class Options>
+  void add_fields(const std::string& group, Options options,
+                  const std::map<std::string, std::string>& help) {
+    declare(
+        group, [&](Fields& fields) { options.exchange(fields); }, help);
+  }
+  /// Arguments without a flag go to this option.
+  void positional(const std::string& option, int count) { positional_.add(option.c_str(), count); }
+
+  /// False when help was asked for and printed: the command has nothing more to do.
+  bool parse(const std::vector<std::string>& arguments);
+
+  bool has(const std::string& option) const { return values_.count(option) > 0; }
+  template <class T>
+  T get(const std::string& option) const {
+    return values_[option].as<T>();
+  }
+  template <class Options>
+  void read_fields(Options& options) const {
+    read([&](Fields& fields) { options.exchange(fields); });
+  }
+  /// Throws ConfigError when an option that the command cannot do without is missing.
+  void require(const std::string& option) const;
+
+ private:
+  template <class Visit>
+  void declare(const std::string& group, Visit visit,
+               const std::map<std::string, std::string>& help);
+  template <class Visit>
+  void read(Visit visit) const;
+  boost::program_options::options_description& group(const std::string& name);
+  boost::program_options::options_description all() const;
+  void read_config(const std::string& path);
+
+  std::string usage_, summary_;
+  std::list<std::pair<std::string, boost::program_options::options_description>> groups_;
+  boost::program_options::positional_options_description positional_;
+  boost::program_options::variables_map values_;
+};
+
+/// A Fields that declares an option for each field it is shown.
+class OptionDeclarer : public Fields {
+ public:
+  OptionDeclarer(boost::program_options::options_description& group,
+                 const std::map<std::string, std::string>& help)
+      : group_(group), help_(help) {}
+  using Fields::operator();
+  void operator()(std::string_view name, bool& value) override;
+  void operator()(std::string_view name, std::int64_t& value) override;
+  void operator()(std::string_view name, double& value) override;
+  void operator()(std::string_view name, std::string& value) override;
+
+ private:
+  void add(std::string_view name, const boost::program_options::value_semantic* semantic);
+
+  boost::program_options::options_description& group_;
+  const std::map<std::string, std::string>& help_;
+};
+
+/// A Fields that sets each field it is shown to the option's value.
+class OptionReader : public Fields {
+ public:
+  explicit OptionReader(const boost::program_options::variables_map& values) : values_(values) {}
+  using Fields::operator();
+  void operator()(std::string_view name, bool& value) override { set(name, value); }
+  void operator()(std::string_view name, std::int64_t& value) override { set(name, value); }
+  void operator()(std::string_view name, double& value) override { set(name, value); }
+  void operator()(std::string_view name, std::string& value) override { set(name, value); }
+
+ private:
+  template <class T>
+  void set(std::string_view name, T& value);
+
+  const boost::program_options::variables_map& values_;
+};
+
+/// "clip_value" -> "clip-value"
+std::string option_name(std::string_view field);
+
+template <class T>
+void OptionReader::set(std::string_view name, T& value) {
+  const auto found = values_.find(option_name(name));
+  if (found != values_.end()) value = found->second.as<T>();
+}
+
+template <class Visit>
+void CommandLine::declare(const std::string& name, Visit visit,
+                          const std::map<std::string, std::string>& help) {
+  OptionDeclarer declarer(group(name), help);
+  visit(declarer);
+}
+
+template <class Visit>
+void CommandLine::read(Visit visit) const {
+  OptionReader reader(values_);
+  visit(reader);
+}
+
+/// --threads and --backend, which every command has that computes.
+void add_backend_options(CommandLine& line);
+BackendOptions backend_options(const CommandLine& line);
+
+}  // namespace rnn

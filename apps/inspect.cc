@@ -1,0 +1,85 @@
+#include <iostream>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "base/number.h"
+#include "rnn/error.h"
+#include "rnn/model_file.h"
+#include "tasks/model_directory.h"
+
+namespace rnn {
+namespace {
+
+void print_object(const Json& object, const std::string& indent) {
+  for (const auto& item : object.items()) {
+    if (item.value().is_object()) {
+      std::cout << indent << item.key() << "\n";
+      print_object(item.value(), indent + "  ");
+    } else if (item.value() != "") {
+      std::cout << indent << item.key() << " "
+                << (item.value().is_string() ? item.value().get<std::string>()
+                                             : item.value().dump())
+                << "\n";
+    }
+  }
+}
+
+}  // namespace
+
+void inspect(const Arguments& arguments) {
+  namespace po = boost::program_options;
+  CommandLine line("inspect DIR [--seal] [--json]",
+                   "What a model directory contains: layers, parameters, tokenizer, recipe and\n"
+                   "training so far. Damaged or altered files are reported.");
+  line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory");
+  line.positional("model", 1);
+  line.add("Run")("seal", po::bool_switch(),
+                  "accept the files as they are now: write SHA256SUMS anew")(
+      "json", po::bool_switch(), "print one JSON object");
+  if (!line.parse(arguments)) return;
+  line.require("model");
+
+  const ModelDirectory directory(line.get<std::string>("model"));
+  if (line.get<bool>("seal")) {
+    directory.read_config("");
+    directory.seal();
+    std::cerr << "sealed " << directory.file("SHA256SUMS") << "\n";
+  }
+  directory.verify();
+  Json config = directory.read_config("");
+  const TensorList tensors = load_safetensors(directory.file("model.safetensors")).tensors;
+  Json shapes = Json::object();
+  for (const NamedTensor& entry : tensors) shapes[entry.name] = entry.tensor.shape().to_string();
+
+  if (line.get<bool>("json")) {
+    config["tensors"] = shapes;
+    config["parameters"] = tensors.elements();
+    std::cout << config.dump() << "\n";
+    return;
+  }
+  std::cout << "task " << config["task"].get<std::string>() << ", written by rnn "
+            << config.value("rnn_version", "?") << "\n\nlayers\n";
+  Json layers = config["network"]["layers"];
+  if (config["network"].contains("head")) layers.push_back(config["network"]["head"]);
+  for (const Json& layer : layers) {
+    std::string text = "  " + layer.value("type", "?");
+    for (const auto& item : layer.items()) {
+      if (item.key() != "type" && item.value() != "") {
+        text += "  " + item.key() + "=" +
+                (item.value().is_string() ? item.value().get<std::string>() : item.value().dump());
+      }
+    }
+    std::cout << text << "\n";
+  }
+  std::cout << "\nparameters " << tensors.elements() << "\n";
+  for (const NamedTensor& entry : tensors) {
+    std::cout << "  " << entry.name << " " << entry.tensor.shape().to_string() << "\n";
+  }
+  for (const char* part : {"tokenizer", "recipe", "training"}) {
+    if (!config.contains(part)) continue;
+    std::cout << "\n" << part << "\n";
+    print_object(config[part], "  ");
+  }
+}
+
+}  // namespace rnn

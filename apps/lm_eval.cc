@@ -1,0 +1,61 @@
+#include <iostream>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "base/json.h"
+#include "base/number.h"
+#include "rnn/error.h"
+#include "rnn/tasks/language_model.h"
+
+namespace rnn {
+
+StatePolicy state_policy(const std::string& name) {
+  if (name == "carry") return StatePolicy::kCarry;
+  if (name == "reset") return StatePolicy::kReset;
+  throw ConfigError("--state: expected carry or reset, got '" + name + "'");
+}
+
+void lm_eval(const Arguments& arguments) {
+  namespace po = boost::program_options;
+  CommandLine line("lm eval --model DIR --text F... [options]",
+                   "Perplexity of a text. Every token is predicted once, the end of each line\n"
+                   "among them; unknown words count with the probability of <unk>.");
+  line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory")(
+      "text", po::value<Arguments>()->multitoken()->composing()->value_name("F..."),
+      "text files; - is standard input");
+  line.add("Run")("state", po::value<std::string>()->default_value("carry"),
+                  "carry: one stream; reset: every sentence from the beginning of a text")(
+      "json", po::bool_switch(), "print one JSON object");
+  add_backend_options(line);
+  if (!line.parse(arguments)) return;
+  line.require("model");
+  line.require("text");
+
+  const std::string state = line.get<std::string>("state");
+  const StatePolicy policy = state_policy(state);
+  const LanguageModel model =
+      LanguageModel::load(line.get<std::string>("model"), backend_options(line));
+  const LanguageModelEvaluation result = model.evaluate(line.get<Arguments>("text"), policy);
+  if (line.get<bool>("json")) {
+    std::cout << Json{{"tokens", result.tokens},
+                      {"sentences", result.sentences},
+                      {"oov", result.unknown},
+                      {"characters", result.characters},
+                      {"nats", result.nats},
+                      {"nats_per_token", result.nats_per_token()},
+                      {"ppl", result.perplexity()},
+                      {"bits_per_char", result.bits_per_character()},
+                      {"state", state}}
+                     .dump()
+              << "\n";
+    return;
+  }
+  std::cout << "tokens          " << result.tokens << "  (" << result.sentences
+            << " ends of sentence among them, " << result.unknown << " unknown)\n"
+            << "nats per token  " << to_fixed(result.nats_per_token(), 6) << "\n"
+            << "perplexity      " << to_fixed(result.perplexity(), 4) << "\n"
+            << "bits per char   " << to_fixed(result.bits_per_character(), 6) << "  ("
+            << result.characters << " characters)\n";
+}
+
+}  // namespace rnn

@@ -1,0 +1,86 @@
+// The `rnn` command: finds the command that was meant and turns exceptions into exit codes.
+//   0 done, 1 failed at run time, 2 wrong use
+#include <array>
+#include <iostream>
+#include <new>
+#include <string_view>
+
+#include "apps/commands.h"
+#include "rnn/error.h"
+#include "rnn/version.h"
+
+namespace rnn {
+namespace {
+
+struct Command {
+  std::string_view task, verb, summary;
+  void (*run)(const Arguments&);
+};
+
+constexpr std::array kCommands{
+    Command{"lm", "train", "train a language model from text files", lm_train},
+    Command{"lm", "eval", "perplexity and bits per character of a text", lm_eval},
+    Command{"lm", "score", "log-probability of every sentence, or every word", lm_score},
+    Command{"lm", "generate", "write text", lm_generate},
+    Command{"inspect", "", "what a model directory contains", inspect},
+};
+
+void print_usage(std::ostream& out) {
+  out << "rnn " << kVersion << ", the recurrent-network toolkit for language\n\n"
+      << "Usage: rnn <task> <verb> [options]     rnn <task> <verb> --help\n\n";
+  for (const Command& command : kCommands) {
+    std::string name = "  rnn " + std::string(command.task) +
+                       (command.verb.empty() ? "" : " " + std::string(command.verb));
+    name.resize(22, ' ');
+    out << name << command.summary << "\n";
+  }
+}
+
+int dispatch(const Arguments& arguments) {
+  const std::string task = arguments.empty() ? "" : arguments[0];
+  const std::string verb = arguments.size() < 2 ? "" : arguments[1];
+  if (task == "--version") {
+    std::cout << "rnn " << kVersion << "\n";
+    return 0;
+  }
+  if (task == "--help" || task == "-h" || task == "help") {
+    print_usage(std::cout);
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.task != task || !(command.verb.empty() || command.verb == verb)) continue;
+    command.run(Arguments(arguments.begin() + (command.verb.empty() ? 1 : 2), arguments.end()));
+    return 0;
+  }
+  if (!task.empty()) {
+    std::cerr << "rnn: there is no command '" << task << (verb.empty() ? "" : " " + verb)
+              << "'\n\n";
+  }
+  print_usage(std::cerr);
+  return 2;
+}
+
+}  // namespace
+}  // namespace rnn
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  try {
+    const int code = rnn::dispatch(rnn::Arguments(argv + 1, argv + argc));
+    std::cout.flush();
+    if (!std::cout) throw rnn::IoError("standard output: cannot write");
+    return code;
+  } catch (const rnn::ConfigError& error) {
+    std::cerr << "rnn: " << error.what() << "\n";
+    return 2;
+  } catch (const rnn::Error& error) {
+    std::cerr << "rnn: " << error.what() << "\n";
+    return 1;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "rnn: out of memory; try a smaller --batch, --bptt or --hidden\n";
+    return 1;
+  } catch (const std::exception& error) {
+    std::cerr << "rnn: unexpected failure: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,50 @@
+// The native kernels of one SIMD target.
+//
+// Each .cc file of this directory is compiled once per target and fills in its own functions. A
+// backend picks a table when it is made, so two backends of one process may use different targets
+// (the tests do) and nothing global is chosen.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "rnn/kernels.h"
+#include "rnn/thread_pool.h"
+
+namespace rnn::native {
+
+struct KernelTable {
+  std::size_t (*recurrent_forward_scratch)(const RecurrentForward<float>&, int threads);
+  std::size_t (*recurrent_backward_scratch)(const RecurrentBackward<float>&, int threads);
+  std::size_t (*dense_forward_scratch)(const DenseForward<float>&, int threads);
+  std::size_t (*dense_backward_scratch)(const DenseBackward<float>&, int threads);
+
+  void (*recurrent_forward)(const RecurrentForward<float>&, ThreadPool&);
+  void (*recurrent_backward)(const RecurrentBackward<float>&, ThreadPool&);
+  void (*dense_forward)(const DenseForward<float>&, ThreadPool&);
+  void (*dense_backward)(const DenseBackward<float>&, ThreadPool&);
+  void (*embedding_forward)(const EmbeddingForward<float>&, ThreadPool&);
+  void (*embedding_backward)(const EmbeddingBackward<float>&, ThreadPool&);
+  void (*dropout)(const DropoutForward<float>&, ThreadPool&);
+  void (*activation_forward)(const ActivationForward<float>&, ThreadPool&);
+  void (*activation_backward)(const ActivationBackward<float>&, ThreadPool&);
+  void (*cross_entropy_forward)(const CrossEntropyForward<float>&, ThreadPool&);
+  void (*cross_entropy_backward)(const CrossEntropyBackward<float>&, ThreadPool&);
+  void (*softmax)(const SoftmaxForward<float>&, ThreadPool&);
+  void (*sgd_step)(const SgdStep<float>&, ThreadPool&);
+  void (*rmsprop_step)(const RmspropStep<float>&, ThreadPool&);
+  void (*adam_step)(const AdamStep<float>&, ThreadPool&);
+  double (*sum_of_squares)(View<const float>, ThreadPool&);
+  void (*clip)(View<float>, float limit, ThreadPool&);
+};
+
+/// `target` is the place of a SIMD target in Highway's dispatch tables.
+void fill_recurrent_forward(KernelTable& table, int target);
+void fill_recurrent_backward(KernelTable& table, int target);
+void fill_dense(KernelTable& table, int target);
+void fill_embedding(KernelTable& table, int target);
+void fill_elementwise(KernelTable& table, int target);
+void fill_softmax(KernelTable& table, int target);
+void fill_optimizer_steps(KernelTable& table, int target);
+
+}  // namespace rnn::native

@@ -1,0 +1,98 @@
+#include "kernels/native/native_backend.h"
+
+#include "kernels/native/targets.h"
+#include "rnn/error.h"
+
+namespace rnn {
+std::vector<std::string> NativeBackend::targets() {
+  std::vector<std::string> names;
+  for (const native::SimdTarget& target : native::usable_targets()) names.push_back(target.name);
+  return names;
+}
+
+NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string& target)
+    : pool_(threads) {
+  for (const native::SimdTarget& candidate : native::usable_targets()) {
+    if (!target.empty() && target != candidate.name) continue;
+    native::fill_recurrent_forward(kernels_, candidate.place);
+    native::fill_recurrent_backward(kernels_, candidate.place);
+    native::fill_dense(kernels_, candidate.place);
+    native::fill_embedding(kernels_, candidate.place);
+    native::fill_elementwise(kernels_, candidate.place);
+    native::fill_softmax(kernels_, candidate.place);
+    native::fill_optimizer_steps(kernels_, candidate.place);
+    target_ = candidate.name;
+    return;
+  }
+  throw ConfigError("native backend: this machine or build has no SIMD target '" + target + "'");
+}
+
+KernelPath NativeBackend::supports(const RecurrentForward<float>&) const {
+  return {"native/" + target_, ""};
+}
+
+std::size_t NativeBackend::scratch_bytes(const RecurrentForward<float>& args) const {
+  return kernels_.recurrent_forward_scratch(args, pool_.threads());
+}
+std::size_t NativeBackend::scratch_bytes(const RecurrentBackward<float>& args) const {
+  return kernels_.recurrent_backward_scratch(args, pool_.threads());
+}
+std::size_t NativeBackend::scratch_bytes(const DenseForward<float>& args) const {
+  return kernels_.dense_forward_scratch(args, pool_.threads());
+}
+std::size_t NativeBackend::scratch_bytes(const DenseBackward<float>& args) const {
+  return kernels_.dense_backward_scratch(args, pool_.threads());
+}
+void NativeBackend::recurrent_forward(const RecurrentForward<float>& args) const noexcept {
+  kernels_.recurrent_forward(args, pool_);
+}
+void NativeBackend::recurrent_backward(const RecurrentBackward<float>& args) const noexcept {
+  kernels_.recurrent_backward(args, pool_);
+}
+void NativeBackend::dense_forward(const DenseForward<float>& args) const noexcept {
+  kernels_.dense_forward(args, pool_);
+}
+void NativeBackend::dense_backward(const DenseBackward<float>& args) const noexcept {
+  kernels_.dense_backward(args, pool_);
+}
+void NativeBackend::embedding_forward(const EmbeddingForward<float>& args) const noexcept {
+  kernels_.embedding_forward(args, pool_);
+}
+void NativeBackend::embedding_backward(const EmbeddingBackward<float>& args) const noexcept {
+  kernels_.embedding_backward(args, pool_);
+}
+void NativeBackend::dropout(const DropoutForward<float>& args) const noexcept {
+  kernels_.dropout(args, pool_);
+}
+void NativeBackend::activation_forward(const ActivationForward<float>& args) const noexcept {
+  kernels_.activation_forward(args, pool_);
+}
+void NativeBackend::activation_backward(const ActivationBackward<float>& args) const noexcept {
+  kernels_.activation_backward(args, pool_);
+}
+void NativeBackend::cross_entropy_forward(const CrossEntropyForward<float>& args) const noexcept {
+  kernels_.cross_entropy_forward(args, pool_);
+}
+void NativeBackend::cross_entropy_backward(const CrossEntropyBackward<float>& args) const noexcept {
+  kernels_.cross_entropy_backward(args, pool_);
+}
+void NativeBackend::softmax(const SoftmaxForward<float>& args) const noexcept {
+  kernels_.softmax(args, pool_);
+}
+void NativeBackend::sgd_step(const SgdStep<float>& args) const noexcept {
+  kernels_.sgd_step(args, pool_);
+}
+void NativeBackend::rmsprop_step(const RmspropStep<float>& args) const noexcept {
+  kernels_.rmsprop_step(args, pool_);
+}
+void NativeBackend::adam_step(const AdamStep<float>& args) const noexcept {
+  kernels_.adam_step(args, pool_);
+}
+double NativeBackend::sum_of_squares(View<const float> x) const noexcept {
+  return kernels_.sum_of_squares(x, pool_);
+}
+void NativeBackend::clip(View<float> x, float limit) const noexcept {
+  kernels_.clip(x, limit, pool_);
+}
+
+}  // namespace rnn

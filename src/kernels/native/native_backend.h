@@ -1,0 +1,54 @@
+// NativeBackend: the fast kernels, one source for all SIMD targets, chosen when the backend is
+// made.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/native/kernel_table.h"
+#include "rnn/backend.h"
+
+namespace rnn {
+
+class NativeBackend : public Backend {
+ public:
+  /// SIMD targets that this build has and this machine can run, the best first; Highway's names.
+  static std::vector<std::string> targets();
+
+  /// `target`: one of targets(); empty: the best.
+  explicit NativeBackend(const ThreadPoolOptions& threads = {}, const std::string& target = {});
+
+  std::string_view name() const noexcept override { return "native"; }
+  int threads() const noexcept override { return pool_.threads(); }
+  KernelPath supports(const RecurrentForward<float>&) const override;
+
+  std::size_t scratch_bytes(const RecurrentForward<float>&) const override;
+  std::size_t scratch_bytes(const RecurrentBackward<float>&) const override;
+  std::size_t scratch_bytes(const DenseForward<float>&) const override;
+  std::size_t scratch_bytes(const DenseBackward<float>&) const override;
+
+  void recurrent_forward(const RecurrentForward<float>&) const noexcept override;
+  void recurrent_backward(const RecurrentBackward<float>&) const noexcept override;
+  void dense_forward(const DenseForward<float>&) const noexcept override;
+  void dense_backward(const DenseBackward<float>&) const noexcept override;
+  void embedding_forward(const EmbeddingForward<float>&) const noexcept override;
+  void embedding_backward(const EmbeddingBackward<float>&) const noexcept override;
+  void dropout(const DropoutForward<float>&) const noexcept override;
+  void activation_forward(const ActivationForward<float>&) const noexcept override;
+  void activation_backward(const ActivationBackward<float>&) const noexcept override;
+  void cross_entropy_forward(const CrossEntropyForward<float>&) const noexcept override;
+  void cross_entropy_backward(const CrossEntropyBackward<float>&) const noexcept override;
+  void softmax(const SoftmaxForward<float>&) const noexcept override;
+  void sgd_step(const SgdStep<float>&) const noexcept override;
+  void rmsprop_step(const RmspropStep<float>&) const noexcept override;
+  void adam_step(const AdamStep<float>&) const noexcept override;
+  double sum_of_squares(View<const float> x) const noexcept override;
+  void clip(View<float> x, float limit) const noexcept override;
+
+ private:
+  std::string target_;
+  native::KernelTable kernels_{};
+  mutable ThreadPool pool_;
+};
+
+}  // namespace rnn

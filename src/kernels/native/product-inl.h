@@ -1,0 +1,124 @@
+// The matrix products of the native backend, declared for every SIMD target; product.cc defines
+// them.
+//
+// Everything rests on one tile: R rows by V vectors of columns, each element one accumulator in a
+// register that starts at zero, at the bias or at what stands in C, and takes a_k * b_k in the
+// order of k. Rows come by pointer, so a ragged batch needs no copying. B comes in panels of at
+// most four vectors of columns, packed so that a tile reads memory once and in order. How rows and
+// columns are divided into tiles and threads never changes what an element adds up, nor in which
+// order.
+#include "kernels/native/simd-inl.h"
+
+#if defined(RNN_KERNELS_NATIVE_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef RNN_KERNELS_NATIVE_PRODUCT_INL_H_
+#undef RNN_KERNELS_NATIVE_PRODUCT_INL_H_
+#else
+#define RNN_KERNELS_NATIVE_PRODUCT_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace rnn::native {
+namespace HWY_NAMESPACE {
+
+constexpr Index kMaxVectors = 4;
+
+/// Registers: 32 hold 24 accumulators, four vectors of B and a broadcast element of A; 16 hold 12.
+#if HWY_ARCH_ARM || (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)
+constexpr Index kAccumulators = 24;
+#else
+constexpr Index kAccumulators = 12;
+#endif
+constexpr Index kMaxTileRows = 8;
+constexpr Index tile_rows(Index vectors) {
+  return kAccumulators / vectors < kMaxTileRows ? kAccumulators / vectors : kMaxTileRows;
+}
+
+/// Part `part` of `parts` equal parts of [0, size), sizes differing by at most one.
+struct Range {
+  Index first, last;
+  Index size() const { return last - first; }
+};
+HWY_INLINE Range part_of(Index size, Index part, Index parts) {
+  return {size * part / parts, size * (part + 1) / parts};
+}
+
+/// Parts of at most `most`, as equal as can be.
+HWY_INLINE Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
+
+enum class Start { kZero, kBias, kAdd };
+
+/// One tile. C's columns stand at c[r] + first_column, `lanes` of the last vector being real.
+struct Tile {
+  const float* const* a;  // row r is a[r][first_k ...]
+  Index first_k;
+  Index depth;
+  const float* panel;  // [depth][vectors * kLanes]
+  float* const* c;
+  Index first_column;
+  Index lanes;
+  Start start;
+  const float* bias;  // bias + first_column for this tile's columns
+};
+void multiply_tile(Index rows, Index vectors, const Tile& tile);
+
+/// panel[k][v][lane] for k in [0, depth): element (k, column[v] + lane) of B, zero from `lanes[v]`
+/// on. Rows of B are `b + k * stride`.
+struct PanelColumns {
+  Index vectors;
+  Index column[kMaxVectors];
+  Index lanes[kMaxVectors];
+};
+/// Neighbouring columns: those of vectors [first, first + vectors) of a row `columns` long.
+PanelColumns plain_columns(Index first, Index vectors, Index columns);
+void pack_panel(const float* b, Index stride, Index depth, const PanelColumns& columns,
+                float* panel);
+/// The same of B transposed: element (k, n) stands at b[n * stride + k].
+void pack_panel_transposed(const float* b, Index stride, Index depth, const PanelColumns& columns,
+                           float* panel);
+
+/// C = start + A B over whole rows of C.
+struct Product {
+  const float* const* a;
+  float* const* c;
+  Index rows, depth, columns;
+  const float* b;
+  Index b_stride;
+  bool b_transposed;
+  Start start;
+  const float* bias;
+  float* packed;      // where all of B stays packed for the next call, or null
+  bool packed_valid;  // whether it does already
+};
+/// Floats that `packed` takes, and that `buffer` below takes.
+Index packed_floats(Index depth, Index columns);
+Index product_buffer_floats();
+/// The part of C in vectors [range.first, range.last) of its columns.
+void multiply(const Product& product, Range vectors, float* buffer);
+/// One member's share of the whole product: some of the columns, or where these do not divide well,
+/// some of the rows.
+void multiply_share(const Product& product, int member, int members, float* buffer);
+
+/// C[m][n] += sum over k of A[k][m] * B[k][n]: the gradient of a weight matrix. A may be two
+/// matrices side by side, each with its own C, so that B is packed once.
+struct OuterTerm {
+  const float* const* a;  // row k
+  Index width;            // 0: absent
+  float* c;               // row m at c + m * c_stride
+};
+struct OuterProduct {
+  OuterTerm terms[2];
+  Index c_stride;
+  Index depth;
+  const float* const* b;  // row k, columns [first_column, first_column + columns)
+  Index first_column, columns;
+  float* sums[2];  // [columns] each: the sums of B's columns are added; or null
+};
+Index outer_buffer_floats();
+/// Divides the work over `members`: each C element belongs to one of them.
+void add_outer(const OuterProduct& outer, int member, int members, float* buffer);
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rnn::native
+HWY_AFTER_NAMESPACE();
+
+#endif
