@@ -86,9 +86,6 @@ std::vector<Entity> entities_of(std::span<const std::string> tags, TagScheme sch
     if (inside && !continues && scheme != TagScheme::kIob1) {
       fail(tags, i, scheme, "does not continue an entity of its type");
     }
-    if (scheme == TagScheme::kIob1 && tag.prefix == 'B' && !continues) {
-      fail(tags, i, scheme, "does not follow an entity of its type");
-    }
     if (tag.prefix == 'O') {
       builder.close(i);
     } else if (!inside || !continues) {

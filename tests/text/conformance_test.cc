@@ -85,8 +85,8 @@ TEST(UnicodeConformance, SentenceBreaks) {
 }
 
 // ICU follows the Common Locale Data Repository, in which a colon joins letters in Finnish and
-// Swedish only ("EU:n"); in the Unicode standard it does so everywhere. Hence the cases with a colon
-// between letters differ in the root locale, and in no other way.
+// Swedish only ("EU:n"); in the Unicode standard it does so everywhere. Hence the cases with a
+// colon between letters differ in the root locale, and in no other way.
 TEST(UnicodeConformance, WordBreaks) {
   const auto cases = break_cases("Word");
   EXPECT_GE(cases.size(), 1823u);

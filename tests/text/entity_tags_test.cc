@@ -62,7 +62,7 @@ TEST(EntityTags, WhatTheSchemeForbidsIsNamed) {
   expect_error<TextError>(read({"O", "I-X"}, TagScheme::kBio), "\"I-X\"", "word 2", "bio");
   expect_error<TextError>(read({"B-Y", "I-X"}, TagScheme::kBio), "\"I-X\"", "word 2");
   expect_error<TextError>(read({"S-X"}, TagScheme::kBio), "\"S-X\"", "word 1");
-  expect_error<TextError>(read({"O", "B-X"}, TagScheme::kIob1), "\"B-X\"", "word 2", "iob1");
+  expect_error<TextError>(read({"O", "E-X"}, TagScheme::kIob1), "\"E-X\"", "word 2", "iob1");
   expect_error<TextError>(read({"B-X", "O"}, TagScheme::kBioes), "word 2", "before the end");
   expect_error<TextError>(read({"B-X"}, TagScheme::kBioes), "word 1", "without its end");
   expect_error<TextError>(read({"E-X"}, TagScheme::kBioes), "word 1", "continue");
@@ -85,6 +85,11 @@ TEST(EntityTags, WildTagsAreReadAsConllevalDoes) {
   EXPECT_EQ(
       entities_of_any(Strings{"O", "I-X", "I-X", "I-Y", "?", "E-Y", "I-Y", "S-X", "S-X"}),
       (Entities{{1, 3, "X"}, {3, 4, "Y"}, {5, 6, "Y"}, {6, 7, "Y"}, {7, 8, "X"}, {8, 9, "X"}}));
+}
+
+TEST(EntityTags, Iob1IsReadAsTheCorporaWriteIt) {
+  EXPECT_EQ(entities_of(Strings{"I-ORG", "B-MISC", "O", "B-MISC", "I-MISC"}, TagScheme::kIob1),
+            (Entities{{0, 1, "ORG"}, {1, 2, "MISC"}, {3, 5, "MISC"}}));
 }
 
 TEST(EntityTags, SchemesHaveNames) {

@@ -1,7 +1,8 @@
 // Entity tags: named entities and other chunks as one tag a word.
 //
 //   iob1   I-X inside; B-X only where an entity directly follows another of the same type
-//          (Ramshaw and Marcus 1995; the CoNLL-2003 files)
+//          (Ramshaw and Marcus 1995; the CoNLL-2003 files). Read as the start of an entity wherever
+//          it stands, because those very files have it elsewhere too.
 //   bio    B-X for the first word of every entity, I-X for the others (IOB2)
 //   bioes  B-X first, I-X inside, E-X last, S-X alone (also called IOBES)
 // O stands outside in all of them.
