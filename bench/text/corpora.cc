@@ -95,7 +95,9 @@ void check_conll(const std::string& path, std::int64_t sentences, std::int64_t w
   expect(name + " sentences changed by converting", changed, 0);
 }
 
-void check_conllu(const std::string& path, std::int64_t sentences, std::int64_t words) {
+/// `not_spelled`: sentences whose text has white space that SpaceAfter=No cannot tell of.
+void check_conllu(const std::string& path, std::int64_t sentences, std::int64_t words,
+                  std::int64_t not_spelled = 0) {
   ConlluReader reader(path);
   ConlluSentence sentence;
   std::int64_t sentence_count = 0, word_count = 0, misspelled = 0;
@@ -107,7 +109,7 @@ void check_conllu(const std::string& path, std::int64_t sentences, std::int64_t 
   const std::string name = std::filesystem::path(path).filename();
   expect(name + " sentences", sentence_count, sentences);
   expect(name + " words", word_count, words);
-  expect(name + " not spelled as the text", misspelled, 0);
+  expect(name + " not spelled as the text", misspelled, not_spelled);
 }
 
 /// Every line of a file through the tokenizers and the normalizer.
@@ -173,7 +175,7 @@ void check(const std::string& root) {
   if (there("ud_english_ewt")) {
     check_conllu(root + "/ud_english_ewt/en_ewt-ud-train.conllu", 12544, 204577);
     check_conllu(root + "/ud_english_ewt/en_ewt-ud-dev.conllu", 2001, 25147);
-    check_conllu(root + "/ud_english_ewt/en_ewt-ud-test.conllu", 2077, 25094);
+    check_conllu(root + "/ud_english_ewt/en_ewt-ud-test.conllu", 2077, 25094, 1);
   }
   if (there("ud_thai_tud")) {
     check_conllu(root + "/ud_thai_tud/th_tud-ud-train.conllu", 2902, 62011);
