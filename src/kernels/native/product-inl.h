@@ -61,6 +61,24 @@ struct Tile {
 };
 void multiply_tile(Index rows, Index vectors, const Tile& tile);
 
+/// Rows of a recurrent step done together: what is made of them stays in the first-level cache,
+/// beside a part of the panel.
+constexpr Index kStepRows = 64;
+
+/// Some rows by one packed panel, for a recurrent step. The panel is walked in parts short enough
+/// to stay in the first-level cache while all rows pass; between parts the rows wait in C, which is
+/// whole vectors here: c[r][v * kLanes + lane].
+struct PanelProduct {
+  const float* const* a;
+  Index rows;  // at most kStepRows
+  Index first_k, depth;
+  const float* panel;
+  Index vectors;
+  float* const* c;
+  Start start;
+};
+void multiply_panel(const PanelProduct& product);
+
 /// panel[k][v][lane] for k in [0, depth): element (k, column[v] + lane) of B, zero from `lanes[v]`
 /// on. Rows of B are `b + k * stride`.
 struct PanelColumns {
