@@ -14,8 +14,7 @@ namespace {
 // Depth of a packed block: 64 columns of it are 64 KiB, which stay in the second-level cache while
 // all rows pass.
 constexpr Index kDepthBlock = 256;
-// The same for a recurrent step, where 128 rows of a panel are 32 KiB of the first-level cache.
-constexpr Index kStepDepth = 4096;
+
 // Rows of C that share one packing of A in an outer product: with kDepthBlock, 384 KiB.
 constexpr Index kOuterRows = 384;
 
@@ -137,23 +136,19 @@ void multiply_tile(Index rows, Index vectors, const Tile& tile) {
 }
 
 void multiply_panel(const PanelProduct& p) {
-  const Index blocks = parts_of(p.depth, kStepDepth);
   const Index tiles = parts_of(p.rows, tile_rows(p.vectors));
-  for (Index block = 0; block < blocks; ++block) {
-    const Range k = part_of(p.depth, block, blocks);
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const Range rows = part_of(p.rows, tile, tiles);
-      multiply_tile(rows.size(), p.vectors,
-                    {.a = p.a + rows.first,
-                     .first_k = p.first_k + k.first,
-                     .depth = k.size(),
-                     .panel = p.panel + k.first * p.vectors * kLanes,
-                     .c = p.c + rows.first,
-                     .first_column = 0,
-                     .lanes = kLanes,
-                     .start = block == 0 ? p.start : Start::kAdd,
-                     .bias = nullptr});
-    }
+  for (Index tile = 0; tile < tiles; ++tile) {
+    const Range rows = part_of(p.rows, tile, tiles);
+    multiply_tile(rows.size(), p.vectors,
+                  {.a = p.a + rows.first,
+                   .first_k = p.first_k,
+                   .depth = p.depth,
+                   .panel = p.panel,
+                   .c = p.c + rows.first,
+                   .first_column = 0,
+                   .lanes = kLanes,
+                   .start = p.start,
+                   .bias = nullptr});
   }
 }
 

@@ -278,7 +278,7 @@ void recurrent_forward(const Args& a, ThreadPool& pool) {
     const Index steps = std::min(p.steps, all_steps - s0);
     const int limit = team_limit(steps * batch * (p.I + p.H) * p.width, pool.threads());
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      const bool by_batch = divide_batch(batch, vectors, members);
+      const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, members);
       const Team team{.member = member,
                       .members = members,
                       .by_batch = by_batch,
