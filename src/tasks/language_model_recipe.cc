@@ -85,6 +85,7 @@ void validate(const LanguageModelRecipe& r) {
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
   require(r.dropout >= 0 && r.dropout < 1, "dropout", "at least 0 and below 1", r.dropout);
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
+  require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
   require(r.epochs >= 1, "epochs", "at least 1", r.epochs);
   require(r.batch >= 1 && r.batch <= 65536, "batch", "1 to 65536", r.batch);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);

@@ -125,6 +125,30 @@ TEST_P(NativeKernels, DenseRowsDoNotDependOnBatchMates) {
   EXPECT_TRUE(same_bits(together, apart));
 }
 
+// Many rows pack nothing but overwrite what few rows had packed into the same scratch: a call with
+// few after one with many once took that for weights.
+TEST_P(NativeKernels, FewRowsAfterManyInTheSameScratch) {
+  const NativeBackend native = backend(2);
+  const Tensor x = random_tensor({1, 100, 40}, 1), kernel = random_tensor({40, 70}, 2);
+  std::vector<std::byte> scratch;
+  const auto run = [&](Index rows, std::uint64_t version) {
+    Tensor y({1, rows, 70});
+    DenseForward<float> f;
+    f.x = View<const float>(x.data(), {1, rows, 40});
+    f.kernel = kernel.view();
+    f.y = y.view();
+    f.weights_version = version;
+    scratch.resize(std::max(scratch.size(), native.scratch_bytes(f)));
+    f.scratch = scratch;
+    native.dense_forward(f);
+    y.resize({1, 3, 70});
+    return y;
+  };
+  run(100, 1);  // takes the memory
+  const Tensor expected = run(3, 0);
+  for (Index rows : {3, 100, 3, 3, 100, 5}) EXPECT_TRUE(same_bits(expected, run(rows, 7))) << rows;
+}
+
 // --- embedding --------------------------------------------------------------------------------
 
 TEST_P(NativeKernels, EmbeddingGivesTheBitsOfTheReference) {

@@ -134,7 +134,8 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
     run(member, members, a.weights_version != 0 && *p.key == wanted);
     if (member == 0) there.layout = members;
   });
-  *p.key = there;
+  // With many rows nothing was packed, and what an earlier call with few had packed is overwritten.
+  *p.key = p.packed ? there : PackedKey{};
 }
 
 void dense_backward(const DenseBackward<float>& a, ThreadPool& pool) {
