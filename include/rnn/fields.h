@@ -28,6 +28,8 @@ class RNN_API Fields {
   virtual void operator()(std::string_view name, std::int64_t& value) = 0;
   virtual void operator()(std::string_view name, double& value) = 0;
   virtual void operator()(std::string_view name, std::string& value) = 0;
+  /// How messages call a field: with its prefix, or as the option that a user gives.
+  virtual std::string name_for_messages(std::string_view name) const { return std::string(name); }
 
   void operator()(std::string_view name, int& value) { through<std::int64_t>(name, value); }
   void operator()(std::string_view name, float& value);
@@ -56,9 +58,9 @@ class RNN_API Fields {
     value = static_cast<Narrow>(wide);
     if (static_cast<Wide>(value) != wide) out_of_range(name);
   }
-  [[noreturn]] static void unknown_choice(std::string_view name, std::string_view given,
-                                          std::initializer_list<std::string_view> names);
-  [[noreturn]] static void out_of_range(std::string_view name);
+  [[noreturn]] void unknown_choice(std::string_view name, std::string_view given,
+                                   std::initializer_list<std::string_view> names) const;
+  [[noreturn]] void out_of_range(std::string_view name) const;
 };
 
 }  // namespace rnn

@@ -17,6 +17,7 @@
 #include "rnn/session.h"
 #include "rnn/softmax.h"
 #include "rnn/tasks/language_model.h"
+#include "rnn/text/corpus.h"
 #include "rnn/text/lane_dataset.h"
 #include "rnn/text/line_reader.h"
 #include "rnn/text/token_file.h"

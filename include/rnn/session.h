@@ -3,7 +3,7 @@
 // `fit` is a loop over these; a loop of your own looks like
 //
 //   rnn::Session session(network, parameters, backend, {.seed = 1});
-//   rnn::State state = network.zero_state(lanes, *backend);
+//   rnn::State state = network.zero_state(20, *backend);  // as many rows as lanes
 //   while (lanes.next(batch)) {
 //     session.begin_step(step++);
 //     const rnn::LossSum loss = session.forward(batch, state);  // state: now after the window
@@ -67,16 +67,20 @@ class RNN_API Session {
 
   /// Random draws are a function of the seed and this number.
   void begin_step(std::int64_t step);
-  /// Loss of a batch, in training; `state` goes from before its first step to after its last.
+  /// Loss of a batch, in training; `state` goes from before its first step to after its last. The
+  /// batch is borrowed: it must stay as it is until `backward` is done with it.
   LossSum forward(const Batch& batch, State& state);
   /// Adds the gradient of the mean loss per target of the last `forward` (or of `scale` times the
-  /// summed loss) to `gradients`.
+  /// summed loss) to `gradients`. Consumes what `forward` kept: a second call without a forward of
+  /// its own is a ConfigError.
   void backward();
   void backward(float scale);
 
   TensorList& gradients();
   void zero_gradients();
-  /// Bytes held for activations, gradients and scratch.
+  /// Takes the memory that batches up to this size need, so that no later step allocates any.
+  void reserve(Index time, Index batch);
+  /// Bytes held for activations and scratch; gradients are as large as the parameters.
   std::size_t memory() const;
 
  private:

@@ -1,10 +1,23 @@
 #include "base/json.h"
 
+#include <limits>
+
 namespace rnn {
 
 Json parse_json(std::string_view text, std::string_view where) {
+  // Of two members with one name the parser would silently keep the last.
+  std::vector<std::set<std::string>> seen;
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) seen.emplace_back();
+    if (event == Json::parse_event_t::object_end) seen.pop_back();
+    if (event == Json::parse_event_t::key &&
+        !seen.back().insert(parsed.get<std::string>()).second) {
+      throw FormatError(std::string(where) + ": two members are named " + parsed.dump());
+    }
+    return true;
+  };
   try {
-    return Json::parse(text);
+    return Json::parse(text, watch);
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string(where) + ": not valid JSON: " + error.what());
   }
@@ -29,7 +42,9 @@ void JsonReader::operator()(std::string_view name, bool& value) {
 
 void JsonReader::operator()(std::string_view name, std::int64_t& value) {
   if (const Json* found = find(name)) {
-    if (!found->is_number_integer()) wrong_type(name, "a whole number");
+    const bool too_large = found->is_number_unsigned() &&
+                           found->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
+    if (!found->is_number_integer() || too_large) wrong_type(name, "a whole number");
     value = found->get<std::int64_t>();
   }
 }

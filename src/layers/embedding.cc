@@ -11,11 +11,13 @@ void EmbeddingOptions::exchange(Fields& fields) {
 }
 
 Embedding::Embedding(const EmbeddingOptions& options) : options_(options) {
-  require_positive(type(), "input_dim", options.input_dim);
-  require_positive(type(), "output_dim", options.output_dim);
+  require_size(type(), "input_dim", options.input_dim);
+  require_size(type(), "output_dim", options.output_dim);
 }
 
 void Embedding::describe(Fields& fields) const { show(options_, fields); }
+
+std::optional<Signal> Embedding::input() const { return Signal::symbols(options_.input_dim); }
 
 Signal Embedding::output(const Signal& input) const {
   if (input != Signal::symbols(options_.input_dim)) {
@@ -30,10 +32,13 @@ std::vector<ParameterSpec> Embedding::parameters(const Signal&) const {
 }
 
 Sequence Embedding::forward(const Sequence& x, Call& call) const {
-  for (std::int32_t id : x.ids) {
-    if (id >= options_.input_dim) {
-      throw ShapeError("Embedding: symbol " + std::to_string(id) + " is not below input_dim " +
-                       std::to_string(options_.input_dim));
+  for (Index t = 0; t < x.time(); ++t) {
+    for (Index b = 0; b < x.batch(); ++b) {
+      const std::int32_t id = x.ids(t, b);
+      if (id >= options_.input_dim && t < length_of(x.lengths, b, x.time())) {
+        throw ShapeError("Embedding: symbol " + std::to_string(id) + " is not below input_dim " +
+                         std::to_string(options_.input_dim));
+      }
     }
   }
   const View<float> y = call.memory->floats(0, {x.time(), x.batch(), options_.output_dim});

@@ -27,7 +27,7 @@ void SoftmaxOptions::exchange(Fields& fields) {
 }
 
 Softmax::Softmax(const SoftmaxOptions& options) : options_(options) {
-  require_positive(type(), "units", options.units);
+  require_size(type(), "units", options.units);
 }
 
 void Softmax::describe(Fields& fields) const { show(options_, fields); }
@@ -108,6 +108,7 @@ View<const float> Softmax::backward(const Sequence& features, View<const std::in
 View<const float> Softmax::predict(const Sequence& features, Call& call) const {
   const View<float> y = logits(features, call);
   call.backend->softmax({.logits = as_rows(y), .y = as_rows(y)});
+  clear_padding(y, features.lengths);
   return y;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "network/dry_backend.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -33,6 +34,10 @@ Pass::Pass(const Sequential& network, const Parameters& parameters,
 }
 
 void Pass::check(const Batch& batch, const State& state) const {
+  if (batch.time < 0 || batch.batch < 0) {
+    throw ShapeError("batch: time and batch must be at least 0, got " +
+                     Shape{batch.time, batch.batch}.to_string());
+  }
   const Index steps = batch.time * batch.batch;
   if (network_.input().kind == Signal::Kind::kSymbols) {
     if (static_cast<Index>(batch.ids.size()) != steps) {
@@ -57,9 +62,16 @@ void Pass::check(const Batch& batch, const State& state) const {
   if (!batch.examples.empty() && static_cast<Index>(batch.examples.size()) != batch.batch) {
     wrong("examples", batch.batch, static_cast<Index>(batch.examples.size()));
   }
-  for (const NamedTensor& part : state) {
-    if (part.tensor.extent(0) != batch.batch) {
-      wrong("rows in state '" + part.name + "'", batch.batch, part.tensor.extent(0));
+  const auto& parts = network_.state_specs();
+  if (state.size() != parts.size()) {
+    throw ShapeError("state: expected the " + std::to_string(parts.size()) +
+                     " parts of the network's zero_state, got " + std::to_string(state.size()));
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Shape expected{batch.batch, parts[i].width};
+    if (state[i].shape() != expected) {
+      throw ShapeError("state '" + parts[i].name + "': expected " + expected.to_string() +
+                       ", got " + state[i].shape().to_string());
     }
   }
 }
@@ -79,12 +91,15 @@ void Pass::bind(Frame& frame, const std::vector<std::size_t>& positions, bool tr
 void Pass::bind_gradients(Frame& frame, const std::vector<std::size_t>& positions,
                           TensorList& gradients) {
   frame.gradients.clear();
-  for (std::size_t position : positions) frame.gradients.push_back(gradients[position]);
+  for (std::size_t position : positions) {
+    frame.gradients.push_back(gradients.size() > 0 ? gradients[position].view() : View<float>());
+  }
   frame.call.gradients = frame.gradients;
 }
 
 Sequence Pass::forward(const Batch& batch, State& state, bool training, const Random& random) {
   check(batch, state);
+  ready_for_backward_ = false;
   before_ = state;
   Sequence signal{.lengths = batch.lengths, .examples = batch.examples};
   const Shape steps{batch.time, batch.batch};
@@ -136,7 +151,9 @@ LossSum Pass::loss() {
   if (!head.head) throw ConfigError("loss: the network has no output head");
   if (targets_.empty()) throw ShapeError("batch: a loss needs targets");
   nats_.resize({features_.time(), features_.batch()});
-  return head.head->loss(features_, target_view_, nats_, frames_.back().call);
+  const LossSum sum = head.head->loss(features_, target_view_, nats_, frames_.back().call);
+  ready_for_backward_ = frames_.back().call.training;
+  return sum;
 }
 
 View<const float> Pass::predict() {
@@ -145,6 +162,10 @@ View<const float> Pass::predict() {
 }
 
 void Pass::backward(float scale, TensorList& gradients) {
+  if (!ready_for_backward_) {
+    throw ConfigError("backward: each call needs a forward of its own before it");
+  }
+  ready_for_backward_ = false;  // what forward kept is consumed
   bind_gradients(frames_.back(), network_.head().parameters, gradients);
   View<const float> dy =
       network_.head().head->backward(features_, target_view_, scale, frames_.back().call);
@@ -155,6 +176,28 @@ void Pass::backward(float scale, TensorList& gradients) {
     frame.call.wants_dx = i > 0;
     dy = node.layer->backward(frame.input, dy, frame.call);
   }
+}
+
+void Pass::reserve(Index time, Index batch_size) {
+  Batch batch{.time = time, .batch = batch_size};
+  const auto steps = static_cast<std::size_t>(time * batch_size);
+  if (network_.input().kind == Signal::Kind::kSymbols) {
+    batch.ids.assign(steps, 0);
+  } else {
+    batch.values.resize({time, batch_size, network_.input().size});
+  }
+  const std::shared_ptr<const Backend> real = backend_;
+  backend_ = std::make_shared<DryBackend>(real);
+  State state = network_.zero_state(batch_size, *real);
+  const Sequence features = forward(batch, state, true, Random());
+  if (network_.head().head) {
+    targets_.assign(static_cast<std::size_t>(features.time() * features.batch()), 0);
+    target_view_ = {targets_.data(), {features.time(), features.batch()}};
+    TensorList none;  // the gradients are the caller's; null views make the layers skip them
+    loss();
+    backward(1, none);
+  }
+  backend_ = real;
 }
 
 std::size_t Pass::memory() const {

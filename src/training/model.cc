@@ -1,6 +1,6 @@
 #include "rnn/model.h"
 
-#include "rnn/error.h"
+#include "base/require.h"
 #include "rnn/model_file.h"
 #include "training/model_impl.h"
 
@@ -13,13 +13,16 @@ Model::Model(Model&&) noexcept = default;
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
   options.schedule.validate();
-  if (options.clip_norm < 0) throw ConfigError("clip_norm must be at least 0");
-  if (options.clip_value < 0) throw ConfigError("clip_value must be at least 0");
+  require(options.clip_norm >= 0, "clip_norm", "at least 0", options.clip_norm);
+  require(options.clip_value >= 0, "clip_value", "at least 0", options.clip_value);
+  auto backend = make_backend(options.backend);
   Impl& m = *impl_;
   m.session.reset();
   m.inference.reset();
+  // What one optimiser remembers would mislead another.
+  m.optimizer_state = {};
   m.options = options;
-  m.backend = make_backend(options.backend);
+  m.backend = std::move(backend);
   if (m.parameters.size() == 0) {
     m.parameters = m.network.initial_parameters(options.seed, *m.backend);
   }
@@ -33,6 +36,25 @@ Inference& Model::Impl::infer() {
   require_compiled();
   if (!inference) inference = std::make_unique<Inference>(network, parameters, backend);
   return *inference;
+}
+
+Session& Model::Impl::train() {
+  require_compiled();
+  if (!session) {
+    session = std::make_unique<Session>(network, parameters, backend,
+                                        SessionOptions{.seed = options.seed});
+  }
+  return *session;
+}
+
+MemoryPlan Model::plan_training(Index time, Index batch) {
+  Session& session = impl_->train();
+  session.reserve(time, batch);
+  const auto bytes = static_cast<std::size_t>(impl_->parameters.elements()) * sizeof(float);
+  return {.parameters = bytes,
+          .gradients = bytes,
+          .optimizer = bytes * slots_of(impl_->options.optimizer),
+          .activations = session.memory()};
 }
 
 LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {

@@ -1,7 +1,8 @@
 // LanguageModel: what a program embeds to score, evaluate and write text, and how it is trained.
 //
 //   const rnn::LanguageModel model = rnn::LanguageModel::load("model");
-//   for (const auto& sentence : model.score({"the fox ran home"})) use(sentence.log_prob);
+//   const std::string sentences[] = {"the fox ran home", "the fox ran"};
+//   for (const auto& score : model.score(sentences)) use(score.log_prob);
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ struct RNN_API LanguageModelRecipe {
   std::int64_t max_vocabulary = 0;  ///< 0: no limit
   bool replace_invalid = false;     ///< invalid UTF-8 becomes U+FFFD instead of an error
 
-  std::string cell = "lstm";  ///< lstm, gru, gru-reset-before, rnn-tanh or rnn-relu
+  std::string cell = "lstm";  ///< lstm, gru, gru-reset-before, rnn (tanh) or rnn-relu
   Index embedding = 0;        ///< width of the embedding; 0: as `hidden`
   Index hidden = 200;
   int layers = 2;
@@ -58,10 +59,10 @@ struct RNN_API LanguageModelRecipe {
 
 /// One training run.
 struct LanguageModelRun {
-  std::vector<std::string> train{};
-  std::string valid{};      ///< empty: the last tenth of the training text
-  std::string directory{};  ///< the model directory to be written
-  bool overwrite = false;   ///< replace a model that is there
+  std::vector<std::string> train{};  ///< read twice, so that "-" (standard input) cannot be one
+  std::string valid{};               ///< empty: the last tenth of the training text
+  std::string directory{};           ///< the model directory to be written
+  bool overwrite = false;            ///< replace a model that is there
   bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
   std::string init_from{};  ///< a model directory whose parameters are the first values
   bool initial_evaluation = false;  ///< also validate before the first step
@@ -121,13 +122,18 @@ class RNN_API LanguageModel {
   /// function validates in training.
   LanguageModelEvaluation evaluate(std::span<const std::string> paths,
                                    StatePolicy policy = StatePolicy::kCarry) const;
+  /// The same for a text that is to be read in another way than text_policy().
+  LanguageModelEvaluation evaluate(std::span<const std::string> paths, StatePolicy policy,
+                                   const TextPolicy& text) const;
   /// Scores of sentences, each from the beginning of a text. A score does not depend on what else
   /// is scored with it.
   std::vector<SentenceScore> score(std::span<const std::string> sentences) const;
   /// Score of a sentence that goes on from `state`, which is moved along.
   SentenceScore score(std::string_view sentence, State& state) const;
   State initial_state() const;
-  /// Writes text. `on_text` gets it piece by piece while it is made; all of it is returned.
+  /// Writes text that begins with the prompt. `on_text` gets it piece by piece while it is made;
+  /// all of it is returned. Throws ConfigError, naming the option, and TextError for a prompt that
+  /// is not UTF-8.
   std::string generate(const GenerateOptions& options,
                        const std::function<void(std::string_view)>& on_text = {}) const;
 
@@ -151,7 +157,10 @@ RNN_API Sequential language_model_network(const LanguageModelRecipe& recipe, Ind
 
 /// Trains and writes the model directory: the best model by validation, and a checkpoint after
 /// every epoch and when a callback stops it. Nothing is written before the text has been read and
-/// found good. Returns the history.
+/// found good. The files of a model change together: a full disk leaves the model of the epoch
+/// before. Returns the history.
+/// Throws ConfigError for an impossible recipe or run, also when a checkpoint to be resumed was
+/// made with another recipe or text; and what reading text, training and writing files throw.
 RNN_API History train_language_model(const LanguageModelRecipe& recipe,
                                      const LanguageModelRun& run);
 
