@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 
 #include "bench/kernels/peak.h"
@@ -118,17 +120,51 @@ void run(const Options& options) {
   std::printf("FMA peak at the end %.0f GFLOP/s\n", fma_peak(options.threads, 0.3));
 }
 
+/// One case for bench/peers/compare.py: "train,lstm,35,20,512" prints the seconds of the forward
+/// and of the backward pass, "infer,..." those of one call with carried state.
+void run_case(const Options& options, const std::string& text) {
+  std::vector<std::string> words;
+  std::istringstream in(text);
+  for (std::string word; std::getline(in, word, ',');) words.push_back(word);
+  if (words.size() != 5) throw std::invalid_argument("--case: expected kind,cell,T,B,H");
+  const Cell cell = words[1] == "lstm"               ? Cell::kLstm
+                    : words[1] == "gru"              ? Cell::kGru
+                    : words[1] == "gru-reset-before" ? Cell::kGruResetBefore
+                                                     : Cell::kRnnTanh;
+  const Index T = std::stol(words[2]), B = std::stol(words[3]), H = std::stol(words[4]);
+  const auto backend =
+      make_backend({.name = options.backend, .threads = {.threads = options.threads}});
+  RecurrentWork work(*backend, cell, T, B, H, H);
+  Bench bench(options);
+  if (words[0] == "infer") {
+    std::printf("%.9g\n", bench.time_of([&] { work.infer(T); }, 1).seconds);
+    return;
+  }
+  const double forward = bench.time_of([&] { work.forward(); }, 1).seconds;
+  const auto both = [&] {
+    work.forward();
+    work.backward();
+  };
+  std::printf("%.9g %.9g\n", forward, bench.time_of(both, 1).seconds - forward);
+}
+
 }  // namespace
 }  // namespace rnn::bench
 
 int main(int argc, char** argv) {
   rnn::bench::Options options;
+  std::string one;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!std::strcmp(argv[i], "--threads")) options.threads = std::atoi(argv[i + 1]);
     if (!std::strcmp(argv[i], "--rounds")) options.rounds = std::atoi(argv[i + 1]);
     if (!std::strcmp(argv[i], "--only")) options.only = argv[i + 1];
     if (!std::strcmp(argv[i], "--backend")) options.backend = argv[i + 1];
+    if (!std::strcmp(argv[i], "--case")) one = argv[i + 1];
     if (!std::strcmp(argv[i], "--clock")) rnn::bench::count_cpu_time = argv[i + 1][0] == 'c';
   }
-  rnn::bench::run(options);
+  if (!one.empty()) {
+    rnn::bench::run_case(options, one);
+  } else {
+    rnn::bench::run(options);
+  }
 }

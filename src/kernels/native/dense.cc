@@ -104,14 +104,18 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
         p.y[rows++] = a.y.data() + row * U;
       },
       [&](Index row) { std::fill_n(a.y.data() + row * U, U, 0.0f); });
-  const PackedKey key{.magic = PackedKey::kMagic,
-                      .version = a.weights_version,
-                      .first = a.kernel.data(),
-                      .second = nullptr,
-                      .extents = {F, U},
-                      .kind = a.transposed ? 101 : 100,
-                      .layout = 0};
-  const auto run = [&](int member, int members, bool valid) HWY_ATTR {
+  const PackedKey made{.magic = PackedKey::kMagic,
+                       .version = a.weights_version,
+                       .first = a.kernel.data(),
+                       .second = nullptr,
+                       .extents = {F, U},
+                       .kind = a.transposed ? 101 : 100,
+                       .layout = 0};
+  const PackedKey found = *p.key;
+  const int limit = team_limit(rows * F * U, pool.threads());
+  pool.run_team(limit, [&](int member, int members) HWY_ATTR {
+    PackedKey wanted = made;
+    wanted.layout = members;  // panels end where a member's columns do
     multiply_share({.a = p.x,
                     .c = p.y,
                     .rows = rows,
@@ -123,19 +127,11 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
                     .start = a.bias ? Start::kBias : Start::kZero,
                     .bias = a.bias.data(),
                     .packed = a.weights_version != 0 ? p.packed : nullptr,
-                    .packed_valid = valid},
+                    .packed_valid = a.weights_version != 0 && found == wanted},
                    member, members, p.buffers + member * product_buffer_floats());
-  };
-  PackedKey there = key;
-  there.layout = 0;
-  pool.run_team(team_limit(rows * F * U, pool.threads()), [&](int member, int members) HWY_ATTR {
-    PackedKey wanted = key;
-    wanted.layout = members;  // panels end where a member's columns do
-    run(member, members, a.weights_version != 0 && *p.key == wanted);
-    if (member == 0) there.layout = members;
+    // With many rows nothing is packed, and what an earlier call with few had packed is overwritten.
+    if (member == 0) *p.key = p.packed ? wanted : PackedKey{};
   });
-  // With many rows nothing was packed, and what an earlier call with few had packed is overwritten.
-  *p.key = p.packed ? there : PackedKey{};
 }
 
 void dense_backward(const DenseBackward<float>& a, ThreadPool& pool) {

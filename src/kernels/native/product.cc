@@ -3,6 +3,7 @@
 #include "hwy/foreach_target.h"
 #include "kernels/native/targets.h"
 //
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/native/product-inl.h"
 
@@ -15,6 +16,8 @@ namespace {
 // all rows pass.
 constexpr Index kDepthBlock = 256;
 
+// How far into its rows of A a tile is fetched beforehand; from there the prefetcher goes on.
+constexpr Index kPrefetchDepth = 128;
 // Rows of C that share one packing of A in an outer product: with kDepthBlock, 384 KiB.
 constexpr Index kOuterRows = 384;
 
@@ -237,6 +240,14 @@ void multiply(const Product& p, Range range, float* buffer) {
       const Index tiles = parts_of(p.rows, tile_rows(vectors));
       for (Index i = 0; i < tiles; ++i) {
         const Range rows = part_of(p.rows, i, tiles);
+        if (i + 1 < tiles) {
+          const Range next = part_of(p.rows, i + 1, tiles);
+          for (Index r = next.first; r < next.last; ++r) {
+            for (Index k = 0; k < depth && k < kPrefetchDepth; k += 16)
+              hwy::Prefetch(p.a[r] + k0 + k);
+            for (Index v = 0; v < vectors; ++v) hwy::Prefetch(p.c[r] + (first + v) * kLanes);
+          }
+        }
         multiply_tile(rows.size(), vectors,
                       {.a = p.a + rows.first,
                        .first_k = k0,
@@ -318,7 +329,12 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
           for (Index m = 0; m < width; m += kTile) {
             const Index tile = width - m < kTile ? width - m : kTile;
             float* out[kTile];
-            for (Index r = 0; r < tile; ++r) out[r] = term.c + (m0 + m + r) * p.c_stride;
+            for (Index r = 0; r < tile; ++r) {
+              out[r] = term.c + (m0 + m + r) * p.c_stride;
+              for (Index v = 0; m + kTile < width && v < c.vectors; ++v) {
+                hwy::Prefetch(out[r] + kTile * p.c_stride + c.column[0] + v * kLanes);
+              }
+            }
             const float* a = packed_a + m * depth;
             multiply_packed_tile(tile, c.vectors,
                                  {.a = &a,

@@ -21,7 +21,7 @@ inline Index longest(std::span<const std::int32_t> lengths, Index time) {
 }
 
 /// Divides the sequences of a batch among `parts` so that each has about as many steps. Depends on
-/// nothing but the lengths. Calls `part_begins(part, b)` for each part's first sequence.
+/// nothing but the lengths.
 class BatchParts {
  public:
   BatchParts(std::span<const std::int32_t> lengths, Index time, Index batch, int parts)
