@@ -12,6 +12,12 @@ void lm_train(const Arguments& arguments);
 void lm_eval(const Arguments& arguments);
 void lm_score(const Arguments& arguments);
 void lm_generate(const Arguments& arguments);
+void text_normalize(const Arguments& arguments);
+void text_segment(const Arguments& arguments);
+void text_tokenize(const Arguments& arguments);
+void text_detokenize(const Arguments& arguments);
+void text_vocabulary(const Arguments& arguments);
+void text_train_sentencepiece(const Arguments& arguments);
 void inspect(const Arguments& arguments);
 
 }  // namespace rnn

@@ -24,6 +24,14 @@ constexpr std::array kCommands{
     Command{"lm", "eval", "perplexity and bits per character of a text", lm_eval},
     Command{"lm", "score", "log-probability of every sentence, or every word", lm_score},
     Command{"lm", "generate", "write text", lm_generate},
+    Command{"text", "normalize", "rewrite text: Unicode forms, case, accents, white space",
+            text_normalize},
+    Command{"text", "segment", "cut text into sentences, words or characters", text_segment},
+    Command{"text", "tokenize", "the units of every line", text_tokenize},
+    Command{"text", "detokenize", "the text of units", text_detokenize},
+    Command{"text", "vocabulary", "count units, or report unknown ones", text_vocabulary},
+    Command{"text", "train-sentencepiece", "learn the pieces of the unit sentencepiece",
+            text_train_sentencepiece},
     Command{"inspect", "", "what a model directory contains", inspect},
 };
 
@@ -35,7 +43,7 @@ void print_usage(std::ostream& out, std::string_view task) {
     if (!task.empty() && command.task != task) continue;
     std::string name = "  rnn " + std::string(command.task) +
                        (command.verb.empty() ? "" : " " + std::string(command.verb));
-    name.resize(22, ' ');
+    name.resize(32, ' ');
     out << name << command.summary << "\n";
   }
 }

@@ -80,7 +80,7 @@ Vocabulary Vocabulary::load(const std::string& path) {
   return Vocabulary(entries);
 }
 
-void Vocabulary::save(const std::string& path) const {
+std::string Vocabulary::to_text() const {
   std::string text;
   for (std::int32_t id = 0; id < size(); ++id) {
     append_escaped(symbol(id), text);
@@ -88,8 +88,10 @@ void Vocabulary::save(const std::string& path) const {
     text += std::to_string(count(id));
     text += '\n';
   }
-  write_file(path, text);
+  return text;
 }
+
+void Vocabulary::save(const std::string& path) const { write_file(path, to_text()); }
 
 VocabularyBuilder::VocabularyBuilder() : counts_(2) {
   table_.insert(kUnknownSymbol);

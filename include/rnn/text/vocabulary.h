@@ -40,6 +40,8 @@ class RNN_API Vocabulary {
 
   /// Reads the file described above. IoError; FormatError "file:line: ...".
   static Vocabulary load(const std::string& path);
+  /// What the file holds.
+  std::string to_text() const;
   /// Writes it under a temporary name, flushed, then renamed. IoError.
   void save(const std::string& path) const;
 

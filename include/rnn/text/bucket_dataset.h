@@ -1,0 +1,84 @@
+// BucketDataset: sequences of different lengths as batches of nearly equal ones.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "rnn/batch.h"
+#include "rnn/export.h"
+
+namespace rnn {
+
+/// Sequences one after another in memory, with a target for each or for each of their steps.
+class RNN_API Sequences {
+ public:
+  /// A sequence with one target, such as a text and its class.
+  void add(const std::vector<std::int32_t>& ids, std::int32_t target);
+  /// A sequence with a target for each step, such as words and their tags. ShapeError when there
+  /// are not as many targets as ids. The two kinds cannot be mixed: ConfigError.
+  void add(const std::vector<std::int32_t>& ids, const std::vector<std::int32_t>& targets);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(starts_.size()) - 1; }
+  bool one_target() const { return one_target_; }
+  std::int64_t length(std::int64_t i) const { return start(i + 1) - start(i); }
+  std::int64_t targets() const { return static_cast<std::int64_t>(targets_.size()); }
+  std::int32_t id(std::int64_t i, std::int64_t t) const {
+    return ids_[static_cast<std::size_t>(start(i) + t)];
+  }
+  /// Its target, or that of its step t.
+  std::int32_t target(std::int64_t i, std::int64_t t = 0) const {
+    return targets_[static_cast<std::size_t>(one_target_ ? i : start(i) + t)];
+  }
+
+ private:
+  std::int64_t start(std::int64_t i) const { return starts_[static_cast<std::size_t>(i)]; }
+
+  std::vector<std::int64_t> starts_ = {0};
+  std::vector<std::int32_t> ids_, targets_;
+  bool one_target_ = false;
+};
+
+struct BucketDatasetOptions {
+  std::int64_t batch = 32;  ///< sequences of a batch at most
+  /// Steps of a batch at most, padding included; 0: no limit. A longer sequence is a batch alone.
+  std::int64_t maximum_steps = 0;
+  /// Another order in every epoch. Without: the order of the sequences, as evaluation wants it.
+  bool shuffle = false;
+  /// Batches whose sequences are sorted by length together before they are cut apart: more means
+  /// less padding, fewer means more mixing. 1: no sorting.
+  std::int64_t bucket_batches = 64;
+  std::uint64_t seed = 0;  ///< of the shuffle
+};
+
+/// With `shuffle`, an epoch goes like this: all sequences in random order; groups of
+/// bucket_batches * batch of them sorted by falling length (equal ones stay in their random order);
+/// each group cut into batches; all batches in random order. The order is a function of (seed,
+/// epoch) and the lengths alone. `examples` are the numbers of the sequences.
+class RNN_API BucketDataset final : public BatchSource {
+ public:
+  /// `sequences` must live as long as the data set and not change. ConfigError for an option out of
+  /// range, TextError when there is no sequence.
+  explicit BucketDataset(const Sequences& sequences, const BucketDatasetOptions& options = {});
+
+  bool next(Batch& batch) override;
+  void seek(const Position& position) override;
+  Position position() const override { return {epoch_, next_}; }
+  std::optional<std::int64_t> batches_per_epoch() const override {
+    return static_cast<std::int64_t>(starts_.size()) - 1;
+  }
+  std::optional<std::int64_t> targets_per_epoch() const override { return sequences_.targets(); }
+
+ private:
+  void arrange();
+
+  const Sequences& sequences_;
+  BucketDatasetOptions options_;
+  std::vector<std::int32_t> order_;   // sequences, batch after batch
+  std::vector<std::int64_t> starts_;  // where each batch starts in it, and the end
+  std::int64_t epoch_ = 0;
+  std::int64_t arranged_ = -1;  // the epoch that order_ belongs to
+  std::int64_t next_ = 0;
+};
+
+}  // namespace rnn

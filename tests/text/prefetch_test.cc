@@ -1,0 +1,108 @@
+#include "rnn/text/prefetch.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "rnn/error.h"
+#include "rnn/text/lane_dataset.h"
+#include "text/text_files.h"
+
+namespace rnn {
+namespace {
+
+std::vector<std::int32_t> ids() {
+  std::vector<std::int32_t> numbers(3001);
+  std::iota(numbers.begin(), numbers.end(), 5);
+  return numbers;
+}
+
+std::unique_ptr<BatchSource> lanes(const std::vector<std::int32_t>& numbers) {
+  return std::make_unique<LaneDataset>(
+      numbers, 1, LaneDatasetOptions{.batch = 4, .bptt = 12, .random_window = true});
+}
+
+TEST(Prefetch, DeliversTheSameBatchesAndPositions) {
+  const auto numbers = ids();
+  for (const int ahead : {1, 2, 7}) {
+    const auto plain = lanes(numbers);
+    PrefetchSource fetched(lanes(numbers), ahead);
+    EXPECT_EQ(fetched.batches_per_epoch(), plain->batches_per_epoch());
+    EXPECT_EQ(fetched.targets_per_epoch(), plain->targets_per_epoch());
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+      plain->seek({.epoch = epoch});
+      fetched.seek({.epoch = epoch});
+      Batch a, b;
+      for (bool more = true; more;) {
+        EXPECT_EQ(plain->position(), fetched.position());
+        more = plain->next(a);
+        ASSERT_EQ(fetched.next(b), more);
+        if (!more) break;
+        EXPECT_EQ(a.ids, b.ids);
+        EXPECT_EQ(a.targets, b.targets);
+        EXPECT_EQ(a.lengths, b.lengths);
+      }
+      EXPECT_FALSE(fetched.next(b));
+      EXPECT_EQ(fetched.batches_per_epoch(), plain->batches_per_epoch());
+    }
+  }
+}
+
+TEST(Prefetch, SeeksFromAnyPlaceToAnyOther) {
+  const auto numbers = ids();
+  const auto plain = lanes(numbers);
+  PrefetchSource fetched(lanes(numbers), 3);
+  Batch a, b;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const BatchSource::Position position{.epoch = i % 3, .batch = i * 7 % 40};
+    plain->seek(position);
+    fetched.seek(position);
+    EXPECT_EQ(fetched.position(), position);
+    for (std::int64_t steps = 0; steps < i % 4; ++steps) {
+      ASSERT_EQ(plain->next(a), fetched.next(b));
+      EXPECT_EQ(a.ids, b.ids);
+    }
+  }
+}
+
+/// Fails at its third batch.
+class Failing final : public BatchSource {
+ public:
+  bool next(Batch& batch) override {
+    if (position_.batch == 2) throw TextError("line 3 is bad");
+    batch.time = ++position_.batch;
+    return true;
+  }
+  void seek(const Position& position) override {
+    if (position.batch > 9) throw ConfigError("too far");
+    position_ = position;
+  }
+  Position position() const override { return position_; }
+
+ private:
+  Position position_{};
+};
+
+TEST(Prefetch, ErrorsComeWhenTheirBatchIsAskedFor) {
+  PrefetchSource source(std::make_unique<Failing>(), 5);
+  Batch batch;
+  ASSERT_TRUE(source.next(batch));
+  ASSERT_TRUE(source.next(batch));
+  EXPECT_EQ(batch.time, 2);
+  expect_error<TextError>([&] { source.next(batch); }, "line 3");
+  expect_error<TextError>([&] { source.next(batch); }, "line 3");
+  expect_error<ConfigError>([&] { source.seek({.epoch = 0, .batch = 10}); }, "too far");
+  source.seek({});
+  ASSERT_TRUE(source.next(batch));
+  EXPECT_EQ(batch.time, 1);
+}
+
+TEST(Prefetch, WrongUseIsRefused) {
+  expect_error<ConfigError>([] { PrefetchSource(nullptr); }, "source");
+  expect_error<ConfigError>([] { PrefetchSource(std::make_unique<Failing>(), 0); }, "`ahead`", "0");
+}
+
+}  // namespace
+}  // namespace rnn
