@@ -219,7 +219,7 @@ TEST_F(LanguageModelCommand, EveryUnitTrainsAndAgreesWithItself) {
 
 TEST_F(LanguageModelCommand, EveryCellTrainsToItsOwnResult) {
   std::set<double> results;
-  for (const std::string cell : {"lstm", "gru", "gru-reset-before", "rnn-tanh", "rnn-relu"}) {
+  for (const std::string cell : {"lstm", "gru", "gru-reset-before", "rnn", "rnn-relu"}) {
     const Json trained = must_train(cell, {"--cell", cell, "--json"}).json();
     const Json eval =
         must_run({"lm", "eval", "--model", cell, "--text", "valid.txt", "--json"}).json();
