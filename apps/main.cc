@@ -24,7 +24,7 @@ constexpr std::array kCommands{
     Command{"lm", "eval", "perplexity and bits per character of a text", lm_eval},
     Command{"lm", "score", "log-probability of every sentence, or every word", lm_score},
     Command{"lm", "generate", "write text", lm_generate},
-    Command{"text", "normalize", "rewrite text: Unicode forms, case, accents, white space",
+    Command{"text", "normalize", "rewrite text: forms, case, accents, spaces",
             text_normalize},
     Command{"text", "segment", "cut text into sentences, words or characters", text_segment},
     Command{"text", "tokenize", "the units of every line", text_tokenize},

@@ -111,8 +111,6 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
                       .extents = {F, U},
                       .kind = a.transposed ? 101 : 100,
                       .layout = 0};
-  // With more rows their pointers lie where the packed weights of a smaller call were.
-  const bool keeps = a.weights_version != 0 && p.packed != nullptr;
   const auto run = [&](int member, int members, bool valid) HWY_ATTR {
     multiply_share({.a = p.x,
                     .c = p.y,
@@ -124,7 +122,7 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
                     .b_transposed = a.transposed,
                     .start = a.bias ? Start::kBias : Start::kZero,
                     .bias = a.bias.data(),
-                    .packed = keeps ? p.packed : nullptr,
+                    .packed = a.weights_version != 0 ? p.packed : nullptr,
                     .packed_valid = valid},
                    member, members, p.buffers + member * product_buffer_floats());
   };
@@ -133,10 +131,11 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
   pool.run_team(team_limit(rows * F * U, pool.threads()), [&](int member, int members) HWY_ATTR {
     PackedKey wanted = key;
     wanted.layout = members;  // panels end where a member's columns do
-    run(member, members, keeps && *p.key == wanted);
+    run(member, members, a.weights_version != 0 && *p.key == wanted);
     if (member == 0) there.layout = members;
   });
-  *p.key = keeps ? there : PackedKey{};
+  // With many rows nothing was packed, and what an earlier call with few had packed is overwritten.
+  *p.key = p.packed ? there : PackedKey{};
 }
 
 void dense_backward(const DenseBackward<float>& a, ThreadPool& pool) {
