@@ -16,7 +16,6 @@
 namespace rnn {
 namespace {
 
-/// Throws unless `good`; a number that is not finite is never good.
 template <class Layer, class Options>
 Part recurrent(const LanguageModelRecipe& recipe, Options options) {
   options.units = recipe.hidden;
@@ -95,10 +94,10 @@ void validate(const LanguageModelRecipe& r) {
     throw ConfigError("tie: needs embedding and hidden of one size, got " +
                       std::to_string(r.embedding) + " and " + std::to_string(r.hidden));
   }
-  require(r.lr > 0, "lr", "more than 0", r.lr);
+  require(r.lr > 0 && std::isfinite(r.lr), "lr", "more than 0 and finite", r.lr);
   require(r.momentum >= 0 && r.momentum < 1, "momentum", "at least 0 and below 1", r.momentum);
-  require(r.weight_decay >= 0, "weight-decay", "at least 0", r.weight_decay);
-  require(true, "forget-bias", "a number", r.forget_bias);
+  require(r.weight_decay >= 0 && std::isfinite(r.weight_decay), "weight-decay",
+          "at least 0 and finite", r.weight_decay);
   r.schedule.validate();
   validate(optimizer_of(r));
 }
