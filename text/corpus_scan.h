@@ -32,13 +32,14 @@ inline std::string_view prepared(std::string_view line, const CorpusOptions& opt
 }
 
 /// Calls work(LineCursor&, Result&) for each block on some thread and then consume(Result&) for
-/// each, in the order of the text, one at a time. `work` must set all of its result, which is used
-/// again, and have no other effect: a block with an error is gone through once more when its turn
-/// has come, since only then the number of its first line is known. Each thread reads, works and
-/// hands over for itself, so that files are read and written while others work.
-template <class Result, class Work, class Consume>
+/// each, in the order of the text, one at a time. Each thread has one Result, which it uses again.
+/// A block with an error is gone through once more when its turn has come, since only then the
+/// number of its first line is known. Each thread reads, works and hands over for itself, so that
+/// files are read and written while others work. When all went well, finish(Result&) is shown each
+/// thread's result on the calling thread: for sums, whose order does not matter.
+template <class Result, class Work, class Consume, class Finish>
 void scan_corpus(std::span<const std::string> paths, const CorpusOptions& options,
-                 const TextPolicy& policy, Work work, Consume consume) {
+                 const TextPolicy& policy, Work work, Consume consume, Finish finish) {
   check_corpus_options(paths, options);
   const std::int64_t total = total_size(paths);
   ThreadPool pool({.threads = options.threads});
@@ -54,9 +55,10 @@ void scan_corpus(std::span<const std::string> paths, const CorpusOptions& option
   std::atomic<bool> stop{false};
   std::atomic<std::int64_t> done{0};
 
+  std::vector<Result> results(static_cast<std::size_t>(options.threads));
   const auto work_as = [&](int thread) {
     Block block;
-    Result result{};
+    Result& result = results[static_cast<std::size_t>(thread)];
     while (true) {
       std::string name;
       std::int64_t number = 0;
@@ -118,6 +120,7 @@ void scan_corpus(std::span<const std::string> paths, const CorpusOptions& option
   };
   pool.run(options.threads, work_as);
   if (error != nullptr) std::rethrow_exception(error);
+  for (Result& result : results) finish(result);
   if (options.progress) options.progress(done_before, total);
 }
 
