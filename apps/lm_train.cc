@@ -25,7 +25,7 @@ const OptionHelps kHelp = {
     {"min-count", {"units seen less often become <unk>"}},
     {"max-vocabulary", {"keep so many of the most frequent units; 0: all"}},
     {"replace-invalid", {"replace invalid UTF-8 by U+FFFD instead of refusing it"}},
-    {"cell", {"lstm, gru, gru-reset-before, rnn-tanh or rnn-relu", "NAME"}},
+    {"cell", {"lstm, gru, gru-reset-before, rnn (tanh) or rnn-relu", "NAME"}},
     {"embedding", {"width of the embedding; 0: as --hidden"}},
     {"hidden", {"units of each recurrent layer"}},
     {"layers", {"recurrent layers"}},

@@ -9,15 +9,14 @@ void text_normalize(const Arguments& arguments) {
       "Rewrites text line by line. Nothing is changed unless asked for; the steps are\n"
       "taken in the order of this list, but controls first.");
   add_inputs(line);
-  const OptionHelps help{
-      {"form", {"nfc, nfd, nfkc or nfkc-casefold"}},
-      {"lowercase", {"lower case"}},
-      {"locale", {"whose rules lower case follows, such as tr"}},
-      {"strip-accents", {"take accents off Latin and Greek letters"}},
-      {"controls", {"control characters: keep, drop or space"}},
-      {"digits", {"keep; ascii: any decimal digit becomes 0 to 9; zero: becomes 0"}},
-      {"white-space", {"keep; collapse: one space, none at the ends of a line"}}};
-  line.add_fields("Steps", NormalizerOptions{}, help);
+  line.add_fields("Steps", NormalizerOptions{},
+                  {{"form", {"nfc, nfd, nfkc or nfkc-casefold"}},
+                   {"lowercase", {"lower case"}},
+                   {"locale", {"whose rules lower case follows, such as tr"}},
+                   {"strip-accents", {"take accents off Latin and Greek letters"}},
+                   {"controls", {"control characters: keep, drop or space"}},
+                   {"digits", {"keep; ascii: any decimal digit becomes 0 to 9; zero: becomes 0"}},
+                   {"white-space", {"keep; collapse: one space, none at the ends of a line"}}});
   if (!line.parse(arguments)) return;
   NormalizerOptions options;
   line.read_fields(options);

@@ -20,6 +20,7 @@ class RNN_API Embedding : public Layer {
 
   std::string_view type() const noexcept override { return "Embedding"; }
   void describe(Fields& fields) const override;
+  std::optional<Signal> input() const override;
   Signal output(const Signal& input) const override;
   std::vector<ParameterSpec> parameters(const Signal& input) const override;
   Sequence forward(const Sequence& x, Call& call) const override;

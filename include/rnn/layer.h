@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -110,6 +111,12 @@ class RNN_API Layer {
   /// Shows every option, as the options' `exchange` does.
   virtual void describe(Fields& fields) const = 0;
 
+  /// What the layer takes, where its options say so: an Embedding its symbols. Otherwise it takes
+  /// what it is given.
+  virtual std::optional<Signal> input() const;
+  /// Whether there is one output a step and it depends on this step and those before alone. A
+  /// language model needs that of all its layers.
+  virtual bool causal() const;
   /// What comes out when `input` comes in. Throws ConfigError when it cannot be used.
   virtual Signal output(const Signal& input) const = 0;
   virtual std::vector<ParameterSpec> parameters(const Signal& input) const;

@@ -46,6 +46,7 @@ struct RNN_API SimpleRNNOptions {
 /// What LSTM, GRU and SimpleRNN share: one call of the recurrent kernel pair for a whole window.
 class RNN_API RecurrentLayer : public Layer {
  public:
+  bool causal() const override;
   Signal output(const Signal& input) const override;
   std::vector<ParameterSpec> parameters(const Signal& input) const override;
   std::vector<StateSpec> states() const override;

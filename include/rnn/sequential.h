@@ -75,6 +75,8 @@ class RNN_API Sequential {
 
   /// First values, a function of the seed and each parameter's name.
   Parameters initial_parameters(std::uint64_t seed, const Backend& backend) const;
+  /// Zeros, to be filled from a file.
+  Parameters zero_parameters(const Backend& backend) const;
   /// Zeros: the state before a text begins.
   State zero_state(Index batch, const Backend& backend) const;
 

@@ -3,7 +3,7 @@
 // `fit` is a loop over these; a loop of your own looks like
 //
 //   rnn::Session session(network, parameters, backend, {.seed = 1});
-//   rnn::State state = network.zero_state(lanes, *backend);
+//   rnn::State state = network.zero_state(20, *backend);  // as many rows as lanes
 //   while (lanes.next(batch)) {
 //     session.begin_step(step++);
 //     const rnn::LossSum loss = session.forward(batch, state);  // state: now after the window

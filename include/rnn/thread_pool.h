@@ -28,6 +28,7 @@ struct ThreadPoolOptions {
 /// all its parts itself, so there are never more runnable threads than asked for.
 class RNN_API ThreadPool {
  public:
+  /// Throws ConfigError when the system does not give so many threads.
   explicit ThreadPool(const ThreadPoolOptions& options = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

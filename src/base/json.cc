@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <limits>
+
 namespace rnn {
 
 Json parse_json(std::string_view text, std::string_view where) {
@@ -40,7 +42,9 @@ void JsonReader::operator()(std::string_view name, bool& value) {
 
 void JsonReader::operator()(std::string_view name, std::int64_t& value) {
   if (const Json* found = find(name)) {
-    if (!found->is_number_integer()) wrong_type(name, "a whole number");
+    const bool too_large = found->is_number_unsigned() &&
+                           found->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
+    if (!found->is_number_integer() || too_large) wrong_type(name, "a whole number");
     value = found->get<std::int64_t>();
   }
 }

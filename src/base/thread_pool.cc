@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "rnn/error.h"
 
 namespace rnn {
 namespace {
@@ -62,6 +65,13 @@ struct ThreadPool::Impl {
     }
   }
 
+  /// Tells the workers to end; they are joined when they are destroyed.
+  void dismiss() {
+    stop = true;
+    round.fetch_add(1, std::memory_order_release);
+    round.notify_all();
+  }
+
   /// Whether the caller has the workers to itself now; `run` gives them back.
   bool take() { return !workers.empty() && !busy.exchange(true, std::memory_order_acquire); }
 
@@ -86,16 +96,19 @@ ThreadPool::ThreadPool(const ThreadPoolOptions& options) : impl_(std::make_uniqu
   const int threads = options.threads > 0 ? options.threads : usable_cores();
   impl_->workers.reserve(static_cast<std::size_t>(threads - 1));
   // `workers` is read by the workers only after `round` has moved, when all of them stand.
-  for (int thread = 1; thread < threads; ++thread) {
-    impl_->workers.emplace_back([impl = impl_.get(), thread] { impl->serve(thread); });
+  try {
+    for (int thread = 1; thread < threads; ++thread) {
+      impl_->workers.emplace_back([impl = impl_.get(), thread] { impl->serve(thread); });
+    }
+  } catch (const std::system_error& error) {
+    const std::size_t made = impl_->workers.size() + 1;
+    impl_->dismiss();
+    throw ConfigError("threads: the system gave " + std::to_string(made) + " of " +
+                      std::to_string(threads) + " (" + error.what() + "); ask for fewer");
   }
 }
 
-ThreadPool::~ThreadPool() {
-  impl_->stop = true;
-  impl_->round.fetch_add(1, std::memory_order_release);
-  impl_->round.notify_all();
-}
+ThreadPool::~ThreadPool() { impl_->dismiss(); }
 
 int ThreadPool::threads() const noexcept { return static_cast<int>(impl_->workers.size()) + 1; }
 

@@ -20,7 +20,7 @@ void DenseOptions::exchange(Fields& fields) {
 }
 
 Dense::Dense(const DenseOptions& options) : options_(options) {
-  require_positive(type(), "units", options.units);
+  require_size(type(), "units", options.units);
 }
 
 void Dense::describe(Fields& fields) const { show(options_, fields); }

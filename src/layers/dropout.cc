@@ -1,5 +1,6 @@
 #include "rnn/dropout.h"
 
+#include "base/require.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -10,10 +11,8 @@ void DropoutOptions::exchange(Fields& fields) {
 }
 
 Dropout::Dropout(const DropoutOptions& options) : options_(options) {
-  if (!(options.rate >= 0 && options.rate < 1)) {
-    throw ConfigError("Dropout: rate must be at least 0 and below 1, got " +
-                      std::to_string(options.rate));
-  }
+  require(options.rate >= 0 && options.rate < 1, "Dropout rate", "at least 0 and below 1",
+          options.rate);
 }
 
 void Dropout::describe(Fields& fields) const { show(options_, fields); }

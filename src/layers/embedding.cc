@@ -11,11 +11,13 @@ void EmbeddingOptions::exchange(Fields& fields) {
 }
 
 Embedding::Embedding(const EmbeddingOptions& options) : options_(options) {
-  require_positive(type(), "input_dim", options.input_dim);
-  require_positive(type(), "output_dim", options.output_dim);
+  require_size(type(), "input_dim", options.input_dim);
+  require_size(type(), "output_dim", options.output_dim);
 }
 
 void Embedding::describe(Fields& fields) const { show(options_, fields); }
+
+std::optional<Signal> Embedding::input() const { return Signal::symbols(options_.input_dim); }
 
 Signal Embedding::output(const Signal& input) const {
   if (input != Signal::symbols(options_.input_dim)) {

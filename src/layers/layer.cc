@@ -21,6 +21,8 @@ std::size_t CallMemory::size() const {
   return total;
 }
 
+std::optional<Signal> Layer::input() const { return std::nullopt; }
+bool Layer::causal() const { return true; }
 std::vector<ParameterSpec> Layer::parameters(const Signal&) const { return {}; }
 std::vector<StateSpec> Layer::states() const { return {}; }
 KernelPath Layer::path(const Backend&, const Signal&) const { return {}; }

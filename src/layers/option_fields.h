@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/require.h"
 #include "rnn/fields.h"
 #include "rnn/initializer.h"
 #include "rnn/layer.h"
@@ -24,10 +25,11 @@ void show(Options options, Fields& fields) {
   options.exchange(fields);
 }
 
-inline void require_positive(std::string_view type, std::string_view option, Index value) {
-  if (value > 0) return;
-  throw ConfigError(std::string(type) + ": " + std::string(option) + " must be at least 1, got " +
-                    std::to_string(value));
+/// Sizes are bounded so that no product of a few of them overflows.
+inline void require_size(std::string_view type, std::string_view option, Index value) {
+  constexpr Index kLimit = Index{1} << 28;
+  require(value >= 1 && value <= kLimit, std::string(type) + " " + std::string(option),
+          "1 to " + to_text(kLimit), value);
 }
 
 inline void require_vectors(std::string_view type, const Signal& input) {

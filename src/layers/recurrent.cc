@@ -29,8 +29,10 @@ void exchange_shared(Options& options, Fields& fields) {
 }  // namespace
 
 RecurrentLayer::RecurrentLayer(const Options& shared) : shared_(shared) {
-  require_positive(name_of(shared.cell), "units", shared.units);
+  require_size(name_of(shared.cell), "units", shared.units);
 }
+
+bool RecurrentLayer::causal() const { return shared_.return_sequences && !shared_.go_backwards; }
 
 Signal RecurrentLayer::output(const Signal& input) const {
   require_vectors(type(), input);

@@ -27,7 +27,7 @@ void SoftmaxOptions::exchange(Fields& fields) {
 }
 
 Softmax::Softmax(const SoftmaxOptions& options) : options_(options) {
-  require_positive(type(), "units", options.units);
+  require_size(type(), "units", options.units);
 }
 
 void Softmax::describe(Fields& fields) const { show(options_, fields); }

@@ -22,8 +22,8 @@ class Pass {
   View<const float> nats() const { return nats_; }
   /// After forward: the head's probabilities, or the features.
   View<const float> predict();
-  /// Once after each loss in training: adds the gradient of `scale` times the summed loss to `gradients`, one
-  /// tensor for each parameter.
+  /// Once after each loss in training: adds the gradient of `scale` times the summed loss to
+  /// `gradients`, one tensor for each parameter.
   void backward(float scale, TensorList& gradients);
 
   /// Takes the memory of a training pass over so large a batch, without computing anything.

@@ -42,22 +42,11 @@ Sequential::Sequential(const std::vector<Part>& parts, Index input_features)
   if (parts.empty() || !parts.front().layer()) {
     throw ConfigError("Sequential: expected at least one layer before an output head");
   }
-  if (parts.front().layer()->type() == "Embedding") {
-    struct InputDim : Fields {
-      Index value = 0;
-      void operator()(std::string_view, bool&) override {}
-      void operator()(std::string_view name, std::int64_t& field) override {
-        if (name == "input_dim") value = field;
-      }
-      void operator()(std::string_view, double&) override {}
-      void operator()(std::string_view, std::string&) override {}
-    } input_dim;
-    parts.front().layer()->describe(input_dim);
-    input_ = Signal::symbols(input_dim.value);
-  } else if (input_features <= 0) {
+  input_ = parts.front().layer()->input().value_or(Signal::vectors(input_features));
+  if (input_.size <= 0) {
     throw ConfigError(
-        "Sequential: the first layer is no Embedding, so input_features must say how wide the "
-        "input vectors are");
+        "Sequential: the first layer takes vectors of any width, so input_features must say how "
+        "wide they are");
   }
 
   std::map<std::string, int> seen;
@@ -124,22 +113,29 @@ std::vector<std::size_t> Sequential::declare(const std::string& owner,
   return positions;
 }
 
-Parameters Sequential::initial_parameters(std::uint64_t seed, const Backend& backend) const {
+Parameters Sequential::zero_parameters(const Backend& backend) const {
   Parameters parameters;
-  const Random random = Random(seed).fold(hash("initial parameters"));
   for (const ParameterSpec& spec : parameter_specs_) {
-    Tensor tensor(spec.shape, backend.memory());
-    View<float> part = tensor;
+    parameters.add(spec.name, Tensor(spec.shape, backend.memory()));
+  }
+  parameters.changed();
+  return parameters;
+}
+
+Parameters Sequential::initial_parameters(std::uint64_t seed, const Backend& backend) const {
+  Parameters parameters = zero_parameters(backend);
+  const Random random = Random(seed).fold(hash("initial parameters"));
+  for (std::size_t i = 0; i < parameter_specs_.size(); ++i) {
+    const ParameterSpec& spec = parameter_specs_[i];
+    View<float> part = parameters[i];
     int blocks = spec.blocks;
     if (spec.only_block >= 0) {
-      const Index width = tensor.size() / spec.blocks;
-      part = View<float>(tensor.data() + spec.only_block * width, {width});
+      const Index width = part.size() / spec.blocks;
+      part = View<float>(part.data() + spec.only_block * width, {width});
       blocks = 1;
     }
     spec.initializer.fill(part, blocks, random.fold(hash(spec.name)));
-    parameters.add(spec.name, std::move(tensor));
   }
-  parameters.changed();
   return parameters;
 }
 

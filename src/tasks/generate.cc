@@ -4,24 +4,23 @@
 #include <numeric>
 
 #include "base/number.h"
-#include "rnn/error.h"
+#include "base/require.h"
 #include "tasks/language_model_impl.h"
+#include "text/utf8.h"
 
 namespace rnn {
 namespace {
 
 void check(const GenerateOptions& options) {
-  if (options.length < 0) {
-    throw ConfigError("length: expected at least 0, got " + to_text(options.length));
-  }
-  if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
-    throw ConfigError("temperature: expected at least 0, got " + to_text(options.temperature));
-  }
-  if (options.top_k < 0) {
-    throw ConfigError("top-k: expected at least 0, got " + to_text(options.top_k));
-  }
-  if (!(options.top_p > 0 && options.top_p <= 1)) {
-    throw ConfigError("top-p: expected more than 0 and at most 1, got " + to_text(options.top_p));
+  require(options.length >= 0, "length", "at least 0", options.length);
+  require(options.temperature >= 0 && std::isfinite(options.temperature), "temperature",
+          "at least 0", options.temperature);
+  require(options.top_k >= 0, "top-k", "at least 0", options.top_k);
+  require(options.top_p > 0 && options.top_p <= 1, "top-p", "more than 0 and at most 1",
+          options.top_p);
+  if (const std::size_t bad = find_invalid_utf8(options.prompt); bad != std::string::npos) {
+    throw TextError("prompt: invalid UTF-8 at byte " + to_text(bad + 1) +
+                    "; give text encoded in UTF-8");
   }
 }
 
@@ -32,7 +31,15 @@ class Sampler {
   Sampler(const GenerateOptions& options, std::int32_t banned)
       : options_(options), banned_(banned) {}
 
+  /// Throws DivergenceError when the probabilities are no numbers.
   std::int32_t choose(View<const float> probabilities, double draw) {
+    for (float probability : probabilities) {
+      if (!std::isfinite(probability)) {
+        throw DivergenceError(
+            "generate: the model's probabilities are not finite; its training "
+            "must have diverged");
+      }
+    }
     order_.resize(static_cast<std::size_t>(probabilities.size()));
     std::iota(order_.begin(), order_.end(), 0);
     if (banned_ >= 0) order_.erase(order_.begin() + banned_);

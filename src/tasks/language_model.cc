@@ -10,16 +10,16 @@
 #include "tasks/language_model_impl.h"
 #include "tasks/language_model_recipe.h"
 #include "tasks/model_directory.h"
-#include "tasks/sentence_batches.h"
+#include "tasks/sentence_scorer.h"
 
 namespace rnn {
 namespace {
 
-SentenceScore score_of(View<const float> nats, Index b, std::span<const Token> tokens,
+SentenceScore score_of(std::span<const float> nats, std::span<const Token> tokens,
                        const std::vector<std::int32_t>& ids, const Vocabulary& vocabulary) {
   SentenceScore score;
   for (std::size_t t = 0; t <= tokens.size(); ++t) {
-    const double log_prob = -static_cast<double>(nats(static_cast<Index>(t), b));
+    const double log_prob = -static_cast<double>(nats[t]);
     const bool end = t == tokens.size();
     const bool unknown =
         !end && ids[t] == vocabulary.unknown_id() && tokens[t].text != kUnknownSymbol;
@@ -38,6 +38,26 @@ std::vector<std::int32_t> ids_of(std::span<const Token> tokens, const Vocabulary
   ids.reserve(tokens.size());
   for (const Token& token : tokens) ids.push_back(vocabulary.text_id(token.text));
   return ids;
+}
+
+/// Loss of a text whose sentences all begin anew.
+double nats_by_sentence(SentenceScorer& scorer, std::span<const std::int32_t> ids,
+                        std::int32_t end_id) {
+  double total = 0;
+  std::vector<std::span<const std::int32_t>> together;
+  for (std::size_t place = 0; place < ids.size();) {
+    const auto rest = ids.subspan(place);
+    const auto length =
+        static_cast<std::size_t>(std::find(rest.begin(), rest.end(), end_id) - rest.begin());
+    together.push_back(rest.first(length));
+    place += length + 1;
+    if (together.size() < kSentencesTogether && place < ids.size()) continue;
+    for (const auto& sentence : scorer.nats(together)) {
+      for (float nats : sentence) total += static_cast<double>(nats);
+    }
+    together.clear();
+  }
+  return total;
 }
 
 }  // namespace
@@ -69,7 +89,7 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
                       " and predicts " + std::to_string(network.head().classes));
   }
   const std::string weights = directory.file("model.safetensors");
-  Parameters parameters = network.initial_parameters(0, *backend);
+  Parameters parameters = network.zero_parameters(*backend);
   assign_tensors(parameters, load_safetensors(weights).tensors, weights);
   parameters.changed();
   return LanguageModel(std::unique_ptr<Impl>(
@@ -103,22 +123,21 @@ LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> pat
                                  .sentences = text.lines(),
                                  .unknown = text.unknown(),
                                  .characters = text.characters()};
-  Inference inference(m.network, m.parameters, m.backend);
   if (policy == StatePolicy::kCarry) {
+    Inference inference(m.network, m.parameters, m.backend);
     LaneDataset stream(text.ids(), m.vocabulary.end_id(), {.batch = 1, .bptt = kEvaluationWindow});
     result.nats = inference.evaluate(stream, policy).nats;
   } else {
-    SentenceBatches sentences(text.ids(), m.vocabulary.end_id());
-    result.nats = inference.evaluate(sentences, policy).nats;
+    SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
+    result.nats = nats_by_sentence(scorer, text.ids(), m.vocabulary.end_id());
   }
   return result;
 }
 
 std::vector<SentenceScore> LanguageModel::score(std::span<const std::string> sentences) const {
   const Impl& m = *impl_;
-  Inference inference(m.network, m.parameters, m.backend);
+  SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
   std::vector<SentenceScore> scores;
-  Batch batch;
   for (std::size_t first = 0; first < sentences.size(); first += kSentencesTogether) {
     const auto group =
         sentences.subspan(first, std::min(kSentencesTogether, sentences.size() - first));
@@ -129,12 +148,9 @@ std::vector<SentenceScore> LanguageModel::score(std::span<const std::string> sen
       ids[b] = ids_of(tokens[b], m.vocabulary);
     }
     const std::vector<std::span<const std::int32_t>> views(ids.begin(), ids.end());
-    fill_sentences(views, m.vocabulary.end_id(), batch);
-    State state = m.network.zero_state(batch.batch, *m.backend);
-    inference.evaluate(batch, state);
+    const auto& nats = scorer.nats(views);
     for (std::size_t b = 0; b < group.size(); ++b) {
-      scores.push_back(
-          score_of(inference.nats(), static_cast<Index>(b), tokens[b], ids[b], m.vocabulary));
+      scores.push_back(score_of(nats[b], tokens[b], ids[b], m.vocabulary));
     }
   }
   return scores;
@@ -146,11 +162,8 @@ SentenceScore LanguageModel::score(std::string_view sentence, State& state) cons
   m.tokenizer->tokenize(sentence, tokens);
   const std::vector<std::int32_t> ids = ids_of(tokens, m.vocabulary);
   const std::span<const std::int32_t> one[] = {ids};
-  Inference inference(m.network, m.parameters, m.backend);
-  Batch batch;
-  fill_sentences(one, m.vocabulary.end_id(), batch);
-  inference.evaluate(batch, state);
-  return score_of(inference.nats(), 0, tokens, ids, m.vocabulary);
+  SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
+  return score_of(scorer.nats(one, state)[0], tokens, ids, m.vocabulary);
 }
 
 State LanguageModel::initial_state() const { return impl_->network.zero_state(1, *impl_->backend); }

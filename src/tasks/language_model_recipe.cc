@@ -5,6 +5,7 @@
 
 #include "base/number.h"
 #include "base/prefixed_fields.h"
+#include "base/require.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
@@ -16,12 +17,6 @@ namespace rnn {
 namespace {
 
 /// Throws unless `good`; a number that is not finite is never good.
-template <class Number>
-void require(bool good, const char* option, const char* expected, Number given) {
-  if (good && std::isfinite(static_cast<double>(given))) return;
-  throw ConfigError(std::string(option) + ": expected " + expected + ", got " + to_text(given));
-}
-
 template <class Layer, class Options>
 Part recurrent(const LanguageModelRecipe& recipe, Options options) {
   options.units = recipe.hidden;
@@ -80,16 +75,16 @@ void validate(const LanguageModelRecipe& r) {
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
   require(r.max_vocabulary == 0 || r.max_vocabulary >= 3, "max-vocabulary", "0 or at least 3",
           r.max_vocabulary);
-  if (r.cell != "lstm" && r.cell != "gru" && r.cell != "gru-reset-before" && r.cell != "rnn-tanh" &&
+  if (r.cell != "lstm" && r.cell != "gru" && r.cell != "gru-reset-before" && r.cell != "rnn" &&
       r.cell != "rnn-relu") {
-    throw ConfigError("cell: expected lstm, gru, gru-reset-before, rnn-tanh or rnn-relu, got '" +
+    throw ConfigError("cell: expected lstm, gru, gru-reset-before, rnn or rnn-relu, got '" +
                       r.cell + "'");
   }
   require(r.hidden >= 1 && r.hidden <= 65536, "hidden", "1 to 65536", r.hidden);
   require(r.embedding >= 0 && r.embedding <= 65536, "embedding", "0 to 65536", r.embedding);
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
   require(r.dropout >= 0 && r.dropout < 1, "dropout", "at least 0 and below 1", r.dropout);
-  require(r.init >= 0, "init", "at least 0", r.init);
+  require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(r.epochs >= 1, "epochs", "at least 1", r.epochs);
   require(r.batch >= 1 && r.batch <= 65536, "batch", "1 to 65536", r.batch);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);
@@ -130,6 +125,13 @@ Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocab
       throw ConfigError(
           "network: a language model over this text needs an Embedding with input_dim " +
           std::to_string(vocabulary) + " and a head with as many units");
+    }
+    for (const Sequential::Node& node : network.nodes()) {
+      if (!node.layer->causal()) {
+        throw ConfigError("network: layer '" + node.name +
+                          "' sees the future or gives fewer outputs than steps; a language model "
+                          "predicts each unit from those before it");
+      }
     }
     return network;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
@@ -83,6 +84,7 @@ void ModelDirectory::verify() const {
                   seal + " writes it anew");
   }
   std::istringstream lines(read_file(file(kSums), std::size_t{1} << 16));
+  std::set<std::string> covered;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     const auto gap = line.find("  ");
@@ -99,6 +101,13 @@ void ModelDirectory::verify() const {
                         "; restore it from a copy or, if it was changed on purpose, accept it "
                         "with " +
                         seal);
+    }
+    covered.insert(name);
+  }
+  for (const char* name : kFiles) {
+    if (fs::exists(file(name)) && !covered.contains(name)) {
+      throw FormatError(file(kSums) + ": damaged: it has no checksum of " + name +
+                        "; if that file is as it should be, " + seal + " adds it");
     }
   }
 }

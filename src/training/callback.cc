@@ -3,15 +3,14 @@
 #include <limits>
 
 #include "base/file.h"
-#include "base/number.h"
+#include "base/require.h"
 #include "rnn/model.h"
 
 namespace rnn {
 
 EarlyStopping::EarlyStopping(const EarlyStoppingOptions& options) : options_(options) {
-  if (options.patience < 0 || options.min_delta < 0) {
-    throw ConfigError("EarlyStopping: patience and min_delta must be at least 0");
-  }
+  require(options.patience >= 0, "EarlyStopping patience", "at least 0", options.patience);
+  require(options.min_delta >= 0, "EarlyStopping min_delta", "at least 0", options.min_delta);
 }
 
 // Also at the beginning: a training that had stopped early does not go on when it is resumed.
@@ -51,7 +50,7 @@ OnStep::OnStep(Function function) : function_(std::move(function)) {}
 void OnStep::on_step_end(Model& model, const StepRecord& record) { function_(model, record); }
 
 TimeLimit::TimeLimit(double seconds) : seconds_(seconds) {
-  if (!(seconds > 0)) throw ConfigError("TimeLimit: seconds must be more than 0");
+  require(seconds > 0, "TimeLimit seconds", "more than 0", seconds);
 }
 
 void TimeLimit::on_train_begin(Model&) { start_ = std::chrono::steady_clock::now(); }

@@ -2,7 +2,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "base/number.h"
+#include "base/require.h"
 #include "rnn/error.h"
 #include "training/model_impl.h"
 
@@ -103,7 +103,7 @@ void Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double p
 const History& Model::fit(BatchSource& data, const FitOptions& fit) {
   Impl& m = *impl_;
   m.train();
-  if (fit.epochs < 0) throw ConfigError("epochs must be at least 0");
+  require(fit.epochs >= 0, "epochs", "at least 0", fit.epochs);
   TrainingProgress& progress = m.progress;
   m.stopping = false;
   m.stop_reason.clear();
@@ -149,7 +149,15 @@ const History& Model::fit(BatchSource& data, const FitOptions& fit) {
         .gradient_norm = progress.epoch_norms / static_cast<double>(progress.position.batch),
         .train = progress.epoch_loss,
         .seconds = progress.epoch_seconds};
-    if (fit.validation) epoch.validation = evaluate(*fit.validation, fit.state);
+    if (fit.validation) {
+      epoch.validation = evaluate(*fit.validation, fit.state);
+      if (!std::isfinite(epoch.validation->nats)) {
+        throw DivergenceError("training diverged: the validation after epoch " +
+                              to_text(epoch.epoch) + " gave the loss " +
+                              to_text(epoch.validation->mean()) + ", learning rate " +
+                              to_text(epoch.learning_rate) + "; try a smaller learning rate");
+      }
+    }
     m.history.epochs.push_back(epoch);
     progress.position = {progress.position.epoch + 1, 0};
     for (Callback* callback : fit.callbacks) callback->on_epoch_end(*this, m.history);

@@ -16,7 +16,8 @@ const EpochRecord* History::best() const {
   const auto loss = [](const EpochRecord& r) { return r.validation.value_or(r.train).mean(); };
   const EpochRecord* best = nullptr;
   for (const EpochRecord& record : epochs) {
-    if (!best || loss(record) < loss(*best)) best = &record;
+    // A loss that is not a number is worse than any.
+    if (!best || !(loss(*best) <= loss(record))) best = &record;
   }
   return best;
 }

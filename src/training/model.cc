@@ -1,6 +1,6 @@
 #include "rnn/model.h"
 
-#include "rnn/error.h"
+#include "base/require.h"
 #include "rnn/model_file.h"
 #include "training/model_impl.h"
 
@@ -13,16 +13,16 @@ Model::Model(Model&&) noexcept = default;
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
   options.schedule.validate();
-  // Written so that a NaN is refused too.
-  if (!(options.clip_norm >= 0)) throw ConfigError("clip_norm must be at least 0");
-  if (!(options.clip_value >= 0)) throw ConfigError("clip_value must be at least 0");
+  require(options.clip_norm >= 0, "clip_norm", "at least 0", options.clip_norm);
+  require(options.clip_value >= 0, "clip_value", "at least 0", options.clip_value);
+  auto backend = make_backend(options.backend);
   Impl& m = *impl_;
   m.session.reset();
   m.inference.reset();
   // What one optimiser remembers would mislead another.
   m.optimizer_state = {};
   m.options = options;
-  m.backend = make_backend(options.backend);
+  m.backend = std::move(backend);
   if (m.parameters.size() == 0) {
     m.parameters = m.network.initial_parameters(options.seed, *m.backend);
   }

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "rnn/error.h"
+#include "base/require.h"
 
 namespace rnn {
 namespace {
@@ -66,12 +66,6 @@ struct Update {
   }
 };
 
-void require(bool good, const char* member, const char* expected, float given) {
-  if (good) return;
-  throw ConfigError("optimizer: " + std::string(member) + " must be " + expected + ", got " +
-                    std::to_string(given));
-}
-
 }  // namespace
 
 void SGD::exchange(Fields& fields) {
@@ -117,20 +111,24 @@ void validate(const Optimizer& optimizer) {
   std::visit(
       [](const auto& options) {
         using O = std::remove_cvref_t<decltype(options)>;
-        require(options.learning_rate > 0, "learning_rate", "more than 0", options.learning_rate);
-        require(options.weight_decay >= 0, "weight_decay", "at least 0", options.weight_decay);
+        require(options.learning_rate > 0 && std::isfinite(options.learning_rate),
+                "optimizer learning_rate", "more than 0 and finite", options.learning_rate);
+        require(options.weight_decay >= 0, "optimizer weight_decay", "at least 0",
+                options.weight_decay);
         if constexpr (std::is_same_v<O, SGD>) {
-          require(options.momentum >= 0 && options.momentum < 1, "momentum", "in [0, 1)",
+          require(options.momentum >= 0 && options.momentum < 1, "optimizer momentum", "in [0, 1)",
                   options.momentum);
         } else {
-          require(options.epsilon > 0, "epsilon", "more than 0", options.epsilon);
+          require(options.epsilon > 0, "optimizer epsilon", "more than 0", options.epsilon);
         }
         if constexpr (std::is_same_v<O, RMSprop>) {
-          require(options.rho >= 0 && options.rho < 1, "rho", "in [0, 1)", options.rho);
+          require(options.rho >= 0 && options.rho < 1, "optimizer rho", "in [0, 1)", options.rho);
         }
         if constexpr (std::is_same_v<O, Adam> || std::is_same_v<O, AdamW>) {
-          require(options.beta_1 >= 0 && options.beta_1 < 1, "beta_1", "in [0, 1)", options.beta_1);
-          require(options.beta_2 >= 0 && options.beta_2 < 1, "beta_2", "in [0, 1)", options.beta_2);
+          require(options.beta_1 >= 0 && options.beta_1 < 1, "optimizer beta_1", "in [0, 1)",
+                  options.beta_1);
+          require(options.beta_2 >= 0 && options.beta_2 < 1, "optimizer beta_2", "in [0, 1)",
+                  options.beta_2);
         }
       },
       optimizer);

@@ -5,6 +5,8 @@
 #include <limits>
 #include <numbers>
 
+#include "base/require.h"
+
 namespace rnn {
 namespace {
 
@@ -27,12 +29,6 @@ double plateau(const Schedule& schedule, std::span<const double> losses) {
   return factor;
 }
 
-void require(bool good, const char* member, const char* expected, double given) {
-  if (good) return;
-  throw ConfigError("schedule: " + std::string(member) + " must be " + expected + ", got " +
-                    std::to_string(given));
-}
-
 }  // namespace
 
 void Schedule::exchange(Fields& fields) {
@@ -51,16 +47,16 @@ void Schedule::exchange(Fields& fields) {
 }
 
 void Schedule::validate() const {
-  require(warmup >= 0, "warmup", "at least 0", warmup);
-  require(after >= 0, "after", "at least 0", after);
-  require(every > 0, "every", "more than 0", every);
-  require(factor > 0 && factor <= 1, "factor", "in (0, 1]", factor);
-  require(patience >= 0, "patience", "at least 0", patience);
-  require(threshold >= 0 && threshold < 1, "threshold", "in [0, 1)", threshold);
-  require(total >= 0, "total", "at least 0", total);
-  require(first > 0 && first <= 1, "first", "in (0, 1]", first);
-  require(peak >= 0 && peak <= 1, "peak", "in [0, 1]", peak);
-  require(last >= 0 && last <= 1, "last", "in [0, 1]", last);
+  require(warmup >= 0, "schedule warmup", "at least 0", warmup);
+  require(after >= 0, "schedule after", "at least 0", after);
+  require(every > 0, "schedule every", "more than 0", every);
+  require(factor > 0 && factor <= 1, "schedule factor", "in (0, 1]", factor);
+  require(patience >= 0, "schedule patience", "at least 0", patience);
+  require(threshold >= 0 && threshold < 1, "schedule threshold", "in [0, 1)", threshold);
+  require(total >= 0, "schedule total", "at least 0", total);
+  require(first > 0 && first <= 1, "schedule first", "in (0, 1]", first);
+  require(peak >= 0 && peak <= 1, "schedule peak", "in [0, 1]", peak);
+  require(last >= 0 && last <= 1, "schedule last", "in [0, 1]", last);
 }
 
 double Schedule::factor_at(const TrainingPosition& position) const {
@@ -86,7 +82,7 @@ double Schedule::factor_at(const TrainingPosition& position) const {
                             : half_cosine(1, last, peak < 1 ? (share - peak) / (1 - peak) : 1);
       break;
   }
-  // The first step already moves: step n of a warm-up of n takes the whole rate.
+  // Counted in steps, the first step already moves: step n of a warm-up of n takes the whole rate.
   const double done = unit == Unit::kSteps ? count + 1 : count;
   if (warmup > 0 && done < warmup) result *= done / warmup;
   return result;

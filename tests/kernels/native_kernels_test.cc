@@ -22,8 +22,8 @@ class NativeKernels : public testing::TestWithParam<std::string> {
     for (int threads : {1, 3, 8}) EXPECT_TRUE(same_bits(result, run(backend(threads)))) << threads;
     return result;
   }
-  const ReferenceBackend<float> reference_;
-  const ReferenceBackend<double> exact_;
+  const ReferenceBackend<float> reference_{};
+  const ReferenceBackend<double> exact_{};
 };
 
 const Index kSizes[] = {1, 3, 4, 5, 15, 16, 17, 33, 67, 130};

@@ -1,7 +1,8 @@
 // LanguageModel: what a program embeds to score, evaluate and write text, and how it is trained.
 //
 //   const rnn::LanguageModel model = rnn::LanguageModel::load("model");
-//   for (const auto& sentence : model.score({"the fox ran home"})) use(sentence.log_prob);
+//   const std::string sentences[] = {"the fox ran home", "the fox ran"};
+//   for (const auto& score : model.score(sentences)) use(score.log_prob);
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ struct RNN_API LanguageModelRecipe {
   std::int64_t max_vocabulary = 0;  ///< 0: no limit
   bool replace_invalid = false;     ///< invalid UTF-8 becomes U+FFFD instead of an error
 
-  std::string cell = "lstm";  ///< lstm, gru, gru-reset-before, rnn-tanh or rnn-relu
+  std::string cell = "lstm";  ///< lstm, gru, gru-reset-before, rnn (tanh) or rnn-relu
   Index embedding = 0;        ///< width of the embedding; 0: as `hidden`
   Index hidden = 200;
   int layers = 2;
@@ -130,7 +131,9 @@ class RNN_API LanguageModel {
   /// Score of a sentence that goes on from `state`, which is moved along.
   SentenceScore score(std::string_view sentence, State& state) const;
   State initial_state() const;
-  /// Writes text. `on_text` gets it piece by piece while it is made; all of it is returned.
+  /// Writes text that begins with the prompt. `on_text` gets it piece by piece while it is made;
+  /// all of it is returned. Throws ConfigError, naming the option, and TextError for a prompt that
+  /// is not UTF-8.
   std::string generate(const GenerateOptions& options,
                        const std::function<void(std::string_view)>& on_text = {}) const;
 

@@ -14,6 +14,7 @@ namespace {
 // Depth of a packed block: 64 columns of it are 64 KiB, which stay in the second-level cache while
 // all rows pass.
 constexpr Index kDepthBlock = 256;
+
 // Rows of C that share one packing of A in an outer product: with kDepthBlock, 384 KiB.
 constexpr Index kOuterRows = 384;
 
@@ -132,6 +133,23 @@ void multiply_tile(Index rows, Index vectors, const Tile& tile) {
   if (vectors == 3) return run_tile_of<3>(rows, tile);
   if (vectors == 2) return run_tile_of<2>(rows, tile);
   run_tile_of<1>(rows, tile);
+}
+
+void multiply_panel(const PanelProduct& p) {
+  const Index tiles = parts_of(p.rows, tile_rows(p.vectors));
+  for (Index tile = 0; tile < tiles; ++tile) {
+    const Range rows = part_of(p.rows, tile, tiles);
+    multiply_tile(rows.size(), p.vectors,
+                  {.a = p.a + rows.first,
+                   .first_k = p.first_k,
+                   .depth = p.depth,
+                   .panel = p.panel,
+                   .c = p.c + rows.first,
+                   .first_column = 0,
+                   .lanes = kLanes,
+                   .start = p.start,
+                   .bias = nullptr});
+  }
 }
 
 PanelColumns plain_columns(Index first, Index vectors, Index columns) {

@@ -67,7 +67,7 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
   p.dx = scratch.take<float*>(rows);
   p.sequence = scratch.take<Index>(rows);
   p.first = scratch.take<Index>((time + 1) * threads * 2 + 1);
-  const Index step_floats = kMaxTileRows * kMaxVectors * kLanes;
+  const Index step_floats = kStepRows * kMaxVectors * kLanes;
   p.buffer_floats = std::max(step_floats, std::max(product_buffer_floats(), outer_buffer_floats()));
   p.buffers = scratch.take<float>(p.buffer_floats * threads);
   return p;
@@ -177,43 +177,50 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
       team.by_batch ? team.member : 0, team.by_batch ? team.members : 1);
 }
 
-/// How deep a recurrent product is and where it reads: rows [first_k, first_k + depth) of the
-/// packed kernel go with the gates from first_k on, or with another vector of the row.
-struct Segment {
-  Index first_k, depth;
-  const float* const* a;
-  Index a_first;
-};
-
-/// out[r] = dh that the step after sends, for a tile of rows that go on.
+/// out[r] = dh that the step after sends, for up to kStepRows rows that go on, from row r0 on.
 template <Cell kCell>
 void receive(const Plan& p, Index r0, Index rows, Index first, Index count, float* const* out) {
   const bool adds = gates_of(kCell) == 3;
+  for (Index r = 0; adds && r < rows; ++r) {
+    for (Index v = 0; v < count; ++v) {
+      const Index u = (first + v) * kLanes;
+      store(load_n(p.dh + p.sequence[r0 + r] * p.H + u, p.H - u), out[r] + v * kLanes);
+    }
+  }
+  const Index depth = kCell == Cell::kLstm ? 4 * p.H : adds ? 2 * p.H : p.H;
+  const auto multiply_by = [&](const float* const* a, Index k0, Index size) HWY_ATTR {
+    multiply_panel({.a = a + r0,
+                    .rows = rows,
+                    .first_k = 0,
+                    .depth = size,
+                    .panel = panel_of(p, first) + k0 * count * kLanes,
+                    .vectors = count,
+                    .c = out,
+                    .start = adds ? Start::kAdd : Start::kZero});
+  };
+  multiply_by(p.gates_after, 0, depth);
+  if (kCell == Cell::kGru) multiply_by(p.extra_after, 2 * p.H, p.H);
+}
+
+/// work(first row, how many) for stretches of rows.
+template <class Work>
+void for_stretches(Range rows, const Work& work) {
+  const Index stretches = parts_of(rows.size(), kStepRows);
+  for (Index stretch = 0; stretch < stretches; ++stretch) {
+    const Range part = part_of(rows.size(), stretch, stretches);
+    work(rows.first + part.first, part.size());
+  }
+}
+
+/// Finishes what stands in `out` for rows from r0 on.
+template <Cell kCell, int kPhase>
+void finish_rows(const Plan& p, Index r0, Index rows, Index first, Index count, float* const* out) {
   for (Index r = 0; r < rows; ++r) {
     for (Index v = 0; v < count; ++v) {
       const Index u = (first + v) * kLanes;
-      const float* dh = p.dh + p.sequence[r0 + r] * p.H;
-      store(adds ? load_n(dh + u, p.H - u) : hn::Zero(Floats()), out[r] + v * kLanes);
+      finish_backward<kCell, kPhase>(load(out[r] + v * kLanes), p.H, u, std::min(kLanes, p.H - u),
+                                     p.rows[r0 + r]);
     }
-  }
-  const Segment gates{0,
-                      kCell == Cell::kLstm   ? 4 * p.H
-                      : gates_of(kCell) == 3 ? 2 * p.H
-                                             : p.H,
-                      p.gates_after, 0};
-  const Segment q{2 * p.H, p.H, p.extra_after, 0};
-  for (const Segment& segment : {gates, q}) {
-    multiply_tile(rows, count,
-                  {.a = segment.a + r0,
-                   .first_k = segment.a_first,
-                   .depth = segment.depth,
-                   .panel = panel_of(p, first) + segment.first_k * count * kLanes,
-                   .c = out,
-                   .first_column = 0,
-                   .lanes = kLanes,
-                   .start = Start::kAdd,
-                   .bias = nullptr});
-    if (kCell != Cell::kGru) break;
   }
 }
 
@@ -221,19 +228,10 @@ void receive(const Plan& p, Index r0, Index rows, Index first, Index count, floa
 template <Cell kCell>
 void run_step(const Plan& p, Range rows, Index ending, Range units, float* const* out) {
   for_groups(units, [&](Index first, Index count) HWY_ATTR {
-    const Index tiles = parts_of(ending - rows.first, tile_rows(count));
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const Range part = part_of(ending - rows.first, tile, tiles);
-      const Index r0 = rows.first + part.first;
-      receive<kCell>(p, r0, part.size(), first, count, out);
-      for (Index r = 0; r < part.size(); ++r) {
-        for (Index v = 0; v < count; ++v) {
-          const Index u = (first + v) * kLanes;
-          finish_backward<kCell, 0>(load(out[r] + v * kLanes), p.H, u, std::min(kLanes, p.H - u),
-                                    p.rows[r0 + r]);
-        }
-      }
-    }
+    for_stretches({rows.first, ending}, [&](Index r0, Index size) HWY_ATTR {
+      receive<kCell>(p, r0, size, first, count, out);
+      finish_rows<kCell, 0>(p, r0, size, first, count, out);
+    });
     for (Index r = ending; r < rows.last; ++r) {
       for (Index v = 0; v < count; ++v) {
         const Index u = (first + v) * kLanes, n = std::min(kLanes, p.H - u);
@@ -246,37 +244,26 @@ void run_step(const Plan& p, Range rows, Index ending, Range units, float* const
 /// GRU with reset before: the gradient of r * h' is a product of its own.
 void run_candidate(const Plan& p, Range rows, Range units, float* const* out) {
   for_groups(units, [&](Index first, Index count) HWY_ATTR {
-    const Index tiles = parts_of(rows.size(), tile_rows(count));
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const Range part = part_of(rows.size(), tile, tiles);
-      const Index r0 = rows.first + part.first;
-      const float* in[kMaxTileRows];
-      for (Index r = 0; r < part.size(); ++r) in[r] = p.rows[r0 + r].gates + 2 * p.H;
-      multiply_tile(part.size(), count,
-                    {.a = in,
-                     .first_k = 0,
-                     .depth = p.H,
-                     .panel = panel_of(p, first) + 2 * p.H * count * kLanes,
-                     .c = out,
-                     .first_column = 0,
-                     .lanes = kLanes,
-                     .start = Start::kZero,
-                     .bias = nullptr});
-      for (Index r = 0; r < part.size(); ++r) {
-        for (Index v = 0; v < count; ++v) {
-          const Index u = (first + v) * kLanes;
-          finish_backward<Cell::kGruResetBefore, 1>(load(out[r] + v * kLanes), p.H, u,
-                                                    std::min(kLanes, p.H - u), p.rows[r0 + r]);
-        }
-      }
-    }
+    for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
+      const float* in[kStepRows];
+      for (Index r = 0; r < size; ++r) in[r] = p.rows[r0 + r].gates;
+      multiply_panel({.a = in,
+                      .rows = size,
+                      .first_k = 2 * p.H,
+                      .depth = p.H,
+                      .panel = panel_of(p, first) + 2 * p.H * count * kLanes,
+                      .vectors = count,
+                      .c = out,
+                      .start = Start::kZero});
+      finish_rows<Cell::kGruResetBefore, 1>(p, r0, size, first, count, out);
+    });
   });
 }
 
 template <Cell kCell>
 void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* buffer) {
-  float* out[kMaxTileRows];
-  for (Index r = 0; r < kMaxTileRows; ++r) out[r] = buffer + r * kMaxVectors * kLanes;
+  float* out[kStepRows];
+  for (Index r = 0; r < kStepRows; ++r) out[r] = buffer + r * kMaxVectors * kLanes;
   const int parts = team.by_batch ? team.members : 1, part = team.by_batch ? team.member : 0;
   for (Index s = steps - 1; s >= 0; --s) {
     const Index* first = p.first + ((s + 1) * parts + part) * 2;
@@ -291,18 +278,15 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   if (!a.dh0) return;
   const Range rows{p.first[part * 2], p.first[part * 2 + 1]};
   for_groups(team.units, [&](Index first, Index count) HWY_ATTR {
-    const Index tiles = parts_of(rows.size(), tile_rows(count));
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const Range these = part_of(rows.size(), tile, tiles);
-      const Index r0 = rows.first + these.first;
-      receive<kCell>(p, r0, these.size(), first, count, out);
-      for (Index r = 0; r < these.size(); ++r) {
+    for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
+      receive<kCell>(p, r0, size, first, count, out);
+      for (Index r = 0; r < size; ++r) {
         for (Index v = 0; v < count; ++v) {
           const Index u = (first + v) * kLanes;
           store_n(load(out[r] + v * kLanes), p.dh + p.sequence[r0 + r] * p.H + u, p.H - u);
         }
       }
-    }
+    });
   });
 }
 
@@ -406,7 +390,7 @@ void recurrent_backward(const Args& a, ThreadPool& pool) {
   SpinBarrier barrier;
   const int limit = team_limit(steps * batch * (p.I + p.H) * p.width, pool.threads());
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-    const bool by_batch = divide_batch(batch, vectors, members);
+    const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, members);
     const Team team{.member = member,
                     .members = members,
                     .by_batch = by_batch,

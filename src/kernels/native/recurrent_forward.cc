@@ -65,7 +65,7 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
   p.gate_rows = scratch.take<float*>(rows);
   p.rows = scratch.take<ForwardRow>(rows);
   p.first = scratch.take<Index>(p.steps * threads + 1);
-  p.buffer_floats = product_buffer_floats() + kMaxTileRows * kMaxVectors * kLanes;
+  p.buffer_floats = product_buffer_floats() + kStepRows * kMaxVectors * kLanes;
   p.buffers = scratch.take<float>(p.buffer_floats * threads);
   return p;
 }
@@ -159,14 +159,14 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, float* buf
   for_groups(kPhaseOf, units, [&](Index first, Index count) HWY_ATTR {
     const Index vectors = count * kPhaseOf.gates;
     const float* panel = panel_of(p, kPhaseOf, first);
-    const Index tiles = parts_of(rows.size(), tile_rows(vectors));
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const Range part = part_of(rows.size(), tile, tiles);
-      const Index r0 = rows.first + part.first;
-      float* out[kMaxTileRows];
-      const float* in[kMaxTileRows];
+    const Index chunks = parts_of(rows.size(), kStepRows);
+    for (Index chunk = 0; chunk < chunks; ++chunk) {
+      const Range part = part_of(rows.size(), chunk, chunks);
+      const ForwardRow* these = p.rows + rows.first + part.first;
+      float* out[kStepRows];
+      const float* in[kStepRows];
       for (Index r = 0; r < part.size(); ++r) {
-        const ForwardRow& row = p.rows[r0 + r];
+        const ForwardRow& row = these[r];
         out[r] = buffer + r * vectors * kLanes;
         in[r] = kCell == Cell::kGruResetBefore && kPhase == 1 ? row.extra : row.h_before;
         for (Index v = 0; v < vectors; ++v) {
@@ -176,21 +176,19 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, float* buf
           store(load_n(from + u, p.H - u), out[r] + v * kLanes);
         }
       }
-      multiply_tile(part.size(), vectors,
-                    {.a = in,
-                     .first_k = 0,
-                     .depth = p.H,
-                     .panel = panel,
-                     .c = out,
-                     .first_column = 0,
-                     .lanes = kLanes,
-                     .start = Start::kAdd,
-                     .bias = nullptr});
+      multiply_panel({.a = in,
+                      .rows = part.size(),
+                      .first_k = 0,
+                      .depth = p.H,
+                      .panel = panel,
+                      .vectors = vectors,
+                      .c = out,
+                      .start = Start::kAdd});
       for (Index r = 0; r < part.size(); ++r) {
         for (Index i = 0; i < count; ++i) {
           const Index u = (first + i) * kLanes;
           finish_forward<kCell, kPhase>(out[r] + i * kPhaseOf.gates * kLanes, p.H, u,
-                                        std::min(kLanes, p.H - u), keep, p.rows[r0 + r]);
+                                        std::min(kLanes, p.H - u), keep, these[r]);
         }
       }
     }
@@ -280,7 +278,7 @@ void recurrent_forward(const Args& a, ThreadPool& pool) {
     const Index steps = std::min(p.steps, all_steps - s0);
     const int limit = team_limit(steps * batch * (p.I + p.H) * p.width, pool.threads());
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      const bool by_batch = divide_batch(batch, vectors, members);
+      const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, members);
       const Team team{.member = member,
                       .members = members,
                       .by_batch = by_batch,

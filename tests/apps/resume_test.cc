@@ -1,0 +1,181 @@
+// Training that was stopped, by the clock, by a signal or by a kill, ends with the same model.
+#include "apps/command.h"
+
+namespace rnn::test {
+namespace {
+
+class Resume : public Command {
+ protected:
+  /// Long enough to be stopped in the middle: about a second.
+  static Words long_training(const std::string& model, const Words& more = {},
+                             const char* threads = "1") {
+    Words words = train(model, {"--hidden", "48", "--epochs", "6", "--dropout", "0.2", "--schedule",
+                                "cosine", "--random-bptt", "--threads", threads});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  void expect_same(const std::string& a, const std::string& b) const {
+    for (const char* file : {"/model.safetensors", "/config.json", "/vocabulary.txt"}) {
+      EXPECT_EQ(read(a + file), read(b + file)) << file;
+    }
+    EXPECT_EQ(without_seconds(read(a + "/history.csv")), without_seconds(read(b + "/history.csv")));
+  }
+  static std::string without_seconds(const std::string& csv) {
+    std::string text;
+    std::istringstream lines(csv);
+    for (std::string line; std::getline(lines, line);)
+      text += line.substr(0, line.rfind(',')) + '\n';
+    return text;
+  }
+  /// Runs again and again with --resume until nothing stops it; returns how often it was stopped.
+  int resume_until_done(const Words& arguments, RunOptions options = {}) const {
+    for (int stops = 0; stops < 200; ++stops) {
+      const RunResult result = run(arguments, options);
+      EXPECT_EQ(result.code, 0) << result.err;
+      if (result.code != 0 || result.err.find("stopped: ") == std::string::npos) return stops;
+    }
+    ADD_FAILURE() << "it never ends";
+    return 0;
+  }
+};
+
+TEST_F(Resume, ManyShortRunsGiveTheModelOfOneLongRun) {
+  must_run(long_training("whole"));
+  for (const char* threads : {"1", "2"}) {
+    const std::string model = "parts" + std::string(threads);
+    const Words again = long_training(model, {"--resume", "--max-time", "0.05"}, threads);
+    EXPECT_GT(resume_until_done(again), 1);
+    expect_same("whole", model);
+  }
+}
+
+TEST_F(Resume, ASignalSavesAndExitsCleanly) {
+  must_run(long_training("whole"));
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string model = signal == SIGINT ? "int" : "term";
+    RunOptions options;
+    options.meanwhile = [&](pid_t child) {
+      usleep(60000);
+      kill(child, signal);
+    };
+    const RunResult first = run(long_training(model, {"--resume"}), options);
+    // Early enough it just ends the program, which has nothing to save yet.
+    if (first.code == 0) {
+      EXPECT_NE(first.err.find("stopped: interrupted; --resume goes on from here"),
+                std::string::npos)
+          << first.err;
+      EXPECT_EQ(run({"lm", "eval", "--model", model, "--text", "valid.txt"}).code, 0);
+    } else {
+      EXPECT_EQ(first.code, 128 + signal);
+    }
+    must_run(long_training(model, {"--resume"}));
+    expect_same("whole", model);
+  }
+}
+
+TEST_F(Resume, AKillAtAnyMomentLeavesNothingThatResumingDoesNotMend) {
+  must_run(long_training("whole"));
+  for (int milliseconds = 20; milliseconds < 400; milliseconds += 45) {
+    RunOptions options;
+    options.meanwhile = [&](pid_t child) {
+      usleep(static_cast<useconds_t>(milliseconds) * 1000);
+      kill(child, SIGKILL);
+    };
+    run(long_training("killed", {"--resume"}), options);
+  }
+  must_run(long_training("killed", {"--resume"}));
+  expect_same("whole", "killed");
+}
+
+TEST_F(Resume, AfterTheEndItChangesNothing) {
+  must_train("m");
+  const auto before = listing();
+  const std::string model = read("m/model.safetensors"), history = read("m/history.csv"),
+                    checkpoint = read("m/checkpoint/checkpoint.safetensors");
+  const RunResult again = must_train("m", {"--resume", "--json"});
+  EXPECT_NE(again.err.find("2 of 2 epochs are done"), std::string::npos) << again.err;
+  EXPECT_EQ(again.json()["epochs"], 2);
+  EXPECT_EQ(listing(), before);
+  EXPECT_EQ(read("m/model.safetensors"), model);
+  EXPECT_EQ(read("m/history.csv"), history);
+  EXPECT_EQ(read("m/checkpoint/checkpoint.safetensors"), checkpoint);
+}
+
+TEST_F(Resume, MoreEpochsGoOn) {
+  must_train("m", {"--epochs", "4"});
+  must_train("n", {"--epochs", "2"});
+  must_train("n", {"--epochs", "4", "--resume"});
+  expect_same("m", "n");
+}
+
+TEST_F(Resume, EarlyStoppingStaysStopped) {
+  const Words much{"--epochs", "50", "--lr", "0.2", "--early-stopping", "1"};
+  must_train("m", much);
+  const std::string history = read("m/history.csv");
+  Words again = much;
+  again.push_back("--resume");
+  must_train("m", again);
+  EXPECT_EQ(read("m/history.csv"), history);
+  EXPECT_LT(std::count(history.begin(), history.end(), '\n'), 51);
+}
+
+TEST_F(Resume, WithoutACheckpointItStarts) {
+  const RunResult result = must_train("m", {"--resume"});
+  EXPECT_NE(result.err.find("no checkpoint yet: starting from the beginning"), std::string::npos);
+  must_train("n");
+  expect_same("m", "n");
+  // A copy without its checkpoint starts again too, but only to become the same model.
+  std::filesystem::remove_all(path("m/checkpoint"));
+  refuses(2, train("m", {"--resume", "--hidden", "13"}), {"--hidden 12", "now it is 13"});
+  must_train("m", {"--resume"});
+  expect_same("m", "n");
+}
+
+TEST_F(Resume, AnotherRecipeIsRefusedByItsName) {
+  must_train("m");
+  for (const auto& [option, value] : std::map<std::string, std::string>{{"--hidden", "13"},
+                                                                        {"--cell", "gru"},
+                                                                        {"--lr", "0.02"},
+                                                                        {"--batch", "5"},
+                                                                        {"--optimizer", "sgd"},
+                                                                        {"--seed", "2"},
+                                                                        {"--unit", "char"},
+                                                                        {"--clip-value", "1"},
+                                                                        {"--schedule-warmup", "3"},
+                                                                        {"--dropout", "0.1"},
+                                                                        {"--min-count", "2"}}) {
+    refuses(2, train("m", {"--resume", option, value}),
+            {"resume:", option + " ", value, "overwrite"});
+  }
+  refuses(2, train("m", {"--resume", "--tie"}), {"--tie false", "now it is true"});
+}
+
+TEST_F(Resume, AnotherTextIsRefused) {
+  must_train("m");
+  const std::string text = read("train.txt");
+  files.write("other.txt", text.substr(text.find('\n') + 1) + text.substr(0, text.find('\n') + 1));
+  refuses(2, train("m", {"--resume", "--train", "other.txt"}), {"another text", "--train"});
+  refuses(2, train("m", {"--resume", "--valid", "train.txt"}), {"another text", "--valid"});
+}
+
+TEST_F(Resume, ADamagedCheckpointIsRefused) {
+  must_train("m");
+  const std::string whole = read("m/checkpoint/checkpoint.safetensors");
+  files.write("m/checkpoint/checkpoint.safetensors", whole.substr(0, whole.size() - 9));
+  refuses(1, train("m", {"--resume"}), {"m/checkpoint/checkpoint.safetensors"});
+  files.write("m/checkpoint/checkpoint.safetensors", "");
+  refuses(1, train("m", {"--resume"}), {"m/checkpoint/checkpoint.safetensors"});
+  must_train("m", {"--overwrite"});
+}
+
+TEST_F(Resume, OverwriteReplacesAndExcludesResume) {
+  must_train("m");
+  refuses(2, train("m"), {"m: there is a model already", "--overwrite", "--resume"});
+  refuses(2, train("m", {"--resume", "--overwrite"}), {"--overwrite", "--resume"});
+  must_train("m", {"--overwrite", "--hidden", "8"});
+  must_train("n", {"--hidden", "8"});
+  expect_same("m", "n");
+}
+
+}  // namespace
+}  // namespace rnn::test
