@@ -49,15 +49,15 @@ VocabularyBuilder count_symbols(std::span<const std::string> paths, const Tokeni
   policy.any_bytes = policy.any_bytes || tokenizer.any_bytes();
   VocabularyBuilder all;
   const auto count = [&](LineCursor& lines, VocabularyBuilder& builder) {
-    builder = {};
     std::string memory;
     while (lines.next()) {
       tokenizer.count(prepared(lines.line(), options, memory), builder);
       builder.add(kEndSymbol);
     }
   };
-  scan_corpus<VocabularyBuilder>(paths, options, policy, count,
-                                 [&](const VocabularyBuilder& part) { all.add(part); });
+  scan_corpus<VocabularyBuilder>(
+      paths, options, policy, count, [](VocabularyBuilder&) {},
+      [&](const VocabularyBuilder& part) { all.add(part); });
   if (all.total() == all.count(kEndSymbol)) throw_empty_corpus(paths, all.total());
   return all;
 }

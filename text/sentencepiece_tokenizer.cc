@@ -70,7 +70,7 @@ struct SentencePieceTokenizer::Impl {
   }
   Token token(std::string_view line, std::int32_t id, std::size_t begin, std::size_t end) const {
     const std::string_view source = line.substr(begin, end - begin);
-    if (id == processor.unk_id()) return {source, begin, end};
+    if (id == model.unknown_id) return {source, begin, end};
     return {vocabulary->symbol(id), begin, end};
   }
   void add_mark(std::size_t begin, std::vector<Token>& tokens) const {
@@ -154,10 +154,16 @@ void SentencePieceTokenizer::tokenize(std::string_view line, std::vector<Token>&
 std::int64_t SentencePieceTokenizer::encode(std::string_view line, const Vocabulary& vocabulary,
                                             std::vector<std::int32_t>& ids) const {
   std::int64_t unknown = 0;
+  // With its own vocabulary, which is the rule, an id is a piece: the look-up would cost 10 %.
+  const bool own = vocabulary.fingerprint() == impl_->vocabulary->fingerprint();
   const auto add = [&](std::int32_t piece) {
-    ids.push_back(piece == impl_->processor.unk_id()
-                      ? vocabulary.unknown_id()
-                      : vocabulary.text_id(impl_->vocabulary->symbol(piece)));
+    if (own) {
+      ids.push_back(piece);
+    } else if (piece == impl_->model.unknown_id) {
+      ids.push_back(vocabulary.unknown_id());
+    } else {
+      ids.push_back(vocabulary.text_id(impl_->vocabulary->symbol(piece)));
+    }
     unknown += ids.back() == vocabulary.unknown_id();
   };
   std::vector<int> pieces;
@@ -268,7 +274,8 @@ std::vector<std::string> draw_lines(std::span<const std::string> paths,
       }
     }
   };
-  scan_corpus<std::vector<std::string>>(paths, corpus, corpus.policy, collect, take);
+  scan_corpus<std::vector<std::string>>(paths, corpus, corpus.policy, collect, take,
+                                        [](std::vector<std::string>&) {});
   if (lines.empty()) throw_empty_corpus(paths, 0);
   return lines;
 }

@@ -72,6 +72,14 @@ std::int32_t SymbolTable::insert(std::string_view symbol) {
   return size() - 1;
 }
 
+std::uint64_t SymbolTable::fingerprint() const {
+  std::uint64_t hash = starts_.size();
+  for (std::int32_t i = 0; i < size(); ++i) {
+    hash = mix(hash ^ hash_of((*this)[i]), 0xA0761D6478BD642Fu) + (*this)[i].size();
+  }
+  return hash;
+}
+
 void SymbolTable::grow() {
   std::vector<Slot> old(2 * slots_.size());
   old.swap(slots_);

@@ -97,14 +97,15 @@ TokenFile TokenFile::build(std::span<const std::string> paths, const Tokenizer& 
   TokenFile result;
   std::int64_t tokens = 0;
   NamelessFile file(directory_for(options.directory));
-  scan_corpus<Part>(paths, options, policy, encode, [&](const Part& part) {
+  const auto append = [&](const Part& part) {
     file.append(part.ids);
     tokens += static_cast<std::int64_t>(part.ids.size());
     result.lines_ += part.lines;
     result.unknown_ += part.unknown;
     result.characters_ += part.characters;
     result.bytes_ += part.bytes;
-  });
+  };
+  scan_corpus<Part>(paths, options, policy, encode, append, [](Part&) {});
   if (tokens == result.lines_) throw_empty_corpus(paths, result.lines_);
   result.ids_ = file.map();
   return result;

@@ -25,6 +25,7 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
     }
     counts_.push_back(entry.count);
   }
+  fingerprint_ = table_.fingerprint();
   unknown_ = table_.find(kUnknownSymbol);
   end_ = table_.find(kEndSymbol);
   if (unknown_ < 0 || end_ < 0) {

@@ -164,6 +164,24 @@ TEST(Corpus, InvalidTextIsNamedByFileAndLineOnEveryThreadCount) {
   EXPECT_EQ(count_symbols(paths, *tokenizer, replace).count("\uFFFD"), 1);
 }
 
+TEST(Corpus, TheFirstErrorIsTheOneReported) {
+  const TextFiles files;
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += "some words\n";
+  const Paths paths{files.write("a.txt", text + "bad \xFF\n" + text + "\xFF\n"),
+                    files.path("missing.txt")};
+  const auto tokenizer = make_tokenizer();
+  for (int round = 0; round < 20; ++round) {
+    expect_error<TextError>([&] { count_symbols(paths, *tokenizer, {.threads = 3}); },
+                            "a.txt:200001: ");
+  }
+  const Paths missing{files.write("b.txt", text), files.path("missing.txt")};
+  for (const int threads : {1, 3}) {
+    expect_error<IoError>([&] { count_symbols(missing, *tokenizer, {.threads = threads}); },
+                          "missing.txt");
+  }
+}
+
 TEST(Corpus, BytesNeedNotBeUtf8) {
   const TextFiles files;
   const Paths paths{files.write("a", "\xFF\x80\n")};

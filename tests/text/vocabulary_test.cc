@@ -108,6 +108,16 @@ TEST(Vocabulary, LooksUp) {
   EXPECT_EQ(vocabulary.text_id("<unk>"), 2);
 }
 
+TEST(Vocabulary, FingerprintTellsSymbolsAndOrder) {
+  using Entries = std::vector<VocabularyEntry>;
+  const auto of = [](const Entries& entries) { return Vocabulary(entries).fingerprint(); };
+  const Entries entries{{"<unk>"}, {"</s>"}, {"ab"}, {"c"}};
+  EXPECT_EQ(of(entries), of({{"<unk>", 5}, {"</s>", 6}, {"ab", 7}, {"c"}}));
+  EXPECT_NE(of(entries), of({{"<unk>"}, {"</s>"}, {"c"}, {"ab"}}));
+  EXPECT_NE(of(entries), of({{"<unk>"}, {"</s>"}, {"a"}, {"bc"}}));
+  EXPECT_NE(of(entries), of({{"<unk>"}, {"</s>"}, {"ab"}}));
+}
+
 TEST(Vocabulary, RepeatedEmptyAndMissingSymbolsAreRefused) {
   using Entries = std::vector<VocabularyEntry>;
   expect_error<TextError>([] { Vocabulary(Entries{{"<unk>"}, {"a"}}); }, "</s>", "missing");

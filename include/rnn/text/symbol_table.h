@@ -28,6 +28,8 @@ class RNN_API SymbolTable {
     const auto i = static_cast<std::size_t>(number);
     return std::string_view(bytes_).substr(starts_[i], starts_[i + 1] - starts_[i]);
   }
+  /// A hash of all strings in their order.
+  std::uint64_t fingerprint() const;
   std::int32_t size() const { return static_cast<std::int32_t>(starts_.size() - 1); }
 
  private:

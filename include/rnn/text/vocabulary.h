@@ -48,6 +48,8 @@ class RNN_API Vocabulary {
   std::int32_t size() const { return table_.size(); }
   std::int32_t unknown_id() const { return unknown_; }
   std::int32_t end_id() const { return end_; }
+  /// The same number for vocabularies that have the same symbols in the same order.
+  std::uint64_t fingerprint() const { return fingerprint_; }
 
   /// The id of a symbol; unknown_id() when it is not there.
   std::int32_t id(std::string_view symbol) const {
@@ -77,6 +79,7 @@ class RNN_API Vocabulary {
   std::array<std::int32_t, 256> bytes_;  // ids of the symbols of one byte
   std::int32_t unknown_ = -1;
   std::int32_t end_ = -1;
+  std::uint64_t fingerprint_ = 0;
 };
 
 struct VocabularyOptions {
