@@ -3,6 +3,7 @@
 
 #include "rnn/backend.h"
 #include "rnn/batch.h"
+#include "rnn/bidirectional.h"
 #include "rnn/callback.h"
 #include "rnn/dense.h"
 #include "rnn/dropout.h"
@@ -12,6 +13,7 @@
 #include "rnn/model_file.h"
 #include "rnn/optimizer.h"
 #include "rnn/recurrent.h"
+#include "rnn/residual.h"
 #include "rnn/schedule.h"
 #include "rnn/sequential.h"
 #include "rnn/session.h"
