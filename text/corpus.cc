@@ -50,8 +50,9 @@ VocabularyBuilder count_symbols(std::span<const std::string> paths, const Tokeni
   VocabularyBuilder all;
   const auto count = [&](LineCursor& lines, VocabularyBuilder& builder) {
     builder = {};
+    std::string memory;
     while (lines.next()) {
-      tokenizer.count(lines.line(), builder);
+      tokenizer.count(prepared(lines.line(), options, memory), builder);
       builder.add(kEndSymbol);
     }
   };

@@ -20,6 +20,13 @@ namespace rnn {
 std::int64_t total_size(std::span<const std::string> paths);
 void check_corpus_options(std::span<const std::string> paths, const CorpusOptions& options);
 
+/// The line as it is to be tokenized.
+inline std::string_view prepared(std::string_view line, const CorpusOptions& options,
+                                 std::string& memory) {
+  if (options.normalizer == nullptr) return line;
+  return memory = options.normalizer->normalize(line);
+}
+
 /// Calls work(LineCursor&, Result&) for each block on some thread and then consume(Result&) for
 /// each, in the order of the text, on this one. `work` must set all of its result, which is used
 /// again, and have no other effect: a block with an error is gone through once more by itself, now

@@ -84,12 +84,14 @@ TokenFile TokenFile::build(std::span<const std::string> paths, const Tokenizer& 
   const auto encode = [&](LineCursor& lines, Part& part) {
     part.ids.clear();
     part.lines = part.unknown = part.characters = part.bytes = 0;
+    std::string memory;
     while (lines.next()) {
-      part.unknown += tokenizer.encode(lines.line(), vocabulary, part.ids);
+      const std::string_view line = prepared(lines.line(), options, memory);
+      part.unknown += tokenizer.encode(line, vocabulary, part.ids);
       part.ids.push_back(vocabulary.end_id());
       ++part.lines;
-      part.characters += static_cast<std::int64_t>(count_code_points(lines.line())) + 1;
-      part.bytes += static_cast<std::int64_t>(lines.line().size()) + 1;
+      part.characters += static_cast<std::int64_t>(count_code_points(line)) + 1;
+      part.bytes += static_cast<std::int64_t>(line.size()) + 1;
     }
   };
   TokenFile result;

@@ -2,11 +2,20 @@
 
 #include <array>
 
+#include "base/file.h"
 #include "rnn/error.h"
+#include "rnn/text/segmenter.h"
+#include "rnn/text/sentencepiece.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
 namespace rnn {
+
+void TokenizerOptions::exchange(Fields& fields) {
+  fields("unit", unit);
+  fields("locale", locale);
+  fields("pattern", pattern);
+}
 
 std::int64_t Tokenizer::encode(std::string_view line, const Vocabulary& vocabulary,
                                std::vector<std::int32_t>& ids) const {
@@ -112,17 +121,30 @@ class IcuWordTokenizer final : public SlicingTokenizer<IcuWordTokenizer> {
 
   template <class Function>
   void each(std::string_view line, Function function) const {
-    std::vector<std::size_t> ends;
-    segmenter_.segment(line, ends);
-    std::size_t begin = 0;
-    for (const std::size_t end : ends) {
-      if (!all_white_space(line.substr(begin, end - begin))) function(begin, end);
-      begin = end;
+    std::vector<Segment> segments;
+    segmenter_.segment(line, segments);
+    for (const auto& [begin, end, is_word] : segments) {
+      if (is_word || !all_white_space(line.substr(begin, end - begin))) function(begin, end);
     }
   }
 
  private:
   Segmenter segmenter_;
+};
+
+class RegexTokenizer final : public SlicingTokenizer<RegexTokenizer> {
+ public:
+  static constexpr bool kJoinWithSpaces = true;
+  explicit RegexTokenizer(const TokenizerOptions& options)
+      : SlicingTokenizer(options), expression_(options.pattern) {}
+
+  template <class Function>
+  void each(std::string_view line, Function function) const {
+    expression_.each_match(line, function);
+  }
+
+ private:
+  RegularExpression expression_;
 };
 
 class CharTokenizer final : public SlicingTokenizer<CharTokenizer> {
@@ -178,21 +200,42 @@ class ByteTokenizer final : public SlicingTokenizer<ByteTokenizer> {
   }
 };
 
-constexpr std::array<std::string_view, 4> kUnits = {"word", "icu-word", "char", "byte"};
+constexpr std::array<std::string_view, 6> kUnits = {"word", "icu-word",      "char",
+                                                    "byte", "sentencepiece", "regex"};
+
+/// An option that another unit has no use for would be lost in silence.
+void check_belongs(const char* option, const std::string& value, std::string_view unit,
+                   const TokenizerOptions& options) {
+  if (value.empty() || options.unit == unit) return;
+  throw ConfigError(std::string("option `") + option + "`: it belongs to the unit " +
+                    std::string(unit) + ", given \"" + value + "\" with the unit \"" +
+                    options.unit + "\"");
+}
 
 }  // namespace
 
 std::span<const std::string_view> tokenizer_units() { return kUnits; }
 
 std::shared_ptr<const Tokenizer> make_tokenizer(const TokenizerOptions& options) {
-  if (!options.locale.empty() && options.unit != "icu-word") {
-    throw ConfigError("option `locale`: it belongs to the unit icu-word, given \"" +
-                      options.locale + "\" with the unit \"" + options.unit + "\"");
-  }
+  check_belongs("locale", options.locale, "icu-word", options);
+  check_belongs("pattern", options.pattern, "regex", options);
+  check_belongs("model", options.model, "sentencepiece", options);
   if (options.unit == "word") return std::make_shared<WordTokenizer>(options);
   if (options.unit == "icu-word") return std::make_shared<IcuWordTokenizer>(options);
   if (options.unit == "char") return std::make_shared<CharTokenizer>(options);
   if (options.unit == "byte") return std::make_shared<ByteTokenizer>(options);
+  if (options.unit == "sentencepiece") {
+    if (options.model.empty()) {
+      throw ConfigError(
+          "option `model`: the unit sentencepiece needs a model file; `rnn text "
+          "train-sentencepiece` makes one");
+    }
+    return std::make_shared<SentencePieceTokenizer>(read_file(options.model), options.model);
+  }
+  if (options.unit == "regex") {
+    if (options.pattern.empty()) throw ConfigError("option `pattern`: the unit regex needs one");
+    return std::make_shared<RegexTokenizer>(options);
+  }
   std::string names;
   for (const std::string_view name : kUnits) {
     names += (names.empty() ? "" : ", ") + std::string(name);

@@ -1,14 +1,23 @@
 #include "text/unicode.h"
 
 #include <unicode/brkiter.h>
+#include <unicode/bytestream.h>
+#include <unicode/casemap.h>
+#include <unicode/edits.h>
 #include <unicode/locid.h>
+#include <unicode/normalizer2.h>
+#include <unicode/regex.h>
 #include <unicode/uchar.h>
+#include <unicode/uscript.h>
 #include <unicode/utext.h>
 
+#include <algorithm>
 #include <limits>
 #include <mutex>
+#include <vector>
 
 #include "rnn/error.h"
+#include "rnn/text/segmenter.h"
 #include "text/utf8.h"
 
 namespace rnn {
@@ -16,6 +25,12 @@ namespace rnn {
 bool is_white_space(char32_t code_point) {
   return u_isUWhiteSpace(static_cast<UChar32>(code_point));
 }
+
+bool is_control(char32_t code_point) {
+  return u_charType(static_cast<UChar32>(code_point)) == U_CONTROL_CHAR;
+}
+
+int digit_value(char32_t code_point) { return u_charDigitValue(static_cast<UChar32>(code_point)); }
 
 bool all_white_space(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
@@ -36,7 +51,7 @@ bool is_pictographic(char32_t code_point) {
   return u_hasBinaryProperty(static_cast<UChar32>(code_point), UCHAR_EXTENDED_PICTOGRAPHIC);
 }
 
-bool is_control(int property) {
+bool is_control_property(int property) {
   return property == U_GCB_CONTROL || property == U_GCB_CR || property == U_GCB_LF;
 }
 
@@ -71,7 +86,7 @@ std::size_t grapheme_end(std::string_view text, std::size_t from) {
     point = decode_utf8(text, at);
     const int right = cluster_property(point.value);
     bool joined;
-    if (is_control(left) || is_control(right)) {
+    if (is_control_property(left) || is_control_property(right)) {
       joined = left == U_GCB_CR && right == U_GCB_LF;  // GB3 to GB5
     } else {
       joined = right == U_GCB_EXTEND || right == U_GCB_ZWJ || right == U_GCB_SPACING_MARK ||
@@ -94,40 +109,92 @@ std::size_t grapheme_end(std::string_view text, std::size_t from) {
   return at;
 }
 
-struct Segmenter::Impl {
-  std::unique_ptr<icu::BreakIterator> prototype;
-  std::mutex mutex;
-  std::vector<std::unique_ptr<icu::BreakIterator>> idle;
+namespace {
 
-  std::unique_ptr<icu::BreakIterator> take() {
-    const std::lock_guard lock(mutex);
-    if (idle.empty()) return std::unique_ptr<icu::BreakIterator>(prototype->clone());
-    auto iterator = std::move(idle.back());
-    idle.pop_back();
-    return iterator;
+/// Throws `Expected` when ICU reports a failure.
+template <class Expected = Error>
+void check(UErrorCode status, const std::string& what) {
+  if (U_FAILURE(status)) throw Expected(what + ": " + u_errorName(status));
+}
+
+std::int32_t checked_length(std::string_view text) {
+  if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    throw TextError("a line of " + std::to_string(text.size()) +
+                    " bytes: expected less than 2 GiB; break it into lines");
   }
-  void give_back(std::unique_ptr<icu::BreakIterator> iterator) {
-    const std::lock_guard lock(mutex);
-    idle.push_back(std::move(iterator));
+  return static_cast<std::int32_t>(text.size());
+}
+
+icu::Locale locale_of(const std::string& name) {
+  // Never the default constructor, which reads the environment.
+  return name.empty() ? icu::Locale::getRoot() : icu::Locale::createFromName(name.c_str());
+}
+
+struct Utf8Text {
+  UText text = UTEXT_INITIALIZER;
+  explicit Utf8Text(std::string_view bytes) {
+    UErrorCode status = U_ZERO_ERROR;
+    utext_openUTF8(&text, bytes.data(), checked_length(bytes), &status);
+    check(status, "ICU cannot read text");
   }
+  Utf8Text(const Utf8Text&) = delete;
+  Utf8Text& operator=(const Utf8Text&) = delete;
+  ~Utf8Text() { utext_close(&text); }
 };
 
-Segmenter::Segmenter(Boundary boundary, const std::string& name) : impl_(std::make_unique<Impl>()) {
-  // Never the default constructor, which reads the environment.
-  const icu::Locale locale =
-      name.empty() ? icu::Locale::getRoot() : icu::Locale::createFromName(name.c_str());
-  UErrorCode status = U_ZERO_ERROR;
-  bool known = name.empty();
-  int32_t count = 0;
-  const icu::Locale* const available = icu::Locale::getAvailableLocales(count);
-  for (int32_t i = 0; i < count && !known; ++i) {
-    known = std::string_view(available[i].getLanguage()) == locale.getLanguage();
+/// Workers that one thread at a time may use: made when there are too few, kept for later calls.
+template <class Worker>
+class Pool {
+ public:
+  template <class Make>
+  std::unique_ptr<Worker> take(Make make) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        auto worker = std::move(idle_.back());
+        idle_.pop_back();
+        return worker;
+      }
+    }
+    return make();
   }
+  void give_back(std::unique_ptr<Worker> worker) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(worker));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Worker>> idle_;
+};
+
+}  // namespace
+
+void check_locale(const std::string& name) {
+  if (name.empty()) return;
+  const icu::Locale locale = locale_of(name);
+  std::int32_t count = 0;
+  const icu::Locale* const all = icu::Locale::getAvailableLocales(count);
+  const bool known = std::any_of(all, all + count, [&](const icu::Locale& candidate) {
+    return std::string_view(candidate.getLanguage()) == locale.getLanguage();
+  });
   if (!known || locale.isBogus()) {
     throw ConfigError(
         "option `locale`: expected the name of a locale such as \"ja\" or \"sv_FI\", given \"" +
         name + "\"");
   }
+}
+
+struct Segmenter::Impl {
+  Boundary boundary;
+  std::unique_ptr<icu::BreakIterator> prototype{};
+  Pool<icu::BreakIterator> pool{};
+};
+
+Segmenter::Segmenter(Boundary boundary, const std::string& name) : impl_(new Impl{boundary}) {
+  check_locale(name);
+  const icu::Locale locale = locale_of(name);
+  UErrorCode status = U_ZERO_ERROR;
   switch (boundary) {
     case Boundary::kGrapheme:
       impl_->prototype.reset(icu::BreakIterator::createCharacterInstance(locale, status));
@@ -139,47 +206,199 @@ Segmenter::Segmenter(Boundary boundary, const std::string& name) : impl_(std::ma
       impl_->prototype.reset(icu::BreakIterator::createSentenceInstance(locale, status));
       break;
   }
-  if (U_FAILURE(status)) {
-    throw ConfigError("ICU has no break rules for the locale \"" + name +
-                      "\": " + u_errorName(status));
-  }
+  check<ConfigError>(status, "ICU has no break rules for the locale \"" + name + "\"");
 }
 
 Segmenter::~Segmenter() = default;
 Segmenter::Segmenter(Segmenter&&) noexcept = default;
 Segmenter& Segmenter::operator=(Segmenter&&) noexcept = default;
 
+void Segmenter::segment(std::string_view text, std::vector<Segment>& segments) const {
+  segments.clear();
+  if (text.empty()) return;
+  Utf8Text source(text);
+  auto iterator = impl_->pool.take(
+      [this] { return std::unique_ptr<icu::BreakIterator>(impl_->prototype->clone()); });
+  UErrorCode status = U_ZERO_ERROR;
+  iterator->setText(&source.text, status);
+  check(status, "ICU cannot segment text");
+  const bool words = impl_->boundary == Boundary::kWord;
+  std::int32_t begin = iterator->first();
+  for (std::int32_t end = iterator->next(); end != icu::BreakIterator::DONE;
+       end = iterator->next()) {
+    segments.push_back({static_cast<std::size_t>(begin), static_cast<std::size_t>(end),
+                        words && iterator->getRuleStatus() >= UBRK_WORD_NONE_LIMIT});
+    begin = end;
+  }
+  impl_->pool.give_back(std::move(iterator));
+}
+
 namespace {
 
-struct Utf8Text {
-  UText text = UTEXT_INITIALIZER;
-  Utf8Text(std::string_view bytes, UErrorCode& status) {
-    utext_openUTF8(&text, bytes.data(), static_cast<int64_t>(bytes.size()), &status);
+/// Runs an ICU function that reports its edits and takes its result over.
+template <class Function>
+void rewrite_with_edits(std::string_view text, Rewrite& rewrite, Function function) {
+  icu::Edits edits;
+  UErrorCode status = U_ZERO_ERROR;
+  std::string made;
+  icu::StringByteSink<std::string> sink(&made, checked_length(text));
+  function(icu::StringPiece(text.data(), checked_length(text)), sink, edits, status);
+  check(status, "ICU cannot rewrite text");
+  std::size_t to = 0;
+  for (icu::Edits::Iterator edit = edits.getFineIterator(); edit.next(status);) {
+    const auto source = static_cast<std::size_t>(edit.oldLength());
+    const auto size = static_cast<std::size_t>(edit.newLength());
+    const std::string_view bytes = std::string_view(made).substr(to, size);
+    if (edit.hasChange()) {
+      rewrite.replace(source, bytes);
+    } else {
+      rewrite.keep(bytes);
+    }
+    to += size;
   }
-  Utf8Text(const Utf8Text&) = delete;
-  Utf8Text& operator=(const Utf8Text&) = delete;
-  ~Utf8Text() { utext_close(&text); }
-};
+  check(status, "ICU cannot rewrite text");
+}
+
+const icu::Normalizer2* normalizer_of(std::string_view form) {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* const found = form == "nfc"    ? icu::Normalizer2::getNFCInstance(status)
+                                        : form == "nfd"  ? icu::Normalizer2::getNFDInstance(status)
+                                        : form == "nfkc" ? icu::Normalizer2::getNFKCInstance(status)
+                                        : form == "nfkc-casefold"
+                                            ? icu::Normalizer2::getNFKCCasefoldInstance(status)
+                                            : nullptr;
+  check(status, "ICU has no data for the form " + std::string(form));
+  return found;
+}
+
+bool is_accent(char32_t c) {
+  UErrorCode status = U_ZERO_ERROR;
+  return u_charType(static_cast<UChar32>(c)) == U_NON_SPACING_MARK &&
+         uscript_getScript(static_cast<UChar32>(c), &status) == USCRIPT_INHERITED;
+}
+
+bool is_latin_or_greek(char32_t c) {
+  UErrorCode status = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(static_cast<UChar32>(c), &status);
+  return script == USCRIPT_LATIN || script == USCRIPT_GREEK;
+}
 
 }  // namespace
 
-void Segmenter::segment(std::string_view text, std::vector<std::size_t>& ends) const {
-  ends.clear();
-  if (text.empty()) return;
-  if (text.size() > std::numeric_limits<int32_t>::max()) {
-    throw TextError("a line of " + std::to_string(text.size()) +
-                    " bytes: expected less than 2 GiB; break it into lines");
+RewriteStep normalization_step(std::string_view form) {
+  const icu::Normalizer2* const normalizer = normalizer_of(form);
+  if (normalizer == nullptr) return nullptr;
+  return [normalizer](std::string_view text, Rewrite& rewrite) {
+    UErrorCode status = U_ZERO_ERROR;
+    const icu::StringPiece piece(text.data(), checked_length(text));
+    if (normalizer->isNormalizedUTF8(piece, status)) {
+      rewrite.keep(text);
+      return;
+    }
+    rewrite_with_edits(text, rewrite,
+                       [normalizer](auto source, auto& sink, auto& edits, auto& code) {
+                         normalizer->normalizeUTF8(0, source, sink, &edits, code);
+                       });
+  };
+}
+
+RewriteStep lowercase_step(const std::string& locale) {
+  check_locale(locale);
+  // The name of the locale that ICU makes of ours; "" would be the environment's, "root" is not.
+  const std::string name = locale.empty() ? "root" : locale_of(locale).getName();
+  return [name](std::string_view text, Rewrite& rewrite) {
+    rewrite_with_edits(text, rewrite, [&](auto source, auto& sink, auto& edits, auto& code) {
+      icu::CaseMap::utf8ToLower(name.c_str(), 0, source, sink, &edits, code);
+    });
+  };
+}
+
+RewriteStep strip_accents_step() {
+  const icu::Normalizer2* const nfd = normalizer_of("nfd");
+  return [nfd](std::string_view text, Rewrite& rewrite) {
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t plain = ascii_run(text, at);
+      // The last ASCII character may carry a mark.
+      const bool whole = at + plain == text.size() || plain == 0;
+      rewrite.keep(text.substr(at, whole ? plain : plain - 1));
+      at += whole ? plain : plain - 1;
+      if (at == text.size()) return;
+      const std::size_t begin = at;
+      const CodePoint base = decode_utf8(text, at);
+      at += base.length;
+      if (!is_latin_or_greek(base.value)) {
+        rewrite.keep(text.substr(begin, at - begin));
+        continue;
+      }
+      while (at < text.size() && is_accent(decode_utf8(text, at).value)) {
+        at += decode_utf8(text, at).length;
+      }
+      const std::string_view cluster = text.substr(begin, at - begin);
+      std::string apart, stripped;
+      icu::StringByteSink<std::string> sink(&apart);
+      UErrorCode status = U_ZERO_ERROR;
+      nfd->normalizeUTF8(0, icu::StringPiece(cluster.data(), checked_length(cluster)), sink,
+                         nullptr, status);
+      check(status, "ICU cannot decompose text");
+      for (std::size_t i = 0; i < apart.size();) {
+        const CodePoint point = decode_utf8(apart, i);
+        if (!is_accent(point.value)) stripped.append(apart, i, point.length);
+        i += point.length;
+      }
+      if (stripped == cluster) {
+        rewrite.keep(cluster);
+      } else {
+        rewrite.replace(cluster.size(), stripped);
+      }
+    }
+  };
+}
+
+struct RegularExpression::Impl {
+  std::unique_ptr<icu::RegexPattern> pattern{};
+  std::string text{};
+  Pool<icu::RegexMatcher> pool{};
+};
+
+RegularExpression::RegularExpression(const std::string& pattern) : impl_(new Impl) {
+  if (find_invalid_utf8(pattern) != std::string::npos) {
+    throw ConfigError("option `pattern`: expected UTF-8, given other bytes");
   }
   UErrorCode status = U_ZERO_ERROR;
-  Utf8Text source(text, status);
-  auto iterator = impl_->take();
-  iterator->setText(&source.text, status);
-  if (U_FAILURE(status)) throw Error(std::string("ICU cannot read text: ") + u_errorName(status));
-  iterator->first();
-  for (int32_t end = iterator->next(); end != icu::BreakIterator::DONE; end = iterator->next()) {
-    ends.push_back(static_cast<std::size_t>(end));
+  UParseError place{};
+  impl_->text = pattern;
+  impl_->pattern.reset(
+      icu::RegexPattern::compile(icu::UnicodeString::fromUTF8(pattern), 0, place, status));
+  if (U_FAILURE(status)) {
+    throw ConfigError("option `pattern`: expected a regular expression, given \"" + pattern +
+                      "\", which is wrong at character " + std::to_string(place.offset) + ": " +
+                      u_errorName(status));
   }
-  impl_->give_back(std::move(iterator));
+}
+
+RegularExpression::~RegularExpression() = default;
+RegularExpression::RegularExpression(RegularExpression&&) noexcept = default;
+RegularExpression& RegularExpression::operator=(RegularExpression&&) noexcept = default;
+
+void RegularExpression::each_match(
+    std::string_view text, const std::function<void(std::size_t, std::size_t)>& found) const {
+  Utf8Text source(text);
+  UErrorCode status = U_ZERO_ERROR;
+  auto matcher = impl_->pool.take(
+      [&] { return std::unique_ptr<icu::RegexMatcher>(impl_->pattern->matcher(status)); });
+  check(status, "ICU cannot match");
+  // Counted in steps of the engine, about a millisecond each: no clock is read.
+  matcher->setTimeLimit(200, status);
+  matcher->reset(&source.text);
+  while (matcher->find(status)) {
+    const auto begin = static_cast<std::size_t>(matcher->start64(status));
+    const auto end = static_cast<std::size_t>(matcher->end64(status));
+    if (begin < end) found(begin, end);
+  }
+  check<TextError>(status, "the regular expression \"" + impl_->text +
+                               "\" cannot be matched against a line of " +
+                               std::to_string(text.size()) + " bytes");
+  impl_->pool.give_back(std::move(matcher));
 }
 
 }  // namespace rnn

@@ -32,6 +32,15 @@ struct FitOptions {
   std::vector<Callback*> callbacks{};       ///< called in this order
 };
 
+/// Memory of a training, in bytes.
+struct MemoryPlan {
+  std::size_t parameters = 0, gradients = 0, optimizer = 0;
+  std::size_t activations = 0;  ///< what forward keeps for backward, and scratch
+  std::size_t total() const { return parameters + gradients + optimizer + activations; }
+  /// "12.3 MB: parameters 3.1, gradients 3.1, optimizer 6.2, activations 0.0"
+  RNN_API std::string to_string() const;
+};
+
 /// A network that can be trained, evaluated and used. Not thread-safe; for inference on many
 /// threads take an Inference each over `network()` and `parameters()`.
 ///
@@ -71,6 +80,9 @@ class RNN_API Model {
   const History& history() const;
   /// Layers, shapes, parameters, and which kernels run.
   std::string summary() const;
+  /// What training on batches of this size will hold. Takes the memory of the activations, so that
+  /// it is known to be there.
+  MemoryPlan plan_training(Index time, Index batch);
 
   /// Everything that training needs to go on with the same bits: parameters, optimiser, position in
   /// the data, recurrent state, history. Written under a temporary name, flushed, renamed. Both

@@ -50,6 +50,8 @@ struct RNN_API AdamW {
 using Optimizer = std::variant<SGD, RMSprop, Adam, AdamW>;
 
 RNN_API float learning_rate_of(const Optimizer& optimizer);
+/// Tensors as large as the parameters that it keeps between steps.
+RNN_API std::size_t slots_of(const Optimizer& optimizer);
 /// Throws ConfigError, naming the member.
 RNN_API void validate(const Optimizer& optimizer);
 

@@ -76,7 +76,9 @@ class RNN_API Session {
 
   TensorList& gradients();
   void zero_gradients();
-  /// Bytes held for activations, gradients and scratch.
+  /// Takes the memory that batches up to this size need, so that no later step allocates any.
+  void reserve(Index time, Index batch);
+  /// Bytes held for activations and scratch; gradients are as large as the parameters.
   std::size_t memory() const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "network/dry_backend.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -79,7 +80,9 @@ void Pass::bind(Frame& frame, const std::vector<std::size_t>& positions, bool tr
 void Pass::bind_gradients(Frame& frame, const std::vector<std::size_t>& positions,
                           TensorList& gradients) {
   frame.gradients.clear();
-  for (std::size_t position : positions) frame.gradients.push_back(gradients[position]);
+  for (std::size_t position : positions) {
+    frame.gradients.push_back(gradients.size() > 0 ? gradients[position].view() : View<float>());
+  }
   frame.call.gradients = frame.gradients;
 }
 
@@ -155,6 +158,28 @@ void Pass::backward(float scale, TensorList& gradients) {
     frame.call.wants_dx = i > 0;
     dy = node.layer->backward(frame.input, dy, frame.call);
   }
+}
+
+void Pass::reserve(Index time, Index batch_size) {
+  Batch batch{.time = time, .batch = batch_size};
+  const auto steps = static_cast<std::size_t>(time * batch_size);
+  if (network_.input().kind == Signal::Kind::kSymbols) {
+    batch.ids.assign(steps, 0);
+  } else {
+    batch.values.resize({time, batch_size, network_.input().size});
+  }
+  const std::shared_ptr<const Backend> real = backend_;
+  backend_ = std::make_shared<DryBackend>(real);
+  State state = network_.zero_state(batch_size, *real);
+  const Sequence features = forward(batch, state, true, Random());
+  if (network_.head().head) {
+    targets_.assign(static_cast<std::size_t>(features.time() * features.batch()), 0);
+    target_view_ = {targets_.data(), {features.time(), features.batch()}};
+    TensorList none;  // the gradients are the caller's; null views make the layers skip them
+    loss();
+    backward(1, none);
+  }
+  backend_ = real;
 }
 
 std::size_t Pass::memory() const {

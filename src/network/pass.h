@@ -26,6 +26,8 @@ class Pass {
   /// tensor for each parameter.
   void backward(float scale, TensorList& gradients);
 
+  /// Takes the memory of a training pass over so large a batch, without computing anything.
+  void reserve(Index time, Index batch);
   std::size_t memory() const;
 
  private:

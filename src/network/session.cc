@@ -88,9 +88,8 @@ TensorList& Session::gradients() { return impl_->gradients; }
 
 void Session::zero_gradients() { impl_->gradients.fill(0); }
 
-std::size_t Session::memory() const {
-  return impl_->pass.memory() +
-         static_cast<std::size_t>(impl_->gradients.elements()) * sizeof(float);
-}
+void Session::reserve(Index time, Index batch) { impl_->pass.reserve(time, batch); }
+
+std::size_t Session::memory() const { return impl_->pass.memory(); }
 
 }  // namespace rnn

@@ -216,7 +216,8 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
     std::error_code ignored;
     fs::remove(directory.checkpoint(), ignored);  // of a model that is being replaced
   }
-  log(model.summary());
+  log(model.summary() + "training takes " +
+      model.plan_training(recipe.bptt, recipe.batch).to_string() + "\n");
   if (run.initial_evaluation && !resumes) {
     const LossSum before = model.evaluate(valid, StatePolicy::kCarry);
     log("before training: valid loss " + to_fixed(before.mean(), 4) + "  ppl " +

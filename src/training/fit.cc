@@ -94,12 +94,8 @@ double Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double
 
 const History& Model::fit(BatchSource& data, const FitOptions& fit) {
   Impl& m = *impl_;
-  m.require_compiled();
+  m.train();
   if (fit.epochs < 0) throw ConfigError("epochs must be at least 0");
-  if (!m.session) {
-    m.session = std::make_unique<Session>(m.network, m.parameters, m.backend,
-                                          SessionOptions{.seed = m.options.seed});
-  }
   TrainingProgress& progress = m.progress;
   m.stopping = false;
   m.stop_reason.clear();

@@ -35,6 +35,25 @@ Inference& Model::Impl::infer() {
   return *inference;
 }
 
+Session& Model::Impl::train() {
+  require_compiled();
+  if (!session) {
+    session = std::make_unique<Session>(network, parameters, backend,
+                                        SessionOptions{.seed = options.seed});
+  }
+  return *session;
+}
+
+MemoryPlan Model::plan_training(Index time, Index batch) {
+  Session& session = impl_->train();
+  session.reserve(time, batch);
+  const auto bytes = static_cast<std::size_t>(impl_->parameters.elements()) * sizeof(float);
+  return {.parameters = bytes,
+          .gradients = bytes,
+          .optimizer = bytes * slots_of(impl_->options.optimizer),
+          .activations = session.memory()};
+}
+
 LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {
   return impl_->infer().evaluate(data, policy);
 }

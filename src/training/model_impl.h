@@ -32,6 +32,7 @@ struct Model::Impl {
 
   void require_compiled() const;
   Inference& infer();
+  Session& train();
   double train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
                     StepRecord& record);
   double clip_gradients(TensorList& gradients, float& scale) const;

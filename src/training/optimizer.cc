@@ -8,12 +8,6 @@
 namespace rnn {
 namespace {
 
-/// Tensors like the parameters that the optimiser keeps.
-std::size_t slots_of(const Optimizer& optimizer) {
-  if (const SGD* sgd = std::get_if<SGD>(&optimizer)) return sgd->momentum != 0 ? 1 : 0;
-  return std::holds_alternative<RMSprop>(optimizer) ? 1 : 2;
-}
-
 struct Update {
   float learning_rate, gradient_scale;
   const TensorList& gradients;
@@ -108,6 +102,11 @@ void AdamW::exchange(Fields& fields) {
   fields("beta_2", beta_2);
   fields("epsilon", epsilon);
   fields("weight_decay", weight_decay);
+}
+
+std::size_t slots_of(const Optimizer& optimizer) {
+  if (const SGD* sgd = std::get_if<SGD>(&optimizer)) return sgd->momentum != 0 ? 1 : 0;
+  return std::holds_alternative<RMSprop>(optimizer) ? 1 : 2;
 }
 
 float learning_rate_of(const Optimizer& optimizer) {

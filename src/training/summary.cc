@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/number.h"
 #include "training/model_impl.h"
 
 namespace rnn {
@@ -16,7 +17,15 @@ std::string grouped(Index number) {
   return digits;
 }
 
+std::string megabytes(std::size_t bytes) { return to_fixed(static_cast<double>(bytes) / 1e6, 1); }
+
 }  // namespace
+
+std::string MemoryPlan::to_string() const {
+  return megabytes(total()) + " MB: parameters " + megabytes(parameters) + ", gradients " +
+         megabytes(gradients) + ", optimizer " + megabytes(optimizer) + ", activations " +
+         megabytes(activations);
+}
 
 std::string Model::summary() const {
   const Sequential& network = impl_->network;

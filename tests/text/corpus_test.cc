@@ -76,6 +76,20 @@ TEST(Corpus, UnknownWordsAreCounted) {
   EXPECT_EQ(file.unknown(), 2);  // c, and </s> in the middle of the text
 }
 
+TEST(Corpus, LinesAreNormalizedFirst) {
+  const TextFiles files;
+  const auto tokenizer = make_tokenizer();
+  const Normalizer normalizer({.form = "nfkc", .lowercase = true});
+  const CorpusOptions options{.normalizer = &normalizer};
+  const Paths paths{files.write("t", "The \uFB01sh THE\n")};
+  const VocabularyBuilder counts = count_symbols(paths, *tokenizer, options);
+  EXPECT_EQ(counts.count("the"), 2);
+  EXPECT_EQ(counts.count("fish"), 1);
+  const TokenFile file = TokenFile::build(paths, *tokenizer, counts.build(), options);
+  EXPECT_EQ(ids_of(file), (Ids{2, 3, 2, 1}));
+  EXPECT_EQ(file.characters(), 13);
+}
+
 TEST(Corpus, SeveralFilesAreOneText) {
   const TextFiles files;
   const auto tokenizer = make_tokenizer();

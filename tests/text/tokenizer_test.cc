@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rnn/error.h"
+#include "rnn/text/segmenter.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
 #include "text/unicode.h"
@@ -31,6 +32,10 @@ Strings tokens_of(const std::string& unit, std::string_view line, const std::str
   return texts(*make_tokenizer({.unit = unit, .locale = locale}), line);
 }
 
+TokenizerOptions options_for(std::string_view unit) {
+  return {.unit = std::string(unit), .pattern = unit == "regex" ? "[^ ]|\\p{L}+|<.*?>" : ""};
+}
+
 TEST(WordTokenizer, SplitsAtAsciiWhiteSpaceOnly) {
   EXPECT_EQ(tokens_of("word", " no it was n't black monday \t<unk>\v\f\r"),
             (Strings{"no", "it", "was", "n't", "black", "monday", "<unk>"}));
@@ -44,6 +49,24 @@ TEST(IcuWordTokenizer, KeepsPunctuationAndDropsWhiteSpace) {
   EXPECT_EQ(tokens_of("icu-word", "Don't pay $3.50, \u00A0 Ms. O\u2019Hara!"),
             (Strings{"Don't", "pay", "$", "3.50", ",", "Ms", ".", "O\u2019Hara", "!"}));
   EXPECT_EQ(tokens_of("icu-word", "สวัสดีชาวโลก", "th"), (Strings{"สวัสดี", "ชาว", "โลก"}));
+}
+
+TEST(RegexTokenizer, TokensAreTheMatches) {
+  const auto tokenizer = make_tokenizer({.unit = "regex", .pattern = "\\p{L}+|\\p{N}|[^\\s]"});
+  EXPECT_EQ(texts(*tokenizer, "Gr\u00FC\u00DFe, 42 \u03B1\u03B2!"),
+            (Strings{"Gr\u00FC\u00DFe", ",", "4", "2", "\u03B1\u03B2", "!"}));
+  EXPECT_EQ(texts(*make_tokenizer({.unit = "regex", .pattern = "x*"}), "axxb"), Strings{"xx"});
+  expect_error<ConfigError>([] { make_tokenizer({.unit = "regex", .pattern = "a("}); }, "`pattern`",
+                            "\"a(\"", "PAREN");
+  expect_error<ConfigError>([] { make_tokenizer({.unit = "regex"}); }, "`pattern`");
+  expect_error<ConfigError>([] { make_tokenizer({.pattern = "a"}); }, "`pattern`", "regex");
+}
+
+TEST(RegexTokenizer, HopelessMatchingEndsInAnError) {
+  const auto tokenizer = make_tokenizer({.unit = "regex", .pattern = "(a|aa)+$"});
+  std::vector<Token> tokens;
+  expect_error<TextError>([&] { tokenizer->tokenize(std::string(5000, 'a') + "b", tokens); },
+                          "regular expression", "5001 bytes");
 }
 
 TEST(CharTokenizer, UnitsAreGraphemeClusters) {
@@ -61,6 +84,7 @@ TEST(CharTokenizer, AsciiFastPathCutsAsIcuDoes) {
   Draws draws(6);
   std::vector<Token> tokens;
   std::vector<std::size_t> ends, expected;
+  std::vector<Segment> segments;
   for (int round = 0; round < 10000; ++round) {
     const std::uint32_t length = draws.below(40);
     std::string text;
@@ -73,7 +97,9 @@ TEST(CharTokenizer, AsciiFastPathCutsAsIcuDoes) {
     tokenizer->tokenize(text, tokens);
     ends.clear();
     for (const Token& token : tokens) ends.push_back(token.end);
-    icu.segment(text, expected);
+    icu.segment(text, segments);
+    expected.clear();
+    for (const Segment& segment : segments) expected.push_back(segment.end);
     ASSERT_EQ(ends, expected) << testing::PrintToString(text);
   }
 }
@@ -101,8 +127,8 @@ TEST(Tokenizers, WordsAreJoinedWithSpaces) {
 
 TEST(Tokenizers, TokensDoNotOverlapAndStandInOrder) {
   Draws draws(8);
-  for (const std::string_view unit : tokenizer_units()) {
-    const auto tokenizer = make_tokenizer({.unit = std::string(unit)});
+  for (const char* unit : {"word", "icu-word", "char", "byte", "regex"}) {
+    const auto tokenizer = make_tokenizer(options_for(unit));
     std::vector<Token> tokens;
     for (int round = 0; round < 1000; ++round) {
       const std::string text = random_bytes(draws, draws.below(60));
@@ -120,8 +146,8 @@ TEST(Tokenizers, TokensDoNotOverlapAndStandInOrder) {
 
 TEST(Tokenizers, EncodingIsTokenizingAndLookingUp) {
   Draws draws(9);
-  for (const std::string_view unit : tokenizer_units()) {
-    const auto tokenizer = make_tokenizer({.unit = std::string(unit)});
+  for (const char* unit : {"word", "icu-word", "char", "byte", "regex"}) {
+    const auto tokenizer = make_tokenizer(options_for(unit));
     VocabularyBuilder builder;
     for (int i = 0; i < 20; ++i) tokenizer->count(random_text(draws, 30), builder);
     const Vocabulary vocabulary = builder.build();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rnn/error.h"
+#include "rnn/text/segmenter.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
 
@@ -14,8 +15,13 @@ namespace rnn {
 namespace {
 
 std::vector<std::size_t> segments(const Segmenter& segmenter, std::string_view text) {
+  std::vector<Segment> found;
+  segmenter.segment(text, found);
   std::vector<std::size_t> ends;
-  segmenter.segment(text, ends);
+  for (const Segment& segment : found) {
+    EXPECT_EQ(segment.begin, ends.empty() ? 0 : ends.back());
+    ends.push_back(segment.end);
+  }
   return ends;
 }
 
@@ -54,6 +60,18 @@ TEST(Segmenter, ThaiAndJapaneseWordsComeFromDictionaries) {
   const std::string thai = "สวัสดีชาวโลก";
   EXPECT_EQ(segments(Segmenter(Boundary::kWord, "th"), thai).size(), 3u);
   EXPECT_GT(segments(Segmenter(Boundary::kWord, ""), "私は学生です").size(), 3u);
+}
+
+TEST(Segmenter, WordsAreToldFromPunctuation) {
+  std::vector<Segment> found;
+  Segmenter(Boundary::kWord).segment("No. 3\u00A0日本", found);
+  EXPECT_EQ(found, (std::vector<Segment>{
+                       {0, 2, true}, {2, 3}, {3, 4}, {4, 5, true}, {5, 7}, {7, 13, true}}));
+}
+
+TEST(Segmenter, SentencesKeepTheirWhiteSpace) {
+  EXPECT_EQ(segments(Segmenter(Boundary::kSentence, "en"), "Who? Me.  You said 3.5 \"ok.\" Yes!"),
+            (std::vector<std::size_t>{5, 10, 29, 33}));
 }
 
 TEST(Segmenter, EmptyTextHasNoSegment) {

@@ -8,6 +8,7 @@
 
 #include "rnn/export.h"
 #include "rnn/text/line_reader.h"
+#include "rnn/text/normalizer.h"
 #include "rnn/text/tokenizer.h"
 #include "rnn/text/vocabulary.h"
 
@@ -15,6 +16,8 @@ namespace rnn {
 
 struct CorpusOptions {
   TextPolicy policy{};
+  /// Rewrites each line before it is tokenized; null: none. Must live as long as the call.
+  const Normalizer* normalizer = nullptr;
   /// Threads that tokenize. The result does not depend on it.
   int threads = 1;
   /// Where TokenFile keeps its file, 4 bytes a token; empty: the system's directory for temporary

@@ -31,8 +31,8 @@ class RNN_API TokenFile {
   std::int64_t lines() const { return lines_; }
   /// Tokens that the vocabulary does not have, not counting those that say "<unk>" in the text.
   std::int64_t unknown() const { return unknown_; }
-  /// Unicode code points of the text, one line feed for each line included: what bits per
-  /// character are divided by.
+  /// Unicode code points of the text as it was tokenized, one line feed for each line included:
+  /// what bits per character are divided by.
   std::int64_t characters() const { return characters_; }
   /// Bytes of the text, counted the same way.
   std::int64_t bytes() const { return bytes_; }

@@ -8,6 +8,8 @@
 //              segments that consist of white space are dropped.
 //   char       grapheme clusters (UAX 29, extended): what a reader calls a character.
 //   byte       each byte.
+//   sentencepiece  pieces learned from a corpus: see sentencepiece.h. It brings its vocabulary.
+//   regex      what an ICU regular expression matches, from left to right; the rest is dropped.
 #pragma once
 
 #include <cstddef>
@@ -20,18 +22,25 @@
 #include <vector>
 
 #include "rnn/export.h"
+#include "rnn/fields.h"
 #include "rnn/text/vocabulary.h"
 
 namespace rnn {
 
-struct TokenizerOptions {
+struct RNN_API TokenizerOptions {
   std::string unit = "word";
   /// For icu-word: a locale name such as "ja" or "sv_FI"; empty: the root locale. The environment
   /// is never looked at.
   std::string locale = {};
+  std::string model = {};    ///< for sentencepiece: the path of the model file
+  std::string pattern = {};  ///< for regex, such as "\\p{L}+|\\p{N}|[^\\s]"
+
+  /// All but `model`: where the file is depends on the machine.
+  void exchange(Fields& fields);
 };
 
 /// A unit of a line. `text` is what the vocabulary knows; line[begin, end) is where it stands.
+/// Where a character makes several units (the bytes of sentencepiece), the last has its place.
 struct Token {
   std::string_view text{};  ///< valid as long as the line and the tokenizer
   std::size_t begin = 0;    ///< bytes
@@ -50,10 +59,15 @@ class RNN_API Tokenizer {
 
   /// How it was made: what a model records.
   const TokenizerOptions& options() const { return options_; }
-  /// Whether detokenize(tokenize(line)) is the line, byte for byte, for every line.
+  /// Whether detokenize(tokenize(line)) is the line, byte for byte, for every line of UTF-8.
   virtual bool lossless() const = 0;
   /// Whether every byte string is proper text, so that a reader need not check for UTF-8.
   virtual bool any_bytes() const { return false; }
+
+  /// What beyond the options it is made of, the bytes of a model file: to be kept with the model.
+  virtual std::string_view model() const { return {}; }
+  /// The vocabulary that it brings along; null: count one.
+  virtual std::shared_ptr<const Vocabulary> vocabulary() const { return nullptr; }
 
   /// Replaces `tokens` by those of the line.
   virtual void tokenize(std::string_view line, std::vector<Token>& tokens) const = 0;

@@ -1,0 +1,134 @@
+// rnn_bench_kernels: GFLOP/s of the recurrent kernels and their share of the FMA peak measured in
+// the same run. See bench/README.md.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "bench/kernels/peak.h"
+#include "bench/kernels/work.h"
+
+namespace rnn::bench {
+namespace {
+
+struct Options {
+  int threads = 2;
+  int rounds = 7;
+  std::string only{};  // part of a case's name
+  std::string backend = "native";
+};
+
+/// Medians over rounds. Other tenants of a machine change what it can do from second to second, so
+/// the FMA peak is measured before and after each round and a share is taken within its round.
+struct Result {
+  double seconds = 0;
+  double share = 0;  // of the peak
+};
+
+class Bench {
+ public:
+  explicit Bench(const Options& options) : options_(options) {}
+
+  /// `operations`: of one call.
+  template <class Work>
+  Result time_of(const Work& work, double operations) {
+    work();
+    double once = seconds_now();
+    work();
+    once = std::max(1e-7, seconds_now() - once);
+    const int repeats = std::max(1, static_cast<int>(0.03 / once));
+    std::vector<double> times, shares;
+    double before = fma_peak(options_.threads, 0.01);
+    for (int round = 0; round < options_.rounds; ++round) {
+      const double start = seconds_now();
+      for (int i = 0; i < repeats; ++i) work();
+      times.push_back((seconds_now() - start) / repeats);
+      const double after = fma_peak(options_.threads, 0.01);
+      shares.push_back(1e-9 * operations / times.back() / (0.5 * (before + after)));
+      before = after;
+    }
+    return {median(times), median(shares)};
+  }
+
+ private:
+  Options options_;
+};
+
+void run(const Options& options) {
+  const auto backend =
+      make_backend({.name = options.backend, .threads = {.threads = options.threads}});
+  Bench bench(options);
+  const double peak = fma_peak(options.threads, 0.3);
+  const double bandwidth_l2 = read_bandwidth(options.threads, 400 << 10, 0.2);
+  const double bandwidth_l3 = read_bandwidth(options.threads, 4 << 20, 0.2);
+  std::printf("%d threads, FMA peak %.0f GFLOP/s, read %.0f GB/s (400 KB each), %.0f (4 MB each)\n",
+              options.threads, peak, bandwidth_l2, bandwidth_l3);
+  std::printf("%-34s %10s %8s %6s %10s %8s %6s\n", "window", "forward ms", "GFLOP/s", "peak",
+              "backward", "GFLOP/s", "peak");
+  struct Case {
+    Cell cell;
+    Index T, B, H;
+  };
+  std::vector<Case> cases;
+  for (Cell cell : {Cell::kLstm, Cell::kGru}) {
+    for (Index H : {200, 256, 512, 650, 1024}) {
+      for (Index B : {20, 32, 64}) cases.push_back({cell, 35, B, H});
+    }
+  }
+  cases.push_back({Cell::kGruResetBefore, 35, 20, 512});
+  cases.push_back({Cell::kGruResetBefore, 35, 64, 512});
+  cases.push_back({Cell::kRnnTanh, 35, 32, 512});
+  for (const Case& c : cases) {
+    const std::string name = std::string(name_of(c.cell)) + " T" + std::to_string(c.T) + " B" +
+                             std::to_string(c.B) + " I=H=" + std::to_string(c.H);
+    if (name.find(options.only) == std::string::npos) continue;
+    RecurrentWork work(*backend, c.cell, c.T, c.B, c.H, c.H);
+    const double operations = work.operations();
+    const Result forward = bench.time_of([&] { work.forward(); }, operations);
+    const Result both = bench.time_of(
+        [&] {
+          work.forward();
+          work.backward();
+        },
+        3 * operations);
+    const double backward = both.seconds - forward.seconds;
+    // Work over time in units of the peak: the whole's time less the forward pass's.
+    const double share = 2 / (3 / both.share - 1 / forward.share);
+    std::printf("%-34s %10.3f %8.1f %5.1f%% %10.3f %8.1f %5.1f%%\n", name.c_str(),
+                1e3 * forward.seconds, 1e-9 * operations / forward.seconds, 100 * forward.share,
+                1e3 * backward, 2e-9 * operations / backward, 100 * share);
+    std::fflush(stdout);
+  }
+  std::printf("\n%-34s %10s %8s %6s\n", "inference, batch 1", "ms", "GB/s", "of L3");
+  for (Cell cell : {Cell::kLstm, Cell::kGru}) {
+    for (Index H : {256, 512, 1024}) {
+      for (Index steps : {1, 100}) {
+        const std::string name = std::string(name_of(cell)) + " T" + std::to_string(steps) +
+                                 " B1 I=H=" + std::to_string(H) + " inference";
+        if (name.find(options.only) == std::string::npos) continue;
+        RecurrentWork work(*backend, cell, steps, 1, H, H);
+        const double time = bench.time_of([&] { work.infer(steps); }, 1).seconds;
+        // Each step reads the recurrent weights; the input's are read once for all steps.
+        const double bytes = work.weight_bytes() / 2 * (static_cast<double>(steps) + 1);
+        std::printf("%-34s %10.4f %8.1f %5.1f%%\n", name.c_str(), 1e3 * time, 1e-9 * bytes / time,
+                    100 * 1e-9 * bytes / time / bandwidth_l3);
+      }
+    }
+  }
+  std::printf("FMA peak at the end %.0f GFLOP/s\n", fma_peak(options.threads, 0.3));
+}
+
+}  // namespace
+}  // namespace rnn::bench
+
+int main(int argc, char** argv) {
+  rnn::bench::Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (!std::strcmp(argv[i], "--threads")) options.threads = std::atoi(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--rounds")) options.rounds = std::atoi(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--only")) options.only = argv[i + 1];
+    if (!std::strcmp(argv[i], "--backend")) options.backend = argv[i + 1];
+    if (!std::strcmp(argv[i], "--clock")) rnn::bench::count_cpu_time = argv[i + 1][0] == 'c';
+  }
+  rnn::bench::run(options);
+}

@@ -1,0 +1,56 @@
+// A backend that takes scratch and memory as another does, and computes nothing: to learn how much
+// memory a pass needs, and to take it before the first step.
+#pragma once
+
+#include <memory>
+
+#include "rnn/backend.h"
+
+namespace rnn {
+
+class DryBackend : public Backend {
+ public:
+  explicit DryBackend(std::shared_ptr<const Backend> like) : like_(std::move(like)) {}
+
+  std::string_view name() const noexcept override { return like_->name(); }
+  int threads() const noexcept override { return like_->threads(); }
+  std::pmr::memory_resource* memory() const noexcept override { return like_->memory(); }
+  KernelPath supports(const RecurrentForward<float>& args) const override {
+    return like_->supports(args);
+  }
+  std::size_t scratch_bytes(const RecurrentForward<float>& args) const override {
+    return like_->scratch_bytes(args);
+  }
+  std::size_t scratch_bytes(const RecurrentBackward<float>& args) const override {
+    return like_->scratch_bytes(args);
+  }
+  std::size_t scratch_bytes(const DenseForward<float>& args) const override {
+    return like_->scratch_bytes(args);
+  }
+  std::size_t scratch_bytes(const DenseBackward<float>& args) const override {
+    return like_->scratch_bytes(args);
+  }
+
+  void recurrent_forward(const RecurrentForward<float>&) const noexcept override {}
+  void recurrent_backward(const RecurrentBackward<float>&) const noexcept override {}
+  void dense_forward(const DenseForward<float>&) const noexcept override {}
+  void dense_backward(const DenseBackward<float>&) const noexcept override {}
+  void embedding_forward(const EmbeddingForward<float>&) const noexcept override {}
+  void embedding_backward(const EmbeddingBackward<float>&) const noexcept override {}
+  void dropout(const DropoutForward<float>&) const noexcept override {}
+  void activation_forward(const ActivationForward<float>&) const noexcept override {}
+  void activation_backward(const ActivationBackward<float>&) const noexcept override {}
+  void cross_entropy_forward(const CrossEntropyForward<float>&) const noexcept override {}
+  void cross_entropy_backward(const CrossEntropyBackward<float>&) const noexcept override {}
+  void softmax(const SoftmaxForward<float>&) const noexcept override {}
+  void sgd_step(const SgdStep<float>&) const noexcept override {}
+  void rmsprop_step(const RmspropStep<float>&) const noexcept override {}
+  void adam_step(const AdamStep<float>&) const noexcept override {}
+  double sum_of_squares(View<const float>) const noexcept override { return 0; }
+  void clip(View<float>, float) const noexcept override {}
+
+ private:
+  std::shared_ptr<const Backend> like_;
+};
+
+}  // namespace rnn
