@@ -2,10 +2,14 @@
 #include <string>
 
 #include "rnn/bidirectional.h"
+#include "rnn/conv1d.h"
 #include "rnn/dense.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
+#include "rnn/highway.h"
+#include "rnn/layer_normalization.h"
+#include "rnn/pooling.h"
 #include "rnn/recurrent.h"
 #include "rnn/residual.h"
 #include "rnn/softmax.h"
@@ -35,11 +39,15 @@ std::shared_ptr<const Layer> make_layer(std::string_view type, Fields& options) 
   using Maker = std::shared_ptr<const Layer> (*)(Fields&);
   static const std::map<std::string_view, Maker> makers{
       {"Bidirectional", make<Bidirectional, BidirectionalOptions>},
+      {"Conv1D", make<Conv1D, Conv1DOptions>},
       {"Dense", make<Dense, DenseOptions>},
       {"Dropout", make<Dropout, DropoutOptions>},
       {"Embedding", make<Embedding, EmbeddingOptions>},
       {"GRU", make<GRU, GRUOptions>},
+      {"Highway", make<Highway, HighwayOptions>},
       {"LSTM", make<LSTM, LSTMOptions>},
+      {"LayerNormalization", make<LayerNormalization, LayerNormalizationOptions>},
+      {"PoolOverTime", make<PoolOverTime, PoolOverTimeOptions>},
       {"Residual", make<Residual, ResidualOptions>},
       {"SimpleRNN", make<SimpleRNN, SimpleRNNOptions>},
   };
