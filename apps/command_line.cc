@@ -1,10 +1,11 @@
 #include "apps/command_line.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 
+#include "base/file.h"
 #include "base/number.h"
 #include "rnn/error.h"
 
@@ -19,6 +20,15 @@ std::string trimmed(const std::string& text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
+std::string without_comment(const std::string& line) {
+  for (std::size_t i = line.find('#'); i != line.npos; i = line.find('#', i + 1)) {
+    if (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t') return line.substr(0, i);
+  }
+  return line;
+}
+
+constexpr unsigned kHelpWidth = 80;
+
 }  // namespace
 
 std::string option_name(std::string_view field) {
@@ -27,32 +37,35 @@ std::string option_name(std::string_view field) {
   return name;
 }
 
-void OptionDeclarer::operator()(std::string_view name, bool& value) {
-  add(name, po::value<bool>()
-                ->default_value(value, value ? "true" : "false")
-                ->implicit_value(true)
-                ->value_name("BOOL"));
-}
-void OptionDeclarer::operator()(std::string_view name, std::int64_t& value) {
-  add(name, po::value<std::int64_t>()->default_value(value)->value_name("N"));
-}
-void OptionDeclarer::operator()(std::string_view name, double& value) {
-  add(name, po::value<double>()->default_value(value, to_text(value))->value_name("X"));
-}
-void OptionDeclarer::operator()(std::string_view name, std::string& value) {
-  add(name, po::value<std::string>()->default_value(value)->value_name("TEXT"));
+template <class T>
+void OptionDeclarer::add(std::string_view name, const T& value, const std::string& shown,
+                         const char* stands_for) {
+  const std::string option = option_name(name);
+  const OptionHelp& help = help_.at(option);
+  auto* semantic = po::value<T>()->default_value(value, shown);
+  if constexpr (std::is_same_v<T, bool>) semantic->implicit_value(true, "");
+  semantic->value_name(help.value ? help.value : stands_for);
+  group_.add_options()(option.c_str(), semantic, help.text);
 }
 
-void OptionDeclarer::add(std::string_view name, const po::value_semantic* semantic) {
-  const std::string option = option_name(name);
-  group_.add_options()(option.c_str(), semantic, help_.at(option).c_str());
+void OptionDeclarer::operator()(std::string_view name, bool& value) {
+  add(name, value, value ? "true" : "", " ");
+}
+void OptionDeclarer::operator()(std::string_view name, std::int64_t& value) {
+  add(name, value, to_text(value), "N");
+}
+void OptionDeclarer::operator()(std::string_view name, double& value) {
+  add(name, value, to_text(value), "X");
+}
+void OptionDeclarer::operator()(std::string_view name, std::string& value) {
+  add(name, value, value, "TEXT");
 }
 
 CommandLine::CommandLine(std::string usage, std::string summary)
     : usage_(std::move(usage)), summary_(std::move(summary)) {
   add("Other")("config", po::value<std::string>()->value_name("FILE"),
-               "read options from a file, one `name = value` a line; flags win")("help,h",
-                                                                                 "show this text");
+               "options from a file, one `name = value` a line; flags win")("help,h",
+                                                                            "show this text");
 }
 
 po::options_description& CommandLine::group(const std::string& name) {
@@ -61,7 +74,8 @@ po::options_description& CommandLine::group(const std::string& name) {
   }
   // "Other" was made first and stays last.
   const auto place = groups_.empty() ? groups_.end() : std::prev(groups_.end());
-  return groups_.emplace(place, name, po::options_description(name, 100, 50))->second;
+  return groups_.emplace(place, name, po::options_description(name, kHelpWidth, kHelpWidth / 2))
+      ->second;
 }
 
 po::options_description_easy_init CommandLine::add(const std::string& name) {
@@ -69,7 +83,7 @@ po::options_description_easy_init CommandLine::add(const std::string& name) {
 }
 
 po::options_description CommandLine::all() const {
-  po::options_description all(100, 50);
+  po::options_description all(kHelpWidth, kHelpWidth / 2);
   for (const auto& [name, description] : groups_) all.add(description);
   return all;
 }
@@ -85,35 +99,51 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
                   .style(style)
                   .run(),
               values_);
+  } catch (const po::too_many_positional_options_error&) {
+    throw ConfigError("there is a word too many, which no option takes; see " + see_help());
   } catch (const po::error& error) {
-    throw ConfigError(std::string(error.what()) + "; see rnn " +
-                      usage_.substr(0, usage_.find(" -")) + " --help");
+    throw ConfigError(error.what() + ("; see " + see_help()));
   }
   if (has("help")) {
-    std::cout << "Usage: rnn " << usage_ << "\n\n" << summary_ << "\n\n" << options;
+    std::cout << "Usage: rnn " << usage_ << "\n\n" << summary_ << "\n" << options;
     return false;
   }
   if (has("config")) read_config(get<std::string>("config"));
   return true;
 }
 
+std::string CommandLine::see_help() const {
+  // The command is what stands before the first option or argument in capitals.
+  return "rnn " + usage_.substr(0, usage_.find_first_of("-[ABCDEFGHIJKLMNOPQRSTUVWXYZ") - 1) +
+         " --help";
+}
+
 void CommandLine::read_config(const std::string& path) {
   const po::options_description options = all();
-  std::ifstream file(path);
-  if (!file) throw IoError(path + ": cannot open the --config file");
+  std::istringstream lines(read_file(path, std::size_t{1} << 20));
   po::parsed_options parsed(&options);
+  std::map<std::string, std::int64_t> seen;  // and in which line
   std::string line;
-  for (std::int64_t number = 1; std::getline(file, line); ++number) {
-    line = trimmed(line.substr(0, line.find('#')));
+  for (std::int64_t number = 1; std::getline(lines, line); ++number) {
+    line = trimmed(without_comment(line));
     if (line.empty()) continue;
     const auto equals = line.find('=');
     if (equals == line.npos) throw ConfigError(at(path, number, "expected `name = value`"));
     po::option option;
     option.string_key = trimmed(line.substr(0, equals));
     option.value = {trimmed(line.substr(equals + 1))};
-    if (!options.find_nothrow(option.string_key, false)) {
-      throw ConfigError(at(path, number, "unknown option '" + option.string_key + "'"));
+    const std::string& name = option.string_key;
+    const auto* known = options.find_nothrow(name, false);
+    if (!known || name == "config" || name == "help") {
+      throw ConfigError(at(path, number, "unknown option '" + name + "'; see " + see_help()));
     }
+    const bool several = known->semantic()->max_tokens() > 1;
+    if (const auto before = seen.find(name); before != seen.end() && !several) {
+      throw ConfigError(
+          at(path, number,
+             "'" + name + "' was given in line " + std::to_string(before->second) + " already"));
+    }
+    seen[name] = number;
     parsed.options.push_back(option);
     try {  // alone first, so that a bad value is reported with its line
       po::parsed_options alone(&options);
@@ -128,17 +158,18 @@ void CommandLine::read_config(const std::string& path) {
 }
 
 void CommandLine::require(const std::string& option) const {
-  if (!has(option)) {
-    throw ConfigError("--" + option + " is missing; see rnn " +
-                      usage_.substr(0, usage_.find(" -")) + " --help");
-  }
+  if (!has(option)) throw ConfigError("--" + option + " is missing; see " + see_help());
+}
+
+void add_model_option(CommandLine& line) {
+  line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory");
 }
 
 void add_backend_options(CommandLine& line) {
   line.add("Machine")("threads", po::value<int>()->default_value(0, "all cores")->value_name("N"),
                       "threads that compute; the result does not depend on it")(
       "backend", po::value<std::string>()->default_value("")->value_name("NAME"),
-      "reference or native; default: the fastest this build has, or $RNN_BACKEND");
+      "reference or native; without it $RNN_BACKEND, or the fastest that there is");
 }
 
 BackendOptions backend_options(const CommandLine& line) {
@@ -147,6 +178,13 @@ BackendOptions backend_options(const CommandLine& line) {
     throw ConfigError("--threads: expected 0 to 1024, got " + std::to_string(threads));
   }
   return {.name = line.get<std::string>("backend"), .threads = {.threads = threads}};
+}
+
+StatePolicy state_policy(const CommandLine& line) {
+  const std::string name = line.get<std::string>("state");
+  if (name == "carry") return StatePolicy::kCarry;
+  if (name == "reset") return StatePolicy::kReset;
+  throw ConfigError("--state: expected carry or reset, got '" + name + "'");
 }
 
 }  // namespace rnn

@@ -9,14 +9,25 @@
 
 #include "rnn/backend.h"
 #include "rnn/fields.h"
+#include "rnn/session.h"
 
 namespace rnn {
+
+/// How the help text explains an option.
+struct OptionHelp {
+  const char* text = "";
+  const char* value = nullptr;  ///< what stands for its value; by the field's type if null
+};
+using OptionHelps = std::map<std::string, OptionHelp>;
 
 /// Parses one command's arguments. Flags win over the lines of the file that --config names:
 ///
 ///   # a recipe
 ///   hidden = 200
 ///   train = corpora/fables/train.txt
+///
+/// A `#` at the start of a line or after white space begins a comment. An option that takes several
+/// values has a line for each. A flag puts all lines of its option aside.
 ///
 /// Wrong use is a ConfigError; for a --config file it names file and line.
 class CommandLine {
@@ -29,11 +40,7 @@ class CommandLine {
   /// Adds one option for each field, named with dashes, and takes its present value as the default.
   /// `help` explains fields by that name; all must be explained.
   template <class Options>
-  void add_fields(const std::string& group, Options options,
-                  const std::map<std::string, std::string>& help) {
-    declare(
-        group, [&](Fields& fields) { options.exchange(fields); }, help);
-  }
+  void add_fields(const std::string& group_name, Options options, const OptionHelps& help);
   /// Arguments without a flag go to this option.
   void positional(const std::string& option, int count) { positional_.add(option.c_str(), count); }
 
@@ -46,18 +53,12 @@ class CommandLine {
     return values_[option].as<T>();
   }
   template <class Options>
-  void read_fields(Options& options) const {
-    read([&](Fields& fields) { options.exchange(fields); });
-  }
+  void read_fields(Options& options) const;
   /// Throws ConfigError when an option that the command cannot do without is missing.
   void require(const std::string& option) const;
 
  private:
-  template <class Visit>
-  void declare(const std::string& group, Visit visit,
-               const std::map<std::string, std::string>& help);
-  template <class Visit>
-  void read(Visit visit) const;
+  std::string see_help() const;
   boost::program_options::options_description& group(const std::string& name);
   boost::program_options::options_description all() const;
   void read_config(const std::string& path);
@@ -68,11 +69,13 @@ class CommandLine {
   boost::program_options::variables_map values_;
 };
 
+/// "clip_value" -> "clip-value"
+std::string option_name(std::string_view field);
+
 /// A Fields that declares an option for each field it is shown.
 class OptionDeclarer : public Fields {
  public:
-  OptionDeclarer(boost::program_options::options_description& group,
-                 const std::map<std::string, std::string>& help)
+  OptionDeclarer(boost::program_options::options_description& group, const OptionHelps& help)
       : group_(group), help_(help) {}
   using Fields::operator();
   void operator()(std::string_view name, bool& value) override;
@@ -81,10 +84,11 @@ class OptionDeclarer : public Fields {
   void operator()(std::string_view name, std::string& value) override;
 
  private:
-  void add(std::string_view name, const boost::program_options::value_semantic* semantic);
+  template <class T>
+  void add(std::string_view name, const T& value, const std::string& shown, const char* stands_for);
 
   boost::program_options::options_description& group_;
-  const std::map<std::string, std::string>& help_;
+  const OptionHelps& help_;
 };
 
 /// A Fields that sets each field it is shown to the option's value.
@@ -96,6 +100,7 @@ class OptionReader : public Fields {
   void operator()(std::string_view name, std::int64_t& value) override { set(name, value); }
   void operator()(std::string_view name, double& value) override { set(name, value); }
   void operator()(std::string_view name, std::string& value) override { set(name, value); }
+  std::string name_for_messages(std::string_view name) const override { return option_name(name); }
 
  private:
   template <class T>
@@ -104,30 +109,31 @@ class OptionReader : public Fields {
   const boost::program_options::variables_map& values_;
 };
 
-/// "clip_value" -> "clip-value"
-std::string option_name(std::string_view field);
-
 template <class T>
 void OptionReader::set(std::string_view name, T& value) {
   const auto found = values_.find(option_name(name));
   if (found != values_.end()) value = found->second.as<T>();
 }
 
-template <class Visit>
-void CommandLine::declare(const std::string& name, Visit visit,
-                          const std::map<std::string, std::string>& help) {
-  OptionDeclarer declarer(group(name), help);
-  visit(declarer);
+template <class Options>
+void CommandLine::add_fields(const std::string& group_name, Options options,
+                             const OptionHelps& help) {
+  OptionDeclarer declarer(group(group_name), help);
+  options.exchange(declarer);
 }
 
-template <class Visit>
-void CommandLine::read(Visit visit) const {
+template <class Options>
+void CommandLine::read_fields(Options& options) const {
   OptionReader reader(values_);
-  visit(reader);
+  options.exchange(reader);
 }
 
+/// --model, which every command has that uses one.
+void add_model_option(CommandLine& line);
 /// --threads and --backend, which every command has that computes.
 void add_backend_options(CommandLine& line);
 BackendOptions backend_options(const CommandLine& line);
+/// What --state says. Throws ConfigError.
+StatePolicy state_policy(const CommandLine& line);
 
 }  // namespace rnn

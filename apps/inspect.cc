@@ -10,16 +10,25 @@
 namespace rnn {
 namespace {
 
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return to_significant(value.get<double>(), 6);
+  return value.dump();
+}
+
+Json extents(const Shape& shape) {
+  Json list = Json::array();
+  for (int axis = 0; axis < shape.rank(); ++axis) list.push_back(shape[axis]);
+  return list;
+}
+
 void print_object(const Json& object, const std::string& indent) {
   for (const auto& item : object.items()) {
     if (item.value().is_object()) {
       std::cout << indent << item.key() << "\n";
       print_object(item.value(), indent + "  ");
     } else if (item.value() != "") {
-      std::cout << indent << item.key() << " "
-                << (item.value().is_string() ? item.value().get<std::string>()
-                                             : item.value().dump())
-                << "\n";
+      std::cout << indent << item.key() << " " << text_of(item.value()) << "\n";
     }
   }
 }
@@ -41,7 +50,6 @@ void inspect(const Arguments& arguments) {
 
   const ModelDirectory directory(line.get<std::string>("model"));
   if (line.get<bool>("seal")) {
-    directory.read_config("");
     directory.seal();
     std::cerr << "sealed " << directory.file("SHA256SUMS") << "\n";
   }
@@ -49,7 +57,7 @@ void inspect(const Arguments& arguments) {
   Json config = directory.read_config("");
   const TensorList tensors = load_safetensors(directory.file("model.safetensors")).tensors;
   Json shapes = Json::object();
-  for (const NamedTensor& entry : tensors) shapes[entry.name] = entry.tensor.shape().to_string();
+  for (const NamedTensor& entry : tensors) shapes[entry.name] = extents(entry.tensor.shape());
 
   if (line.get<bool>("json")) {
     config["tensors"] = shapes;
@@ -65,8 +73,7 @@ void inspect(const Arguments& arguments) {
     std::string text = "  " + layer.value("type", "?");
     for (const auto& item : layer.items()) {
       if (item.key() != "type" && item.value() != "") {
-        text += "  " + item.key() + "=" +
-                (item.value().is_string() ? item.value().get<std::string>() : item.value().dump());
+        text += "  " + item.key() + "=" + text_of(item.value());
       }
     }
     std::cout << text << "\n";

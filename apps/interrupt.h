@@ -4,30 +4,38 @@
 
 #include <csignal>
 
+#include "rnn/callback.h"
+#include "rnn/model.h"
+
 namespace rnn {
 
-class Interrupt {
+/// Takes both signals over from the beginning of training on, until destroyed. Before that there is
+/// nothing to save, and the program just ends.
+class StopOnInterrupt : public Callback {
  public:
-  /// Takes both signals over until destroyed.
-  Interrupt() {
-    asked_ = 0;
-    std::signal(SIGINT, &Interrupt::handle);
-    std::signal(SIGTERM, &Interrupt::handle);
-  }
-  ~Interrupt() {
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-  }
-  Interrupt(const Interrupt&) = delete;
-  Interrupt& operator=(const Interrupt&) = delete;
+  StopOnInterrupt() = default;
+  ~StopOnInterrupt() override { set(SIG_DFL); }
+  StopOnInterrupt(const StopOnInterrupt&) = delete;
+  StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
 
-  bool asked() const { return asked_ != 0; }
+  void on_train_begin(Model&) override {
+    asked_ = 0;
+    set(&StopOnInterrupt::handle);
+  }
+  void on_step_end(Model& model, const StepRecord&) override {
+    if (asked_ != 0) model.stop("interrupted; --resume goes on from here");
+  }
 
  private:
   static void handle(int) {
     asked_ = 1;
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
+    set(SIG_DFL);
+  }
+  /// A signal that is ignored stays so: that is how a shell protects a command in the background.
+  static void set(void (*handler)(int)) {
+    for (int signal : {SIGINT, SIGTERM}) {
+      if (std::signal(signal, handler) == SIG_IGN) std::signal(signal, SIG_IGN);
+    }
   }
   static inline volatile std::sig_atomic_t asked_ = 0;
 };

@@ -9,33 +9,30 @@
 
 namespace rnn {
 
-StatePolicy state_policy(const std::string& name) {
-  if (name == "carry") return StatePolicy::kCarry;
-  if (name == "reset") return StatePolicy::kReset;
-  throw ConfigError("--state: expected carry or reset, got '" + name + "'");
-}
-
 void lm_eval(const Arguments& arguments) {
   namespace po = boost::program_options;
   CommandLine line("lm eval --model DIR --text F... [options]",
                    "Perplexity of a text. Every token is predicted once, the end of each line\n"
                    "among them; unknown words count with the probability of <unk>.");
-  line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory")(
-      "text", po::value<Arguments>()->multitoken()->composing()->value_name("F..."),
-      "text files; - is standard input");
-  line.add("Run")("state", po::value<std::string>()->default_value("carry"),
+  add_model_option(line);
+  line.add("Files")("text", po::value<Arguments>()->multitoken()->value_name("F..."),
+                    "text files; - is standard input");
+  line.add("Run")("state", po::value<std::string>()->default_value("carry")->value_name("NAME"),
                   "carry: one stream; reset: every sentence from the beginning of a text")(
+      "replace-invalid", po::bool_switch(), "replace invalid UTF-8 by U+FFFD")(
       "json", po::bool_switch(), "print one JSON object");
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");
   line.require("text");
 
-  const std::string state = line.get<std::string>("state");
-  const StatePolicy policy = state_policy(state);
+  const StatePolicy policy = state_policy(line);
   const LanguageModel model =
       LanguageModel::load(line.get<std::string>("model"), backend_options(line));
-  const LanguageModelEvaluation result = model.evaluate(line.get<Arguments>("text"), policy);
+  TextPolicy text_policy = model.text_policy();
+  text_policy.replace_invalid |= line.get<bool>("replace-invalid");
+  const LanguageModelEvaluation result =
+      model.evaluate(line.get<Arguments>("text"), policy, text_policy);
   if (line.get<bool>("json")) {
     std::cout << Json{{"tokens", result.tokens},
                       {"sentences", result.sentences},
@@ -45,7 +42,7 @@ void lm_eval(const Arguments& arguments) {
                       {"nats_per_token", result.nats_per_token()},
                       {"ppl", result.perplexity()},
                       {"bits_per_char", result.bits_per_character()},
-                      {"state", state}}
+                      {"state", line.get<std::string>("state")}}
                      .dump()
               << "\n";
     return;

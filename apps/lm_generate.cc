@@ -5,14 +5,32 @@
 #include "base/json.h"
 #include "rnn/error.h"
 #include "rnn/tasks/language_model.h"
+#include "text/escape.h"
 
 namespace rnn {
+namespace {
+
+/// What the model has never seen it cannot go on from as one might hope.
+void warn_of_unknown(const LanguageModel& model, const std::string& prompt) {
+  std::vector<Token> tokens;
+  model.tokenizer().tokenize(prompt, tokens);
+  std::string unknown;
+  for (const Token& token : tokens) {
+    if (token.text != kUnknownSymbol &&
+        model.vocabulary().text_id(token.text) == model.vocabulary().unknown_id()) {
+      unknown += " " + escape(token.text);
+    }
+  }
+  if (!unknown.empty()) std::cerr << "note: the model does not know" << unknown << "\n";
+}
+
+}  // namespace
 
 void lm_generate(const Arguments& arguments) {
   namespace po = boost::program_options;
   CommandLine line("lm generate --model DIR [options]",
                    "Writes text that goes on from the prompt. The same seed gives the same text.");
-  line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory");
+  add_model_option(line);
   const GenerateOptions standard;
   line.add("Text")("prompt", po::value<std::string>()->default_value("")->value_name("TEXT"),
                    "how the text begins")(
@@ -39,6 +57,7 @@ void lm_generate(const Arguments& arguments) {
                                 .top_p = line.get<double>("top-p"),
                                 .seed = line.get<std::uint64_t>("seed"),
                                 .unknown = line.get<bool>("unknown")};
+  warn_of_unknown(model, options.prompt);
   if (line.get<bool>("json")) {
     const Json json = {{"text", model.generate(options)}};
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";

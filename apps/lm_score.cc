@@ -8,10 +8,9 @@
 #include "base/number.h"
 #include "rnn/error.h"
 #include "rnn/tasks/language_model.h"
+#include "text/escape.h"
 
 namespace rnn {
-
-StatePolicy state_policy(const std::string& name);  // lm_eval.cc
 
 namespace {
 
@@ -43,7 +42,7 @@ class ScorePrinter {
     } else {
       for (std::size_t i = 0; per_word_ && i < score.units.size(); ++i) {
         const UnitScore& unit = score.units[i];
-        std::cout << unit.unit << '\t' << to_fixed(unit.log_prob, 6) << '\t'
+        std::cout << escape(unit.unit) << '\t' << to_fixed(unit.log_prob, 6) << '\t'
                   << log10_text(unit.log_prob) << (unit.unknown ? "\tOOV\n" : "\n");
       }
       std::cout << to_fixed(score.log_prob, 6) << '\t' << log10_text(score.log_prob) << '\t'
@@ -79,7 +78,7 @@ class ScorePrinter {
 
  private:
   static double perplexity(double log_prob, std::int64_t tokens) {
-    return tokens > 0 ? std::exp(-log_prob / static_cast<double>(tokens)) : 0;
+    return tokens > 0 ? std::exp(-log_prob / static_cast<double>(tokens)) : std::nan("");
   }
 
   bool json_, per_word_;
@@ -94,23 +93,27 @@ void lm_score(const Arguments& arguments) {
   CommandLine line("lm score --model DIR [--text F|-] [options]",
                    "One line for each sentence: natural and base-10 logarithm of its probability\n"
                    "with its end, a tab between, then the sentence. A total line ends the output.");
-  line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory")(
-      "text", po::value<std::string>()->default_value("-")->value_name("F"),
-      "sentences, one a line; - is standard input, answered line by line");
+  add_model_option(line);
+  line.add("Files")("text", po::value<std::string>()->default_value("-")->value_name("F"),
+                    "sentences, one a line; - is standard input, answered line by line");
   line.add("Run")("per-word", po::bool_switch(),
-                  "before each sentence one line for each word: word, natural, base-10, OOV")(
-      "state", po::value<std::string>()->default_value("reset"),
+                  "before each sentence one line for each word: word (with the escapes of "
+                  "vocabulary.txt), natural and base-10 logarithm, OOV if unknown")(
+      "state", po::value<std::string>()->default_value("reset")->value_name("NAME"),
       "reset: every sentence from the beginning of a text; carry: one after another")(
+      "replace-invalid", po::bool_switch(), "replace invalid UTF-8 by U+FFFD")(
       "json", po::bool_switch(), "print one JSON object");
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");
 
-  const StatePolicy policy = state_policy(line.get<std::string>("state"));
+  const StatePolicy policy = state_policy(line);
   const LanguageModel model =
       LanguageModel::load(line.get<std::string>("model"), backend_options(line));
   const std::string path = line.get<std::string>("text");
-  LineReader reader(path, model.text_policy());
+  TextPolicy text_policy = model.text_policy();
+  text_policy.replace_invalid |= line.get<bool>("replace-invalid");
+  LineReader reader(path, text_policy);
   ScorePrinter printer(line.get<bool>("json"), line.get<bool>("per-word"));
   State state = model.initial_state();
   // Whoever writes to a pipe may wait for the answer to a line before the next.
@@ -119,17 +122,17 @@ void lm_score(const Arguments& arguments) {
   const auto flush = [&] {
     const std::vector<SentenceScore> scores = model.score(sentences);
     for (std::size_t i = 0; i < scores.size(); ++i) printer.print(sentences[i], scores[i]);
-    if (path == "-") std::cout.flush();
     sentences.clear();
   };
   while (reader.next()) {
     if (policy == StatePolicy::kCarry) {
       const std::string sentence(reader.line());
       printer.print(sentence, model.score(sentence, state));
-      continue;
+    } else {
+      sentences.emplace_back(reader.line());
+      if (sentences.size() == together) flush();
     }
-    sentences.emplace_back(reader.line());
-    if (sentences.size() == together) flush();
+    if (path == "-") std::cout.flush();
   }
   flush();
   printer.total();

@@ -1,6 +1,8 @@
 // The `rnn` command: finds the command that was meant and turns exceptions into exit codes.
 //   0 done, 1 failed at run time, 2 wrong use
+#include <algorithm>
 #include <array>
+#include <csignal>
 #include <iostream>
 #include <new>
 #include <string_view>
@@ -25,10 +27,12 @@ constexpr std::array kCommands{
     Command{"inspect", "", "what a model directory contains", inspect},
 };
 
-void print_usage(std::ostream& out) {
+/// The commands of one task, or all.
+void print_usage(std::ostream& out, std::string_view task) {
   out << "rnn " << kVersion << ", the recurrent-network toolkit for language\n\n"
       << "Usage: rnn <task> <verb> [options]     rnn <task> <verb> --help\n\n";
   for (const Command& command : kCommands) {
+    if (!task.empty() && command.task != task) continue;
     std::string name = "  rnn " + std::string(command.task) +
                        (command.verb.empty() ? "" : " " + std::string(command.verb));
     name.resize(22, ' ');
@@ -43,8 +47,11 @@ int dispatch(const Arguments& arguments) {
     std::cout << "rnn " << kVersion << "\n";
     return 0;
   }
-  if (task == "--help" || task == "-h" || task == "help") {
-    print_usage(std::cout);
+  const auto asks_for_help = [](const std::string& word) {
+    return word == "--help" || word == "-h" || word == "help";
+  };
+  if (asks_for_help(task)) {
+    print_usage(std::cout, "");
     return 0;
   }
   for (const Command& command : kCommands) {
@@ -52,11 +59,19 @@ int dispatch(const Arguments& arguments) {
     command.run(Arguments(arguments.begin() + (command.verb.empty() ? 1 : 2), arguments.end()));
     return 0;
   }
-  if (!task.empty()) {
+  const bool known = std::any_of(kCommands.begin(), kCommands.end(),
+                                 [&](const Command& command) { return command.task == task; });
+  if (known && asks_for_help(verb)) {
+    print_usage(std::cout, task);
+    return 0;
+  }
+  if (known && verb.empty()) {
+    std::cerr << "rnn: '" << task << "' needs a verb\n\n";
+  } else if (!task.empty()) {
     std::cerr << "rnn: there is no command '" << task << (verb.empty() ? "" : " " + verb)
               << "'\n\n";
   }
-  print_usage(std::cerr);
+  print_usage(std::cerr, known ? task : "");
   return 2;
 }
 
@@ -65,6 +80,7 @@ int dispatch(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end
   try {
     const int code = rnn::dispatch(rnn::Arguments(argv + 1, argv + argc));
     std::cout.flush();

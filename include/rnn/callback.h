@@ -99,25 +99,32 @@ class RNN_API TimeLimit : public Callback {
 
 struct ProgressBarOptions {
   bool terminal = false;  ///< redraw one line; otherwise a plain line now and then
+  int columns = 80;       ///< of the terminal: a longer line could not be redrawn
   std::string unit = "tokens";
   double every_seconds = 10;  ///< between plain lines
 };
 
-/// Shows rate, loss, perplexity and the time an epoch still takes.
+/// Shows rate, loss, perplexity and the time an epoch still takes. A line that is being redrawn is
+/// taken away when training ends, also by an exception (with the bar itself).
 class RNN_API ProgressBar : public Callback {
  public:
   explicit ProgressBar(std::ostream& out, const ProgressBarOptions& options = {});
+  ~ProgressBar() override;
   void on_train_begin(Model& model) override;
   void on_step_end(Model& model, const StepRecord& record) override;
   void on_epoch_end(Model& model, const History& history) override;
+  void on_train_end(Model& model, const History& history) override;
 
  private:
   using Clock = std::chrono::steady_clock;
   void begin_epoch(std::int64_t epoch);
+  std::string redrawn_line(const StepRecord& record, double rate) const;
+  void take_line_away();
 
   std::ostream& out_;
   ProgressBarOptions options_;
   std::int64_t epoch_ = 0, first_targets_ = 0;
+  bool drawn_ = false;  // there is a line that the next one redraws
   Clock::time_point epoch_start_{}, last_shown_{};
 };
 

@@ -29,6 +29,8 @@ class RNN_API Fields {
   virtual void operator()(std::string_view name, std::int64_t& value) = 0;
   virtual void operator()(std::string_view name, double& value) = 0;
   virtual void operator()(std::string_view name, std::string& value) = 0;
+  /// How messages call a field: with its prefix, or as the option that a user gives.
+  virtual std::string name_for_messages(std::string_view name) const { return std::string(name); }
 
   /// Members that belong together under one name, such as a layer inside another: `members` is
   /// called with the fields of that group, or not at all when a reader finds none. A file has them
@@ -62,9 +64,9 @@ class RNN_API Fields {
     value = static_cast<Narrow>(wide);
     if (static_cast<Wide>(value) != wide) out_of_range(name);
   }
-  [[noreturn]] static void unknown_choice(std::string_view name, std::string_view given,
-                                          std::initializer_list<std::string_view> names);
-  [[noreturn]] static void out_of_range(std::string_view name);
+  [[noreturn]] void unknown_choice(std::string_view name, std::string_view given,
+                                   std::initializer_list<std::string_view> names) const;
+  [[noreturn]] void out_of_range(std::string_view name) const;
 };
 
 }  // namespace rnn

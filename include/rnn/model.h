@@ -53,7 +53,8 @@ class RNN_API Model {
   ~Model();
   Model(Model&&) noexcept;
 
-  /// Chooses backend and optimiser, and draws first values unless there are parameters already.
+  /// Chooses backend and optimiser, which begins anew, and draws first values unless there are
+  /// parameters already.
   /// Throws ConfigError, naming the option.
   void compile(const CompileOptions& options);
   /// Trains until `epochs`, or until a callback calls `stop`. The loss of a step is the mean over

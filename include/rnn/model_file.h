@@ -17,7 +17,7 @@ RNN_API std::string network_to_json(const Sequential& network);
 RNN_API Sequential network_from_json(std::string_view json, std::string_view where = "network");
 
 /// Writes tensors as float32 in the safetensors format (huggingface/safetensors), under a temporary
-/// name that is flushed and renamed. Throws IoError.
+/// name that is flushed and renamed. Throws IoError, or ConfigError when two have the same name.
 RNN_API void save_safetensors(const std::string& path, const TensorList& tensors,
                               const std::map<std::string, std::string>& metadata = {});
 
@@ -30,7 +30,7 @@ struct SafetensorsContents {
 RNN_API SafetensorsContents load_safetensors(const std::string& path);
 
 /// Copies loaded tensors into those of the same name. Throws FormatError, naming `where` and the
-/// tensor, unless names and shapes are the same on both sides.
+/// tensor, unless names and shapes are the same on both sides; `to` is then as it was.
 RNN_API void assign_tensors(TensorList& to, const TensorList& from, std::string_view where);
 
 }  // namespace rnn

@@ -36,15 +36,15 @@ class RNN_API OutputHead {
   virtual Index classes(const Signal& features) const = 0;
   virtual std::vector<ParameterSpec> parameters(const Signal& features) const = 0;
 
-  /// Loss of every target: `nats` [T,B] is written, 0 where a target [T,B] is below zero or beyond
-  /// a length. The sum is taken in the order t, b.
+  /// Loss of every target: `nats` [T,B] is written, 0 where a target [T,B] is below zero. The
+  /// caller masks targets beyond a length so. The sum is taken in the order t, b.
   virtual LossSum loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
                        Call& call) const = 0;
   /// dfeatures [T,B,F] of `scale` times the summed loss, after a call of `loss` with the same
   /// arguments and memory.
   virtual View<const float> backward(const Sequence& features, View<const std::int32_t> targets,
                                      float scale, Call& call) const = 0;
-  /// Probabilities [T,B,classes]; they live in call.memory.
+  /// Probabilities [T,B,classes], zeros in padding; they live in call.memory.
   virtual View<const float> predict(const Sequence& features, Call& call) const = 0;
 };
 

@@ -70,6 +70,9 @@ class RNN_API Sequential {
   /// Full names and shapes, without those shared from elsewhere.
   const std::vector<ParameterSpec>& parameter_specs() const { return parameter_specs_; }
 
+  /// Full names and widths, in the order of a State.
+  const std::vector<StateSpec>& state_specs() const { return state_specs_; }
+
   /// First values, a function of the seed and each parameter's name.
   Parameters initial_parameters(std::uint64_t seed, const Backend& backend) const;
   /// Zeros: the state before a text begins.

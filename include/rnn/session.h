@@ -67,10 +67,12 @@ class RNN_API Session {
 
   /// Random draws are a function of the seed and this number.
   void begin_step(std::int64_t step);
-  /// Loss of a batch, in training; `state` goes from before its first step to after its last.
+  /// Loss of a batch, in training; `state` goes from before its first step to after its last. The
+  /// batch is borrowed: it must stay as it is until `backward` is done with it.
   LossSum forward(const Batch& batch, State& state);
   /// Adds the gradient of the mean loss per target of the last `forward` (or of `scale` times the
-  /// summed loss) to `gradients`.
+  /// summed loss) to `gradients`. Consumes what `forward` kept: a second call without a forward of
+  /// its own is a ConfigError.
   void backward();
   void backward(float scale);
 

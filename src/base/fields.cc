@@ -22,14 +22,18 @@ void Fields::group(std::string_view name, const std::function<void(Fields&)>& me
 }
 
 void Fields::unknown_choice(std::string_view name, std::string_view given,
-                            std::initializer_list<std::string_view> names) {
-  std::string message = std::string(name) + ": expected one of";
-  for (std::string_view candidate : names) message += " " + std::string(candidate);
+                            std::initializer_list<std::string_view> names) const {
+  std::string message = name_for_messages(name) + ": expected";
+  const char* gap = " ";
+  for (const std::string_view& candidate : names) {
+    message += gap + std::string(candidate);
+    gap = &candidate + 2 == names.end() ? " or " : ", ";
+  }
   throw ConfigError(message + ", got '" + std::string(given) + "'");
 }
 
-void Fields::out_of_range(std::string_view name) {
-  throw ConfigError(std::string(name) + ": the number is out of range");
+void Fields::out_of_range(std::string_view name) const {
+  throw ConfigError(name_for_messages(name) + ": the number is out of range");
 }
 
 }  // namespace rnn

@@ -3,8 +3,19 @@
 namespace rnn {
 
 Json parse_json(std::string_view text, std::string_view where) {
+  // Of two members with one name the parser would silently keep the last.
+  std::vector<std::set<std::string>> seen;
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) seen.emplace_back();
+    if (event == Json::parse_event_t::object_end) seen.pop_back();
+    if (event == Json::parse_event_t::key &&
+        !seen.back().insert(parsed.get<std::string>()).second) {
+      throw FormatError(std::string(where) + ": two members are named " + parsed.dump());
+    }
+    return true;
+  };
   try {
-    return Json::parse(text);
+    return Json::parse(text, watch);
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string(where) + ": not valid JSON: " + error.what());
   }

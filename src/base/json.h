@@ -13,7 +13,7 @@ namespace rnn {
 /// Keeps the order in which members were added, so that a person reads a file top to bottom.
 using Json = nlohmann::ordered_json;
 
-/// Throws FormatError "where: ..." with the position of the fault.
+/// Throws FormatError "where: ..." with the position of the fault, or the name given twice.
 Json parse_json(std::string_view text, std::string_view where);
 
 /// A member that must be there and convert; else FormatError naming it.

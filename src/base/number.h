@@ -21,4 +21,12 @@ inline std::string to_fixed(double value, int digits) {
   return {text, end};
 }
 
+/// With so many digits that count, without trailing zeros: 0.002, 20, 1.25e-05.
+inline std::string to_significant(double value, int digits) {
+  char text[64];
+  const auto end =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::general, digits).ptr;
+  return {text, end};
+}
+
 }  // namespace rnn

@@ -20,6 +20,9 @@ class PrefixedFields : public Fields {
   void operator()(std::string_view name, std::string& value) override {
     fields_(full(name), value);
   }
+  std::string name_for_messages(std::string_view name) const override {
+    return fields_.name_for_messages(full(name));
+  }
 
  private:
   std::string full(std::string_view name) const {

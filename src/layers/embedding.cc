@@ -30,10 +30,13 @@ std::vector<ParameterSpec> Embedding::parameters(const Signal&) const {
 }
 
 Sequence Embedding::forward(const Sequence& x, Call& call) const {
-  for (std::int32_t id : x.ids) {
-    if (id >= options_.input_dim) {
-      throw ShapeError("Embedding: symbol " + std::to_string(id) + " is not below input_dim " +
-                       std::to_string(options_.input_dim));
+  for (Index t = 0; t < x.time(); ++t) {
+    for (Index b = 0; b < x.batch(); ++b) {
+      const std::int32_t id = x.ids(t, b);
+      if (id >= options_.input_dim && t < length_of(x.lengths, b, x.time())) {
+        throw ShapeError("Embedding: symbol " + std::to_string(id) + " is not below input_dim " +
+                         std::to_string(options_.input_dim));
+      }
     }
   }
   const View<float> y = call.memory->floats(0, {x.time(), x.batch(), options_.output_dim});

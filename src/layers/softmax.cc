@@ -108,6 +108,7 @@ View<const float> Softmax::backward(const Sequence& features, View<const std::in
 View<const float> Softmax::predict(const Sequence& features, Call& call) const {
   const View<float> y = logits(features, call);
   call.backend->softmax({.logits = as_rows(y), .y = as_rows(y)});
+  clear_padding(y, features.lengths);
   return y;
 }
 

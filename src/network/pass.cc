@@ -34,6 +34,10 @@ Pass::Pass(const Sequential& network, const Parameters& parameters,
 }
 
 void Pass::check(const Batch& batch, const State& state) const {
+  if (batch.time < 0 || batch.batch < 0) {
+    throw ShapeError("batch: time and batch must be at least 0, got " +
+                     Shape{batch.time, batch.batch}.to_string());
+  }
   const Index steps = batch.time * batch.batch;
   if (network_.input().kind == Signal::Kind::kSymbols) {
     if (static_cast<Index>(batch.ids.size()) != steps) {
@@ -58,9 +62,16 @@ void Pass::check(const Batch& batch, const State& state) const {
   if (!batch.examples.empty() && static_cast<Index>(batch.examples.size()) != batch.batch) {
     wrong("examples", batch.batch, static_cast<Index>(batch.examples.size()));
   }
-  for (const NamedTensor& part : state) {
-    if (part.tensor.extent(0) != batch.batch) {
-      wrong("rows in state '" + part.name + "'", batch.batch, part.tensor.extent(0));
+  const auto& parts = network_.state_specs();
+  if (state.size() != parts.size()) {
+    throw ShapeError("state: expected the " + std::to_string(parts.size()) +
+                     " parts of the network's zero_state, got " + std::to_string(state.size()));
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Shape expected{batch.batch, parts[i].width};
+    if (state[i].shape() != expected) {
+      throw ShapeError("state '" + parts[i].name + "': expected " + expected.to_string() +
+                       ", got " + state[i].shape().to_string());
     }
   }
 }
@@ -88,6 +99,7 @@ void Pass::bind_gradients(Frame& frame, const std::vector<std::size_t>& position
 
 Sequence Pass::forward(const Batch& batch, State& state, bool training, const Random& random) {
   check(batch, state);
+  ready_for_backward_ = false;
   before_ = state;
   Sequence signal{.lengths = batch.lengths, .examples = batch.examples};
   const Shape steps{batch.time, batch.batch};
@@ -139,7 +151,9 @@ LossSum Pass::loss() {
   if (!head.head) throw ConfigError("loss: the network has no output head");
   if (targets_.empty()) throw ShapeError("batch: a loss needs targets");
   nats_.resize({features_.time(), features_.batch()});
-  return head.head->loss(features_, target_view_, nats_, frames_.back().call);
+  const LossSum sum = head.head->loss(features_, target_view_, nats_, frames_.back().call);
+  ready_for_backward_ = frames_.back().call.training;
+  return sum;
 }
 
 View<const float> Pass::predict() {
@@ -148,6 +162,10 @@ View<const float> Pass::predict() {
 }
 
 void Pass::backward(float scale, TensorList& gradients) {
+  if (!ready_for_backward_) {
+    throw ConfigError("backward: each call needs a forward of its own before it");
+  }
+  ready_for_backward_ = false;  // what forward kept is consumed
   bind_gradients(frames_.back(), network_.head().parameters, gradients);
   View<const float> dy =
       network_.head().head->backward(features_, target_view_, scale, frames_.back().call);

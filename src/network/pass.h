@@ -22,7 +22,7 @@ class Pass {
   View<const float> nats() const { return nats_; }
   /// After forward: the head's probabilities, or the features.
   View<const float> predict();
-  /// After loss in training: adds the gradient of `scale` times the summed loss to `gradients`, one
+  /// Once after each loss in training: adds the gradient of `scale` times the summed loss to `gradients`, one
   /// tensor for each parameter.
   void backward(float scale, TensorList& gradients);
 
@@ -55,6 +55,7 @@ class Pass {
   std::vector<std::int32_t> targets_;
   View<const std::int32_t> target_view_;
   Tensor nats_;
+  bool ready_for_backward_ = false;
 };
 
 }  // namespace rnn

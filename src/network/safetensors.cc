@@ -81,6 +81,9 @@ void save_safetensors(const std::string& path, const TensorList& tensors,
     for (int axis = 0; axis < entry.tensor.shape().rank(); ++axis) {
       shape.push_back(entry.tensor.extent(axis));
     }
+    if (header.contains(entry.name)) {
+      throw ConfigError(path + ": two tensors are named '" + entry.name + "'");
+    }
     const std::uint64_t end = offset + bytes_of(entry.tensor).size();
     header[entry.name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, end}}};
     offset = end;
@@ -146,7 +149,7 @@ void assign_tensors(TensorList& to, const TensorList& from, std::string_view whe
       throw FormatError(place + ": tensor '" + entry.name + "' is not part of this network");
     }
   }
-  for (NamedTensor& entry : to) {
+  for (const NamedTensor& entry : to) {
     const std::size_t i = from.find(entry.name);
     if (i == from.size()) throw FormatError(place + ": tensor '" + entry.name + "' is missing");
     if (from[i].shape() != entry.tensor.shape()) {
@@ -154,8 +157,9 @@ void assign_tensors(TensorList& to, const TensorList& from, std::string_view whe
                         from[i].shape().to_string() + ", the network needs " +
                         entry.tensor.shape().to_string());
     }
-    entry.tensor = from[i];
   }
+  // All fits: only now is anything changed.
+  for (NamedTensor& entry : to) entry.tensor = from.at(entry.name);
 }
 
 }  // namespace rnn

@@ -83,6 +83,7 @@ Sequential::Sequential(const std::vector<Part>& parts, Index input_features)
       nodes_.push_back(std::move(node));
     } else {
       const auto& head = parts[i].head();
+      if (!head) throw ConfigError("Sequential: part " + std::to_string(i) + " is null");
       if (i + 1 != parts.size()) {
         throw ConfigError("Sequential: output head " + std::string(head->type()) +
                           " must stand at the end");

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/number.h"
 #include "rnn/error.h"
 #include "tasks/language_model_impl.h"
 
@@ -10,17 +11,17 @@ namespace rnn {
 namespace {
 
 void check(const GenerateOptions& options) {
-  if (options.length < 0) throw ConfigError("length: expected at least 0");
+  if (options.length < 0) {
+    throw ConfigError("length: expected at least 0, got " + to_text(options.length));
+  }
   if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
-    throw ConfigError("temperature: expected at least 0, got " +
-                      std::to_string(options.temperature));
+    throw ConfigError("temperature: expected at least 0, got " + to_text(options.temperature));
   }
   if (options.top_k < 0) {
-    throw ConfigError("top-k: expected at least 0, got " + std::to_string(options.top_k));
+    throw ConfigError("top-k: expected at least 0, got " + to_text(options.top_k));
   }
   if (!(options.top_p > 0 && options.top_p <= 1)) {
-    throw ConfigError("top-p: expected more than 0 and at most 1, got " +
-                      std::to_string(options.top_p));
+    throw ConfigError("top-p: expected more than 0 and at most 1, got " + to_text(options.top_p));
   }
 }
 
@@ -119,23 +120,24 @@ std::string LanguageModel::generate(const GenerateOptions& options,
   Writer writer(*m.tokenizer, on_text);
   Batch batch{.time = 1, .batch = 1, .ids = {end}};
   View<const float> probabilities = inference.predict(batch, state);
-  const auto read = [&](std::int32_t id) {
+  const auto read = [&](std::int32_t id, std::string_view text) {
     batch.ids[0] = id;
     probabilities = inference.predict(batch, state);
     if (id == end) {
       writer.end_of_sentence();
     } else {
-      writer.unit(m.vocabulary.symbol(id));
+      writer.unit(text);
     }
   };
 
-  // The prompt, line by line: a line feed in it ends a sentence.
+  // The prompt, line by line: a line feed in it ends a sentence. A unit that the model does not
+  // know is read as <unk> and written as it was given.
   std::vector<Token> tokens;
   for (std::size_t from = 0; from < options.prompt.size();) {
     const std::size_t line_end = std::min(options.prompt.find('\n', from), options.prompt.size());
     m.tokenizer->tokenize(std::string_view(options.prompt).substr(from, line_end - from), tokens);
-    for (const Token& token : tokens) read(m.vocabulary.text_id(token.text));
-    if (line_end < options.prompt.size()) read(end);
+    for (const Token& token : tokens) read(m.vocabulary.text_id(token.text), token.text);
+    if (line_end < options.prompt.size()) read(end, {});
     from = line_end + 1;
   }
 
@@ -144,7 +146,9 @@ std::string LanguageModel::generate(const GenerateOptions& options,
   for (std::int64_t i = 0; i < options.length; ++i) {
     const auto words = random.block(static_cast<std::uint32_t>(i));
     const double draw = Random::to_uniform(words[0], words[1]);
-    read(sampler.choose(probabilities.reshaped({m.network.head().classes}), draw));
+    const std::int32_t id =
+        sampler.choose(probabilities.reshaped({m.network.head().classes}), draw);
+    read(id, m.vocabulary.symbol(id));
   }
   return writer.take();
 }

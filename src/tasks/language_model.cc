@@ -90,9 +90,15 @@ TextPolicy LanguageModel::text_policy() const {
 
 LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> paths,
                                                 StatePolicy policy) const {
+  return evaluate(paths, policy, text_policy());
+}
+
+LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> paths,
+                                                StatePolicy policy,
+                                                const TextPolicy& text_policy) const {
   const Impl& m = *impl_;
-  const TokenFile text = TokenFile::build(paths, *m.tokenizer, m.vocabulary,
-                                          {.policy = text_policy(), .directory = {}});
+  const TokenFile text =
+      TokenFile::build(paths, *m.tokenizer, m.vocabulary, {.policy = text_policy});
   LanguageModelEvaluation result{.tokens = static_cast<std::int64_t>(text.ids().size()),
                                  .sentences = text.lines(),
                                  .unknown = text.unknown(),

@@ -1,6 +1,9 @@
 // From a recipe to a network and an optimiser.
 #include "tasks/language_model_recipe.h"
 
+#include <cmath>
+
+#include "base/number.h"
 #include "base/prefixed_fields.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
@@ -12,11 +15,11 @@
 namespace rnn {
 namespace {
 
+/// Throws unless `good`; a number that is not finite is never good.
 template <class Number>
 void require(bool good, const char* option, const char* expected, Number given) {
-  if (good) return;
-  throw ConfigError(std::string(option) + ": expected " + expected + ", got " +
-                    std::to_string(given));
+  if (good && std::isfinite(static_cast<double>(given))) return;
+  throw ConfigError(std::string(option) + ": expected " + expected + ", got " + to_text(given));
 }
 
 template <class Layer, class Options>
@@ -96,6 +99,10 @@ void validate(const LanguageModelRecipe& r) {
     throw ConfigError("tie: needs embedding and hidden of one size, got " +
                       std::to_string(r.embedding) + " and " + std::to_string(r.hidden));
   }
+  require(r.lr > 0, "lr", "more than 0", r.lr);
+  require(r.momentum >= 0 && r.momentum < 1, "momentum", "at least 0 and below 1", r.momentum);
+  require(r.weight_decay >= 0, "weight-decay", "at least 0", r.weight_decay);
+  require(true, "forget-bias", "a number", r.forget_bias);
   r.schedule.validate();
   validate(optimizer_of(r));
 }

@@ -1,11 +1,12 @@
 #include "tasks/model_directory.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <sstream>
 
 #include "base/file.h"
-#include "rnn/version.h"
+#include "rnn/model_file.h"
 
 namespace rnn {
 namespace {
@@ -16,33 +17,71 @@ namespace fs = std::filesystem;
 constexpr std::array kFiles{"config.json",     "model.safetensors", "vocabulary.txt",
                             "tokenizer.model", "labels.txt",        "history.csv"};
 constexpr const char* kSums = "SHA256SUMS";
-constexpr const char* kRemedy =
-    "; if you changed it on purpose, `rnn inspect DIR --seal` accepts it as it is";
+constexpr const char* kNew = ".new";
+constexpr const char* kCheckpoints = "checkpoint";
+
+bool is_ours(const std::string& name) {
+  // Also what a run that was killed left of a file under a temporary name.
+  const auto begins = [&](const char* own) { return name.starts_with(own); };
+  return name == kCheckpoints || begins(kSums) || std::any_of(kFiles.begin(), kFiles.end(), begins);
+}
+
+[[noreturn]] void throw_missing(const std::string& path) {
+  throw IoError(path + ": the file is missing; restore it from a copy, or train again");
+}
 
 }  // namespace
 
-bool ModelDirectory::occupied() const {
-  std::error_code error;
-  return fs::exists(path_, error) &&
-         !(fs::is_directory(path_, error) && fs::is_empty(path_, error));
+bool ModelDirectory::holds_model() const {
+  return fs::exists(file("config.json")) || fs::exists(checkpoint());
+}
+
+void ModelDirectory::require_ours() const {
+  if (!fs::exists(path_)) return;
+  if (!fs::is_directory(path_)) {
+    throw ConfigError(path_ + ": is a file; a model needs a directory, give another --model");
+  }
+  if (holds_model()) return;
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    const std::string name = entry.path().filename().string();
+    if (!is_ours(name)) {
+      throw ConfigError(path_ + ": holds no model but other files, such as " + name +
+                        "; give a new or empty directory as --model");
+    }
+  }
 }
 
 void ModelDirectory::create() const {
   std::error_code error;
-  fs::create_directories(path_ + "/checkpoint", error);
-  if (error) throw IoError(path_ + ": cannot create the directory: " + error.message());
+  fs::create_directories(file(kCheckpoints), error);
+  if (error) {
+    throw IoError(path_ + ": cannot create the directory: " + error.message() +
+                  "; give another --model");
+  }
+}
+
+void ModelDirectory::remove_if_empty() const {
+  std::error_code ignored;  // not empty: then it stays
+  fs::remove(file(kCheckpoints), ignored);
+  fs::remove(path_, ignored);
 }
 
 void ModelDirectory::seal() const {
-  std::string sums;
-  for (const char* name : kFiles) {
-    if (fs::exists(file(name))) sums += sha256_of_file(file(name)) + "  " + name + "\n";
-  }
-  write_file(file(kSums), sums);
+  read_config("");
+  load_safetensors(file("model.safetensors"));
+  ModelUpdate(*this).commit();
 }
 
 void ModelDirectory::verify() const {
   if (!fs::is_directory(path_)) throw IoError(path_ + ": no such model directory");
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    if (!fs::exists(file(name))) throw_missing(file(name));
+  }
+  const std::string seal = "`rnn inspect " + path_ + " --seal`";
+  if (!fs::exists(file(kSums))) {
+    throw IoError(file(kSums) + ": the file is missing; if the others are as they should be, " +
+                  seal + " writes it anew");
+  }
   std::istringstream lines(read_file(file(kSums), std::size_t{1} << 16));
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
@@ -50,17 +89,46 @@ void ModelDirectory::verify() const {
     const std::string name = gap == line.npos ? "" : line.substr(gap + 2);
     if (std::find(kFiles.begin(), kFiles.end(), name) == kFiles.end()) {
       throw FormatError(at(file(kSums), number,
-                           "expected a checksum, two spaces and the name of a "
-                           "file of the model"));
+                           "expected a checksum, two spaces and the name of a file of the model; "
+                           "if the others are as they should be, " +
+                               seal + " writes it anew"));
     }
-    if (!fs::exists(file(name))) throw IoError(file(name) + ": the file is missing");
+    if (!fs::exists(file(name))) throw_missing(file(name));
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {
-      throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums + kRemedy);
+      throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums +
+                        "; restore it from a copy or, if it was changed on purpose, accept it "
+                        "with " +
+                        seal);
     }
   }
-  for (const char* name : {"config.json", "model.safetensors"}) {
-    if (!fs::exists(file(name))) throw IoError(file(name) + ": the file is missing");
+}
+
+ModelUpdate::~ModelUpdate() {
+  for (const std::string& name : names_) {
+    std::error_code ignored;
+    fs::remove(directory_.file(name) + kNew, ignored);
   }
+}
+
+std::string ModelUpdate::file(const std::string& name) {
+  names_.push_back(name);
+  return directory_.file(name) + kNew;
+}
+
+void ModelUpdate::commit() {
+  std::string sums;
+  for (const char* name : kFiles) {
+    const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
+    const std::string path = directory_.file(name) + (is_new ? kNew : "");
+    if (is_new || fs::exists(path)) sums += sha256_of_file(path) + "  " + name + "\n";
+  }
+  write_file(file(kSums), sums);
+  for (const std::string& name : names_) {
+    std::error_code error;
+    fs::rename(directory_.file(name) + kNew, directory_.file(name), error);
+    if (error) throw IoError(directory_.file(name) + ": cannot rename to: " + error.message());
+  }
+  names_.clear();
 }
 
 Json ModelDirectory::read_config(const std::string& task) const {

@@ -7,8 +7,8 @@
 //   checkpoint/        what resuming needs
 #pragma once
 
-#include <map>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "rnn/history.h"
@@ -25,11 +25,17 @@ class ModelDirectory {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
   std::string checkpoint() const { return file("checkpoint/checkpoint.safetensors"); }
   const std::string& path() const { return path_; }
-  /// Whether there is anything at all in it.
-  bool occupied() const;
+  /// Whether a model is there, or the checkpoint of one.
+  bool holds_model() const;
+  /// Throws ConfigError when the path is a file, or a directory with things of somebody else and no
+  /// model: nothing may be written there.
+  void require_ours() const;
   void create() const;
+  /// Takes away what `create` made, unless something was written there since.
+  void remove_if_empty() const;
 
-  /// Writes SHA256SUMS anew over the files that are there. Throws IoError.
+  /// Writes SHA256SUMS anew over the files that are there. Throws IoError, or FormatError when the
+  /// configuration or the weights cannot be read.
   void seal() const;
   /// Throws IoError or FormatError, naming the file, when one is missing or is not the one that was
   /// sealed.
@@ -39,6 +45,25 @@ class ModelDirectory {
 
  private:
   std::string path_;
+};
+
+/// Files of a model that take their places together. Each is written, whole, beside its place;
+/// `commit` adds the checksums and moves all of them. Destroyed before that, as when the disk is
+/// full, it leaves the model as it was.
+class ModelUpdate {
+ public:
+  explicit ModelUpdate(const ModelDirectory& directory) : directory_(directory) {}
+  ~ModelUpdate();
+  ModelUpdate(const ModelUpdate&) = delete;
+  ModelUpdate& operator=(const ModelUpdate&) = delete;
+
+  /// Where to write the file of that name for now.
+  std::string file(const std::string& name);
+  void commit();
+
+ private:
+  const ModelDirectory& directory_;
+  std::vector<std::string> names_;
 };
 
 Json to_json(const LossSum& loss);

@@ -5,11 +5,10 @@
 #include "base/number.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
-#include "rnn/text/corpus.h"
 #include "rnn/text/lane_dataset.h"
 #include "rnn/version.h"
-#include "tasks/language_model_impl.h"
 #include "tasks/language_model_recipe.h"
+#include "tasks/language_model_texts.h"
 #include "tasks/model_directory.h"
 
 namespace rnn {
@@ -17,55 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder on the disk where the model will be, that exists already: for the token file.
-std::string existing_folder(const std::string& directory) {
-  fs::path folder = fs::absolute(directory);
-  while (!fs::is_directory(folder) && folder.has_relative_path()) folder = folder.parent_path();
-  return folder.string();
-}
-
-/// Training and validation text as numbers.
-struct Texts {
-  Vocabulary vocabulary;
-  TokenFile train_file;
-  std::optional<TokenFile> valid_file;
-  std::span<const std::int32_t> train, valid;
-};
-
-Texts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run,
-                 const Tokenizer& tokenizer, const std::string& folder) {
-  if (run.train.empty()) throw ConfigError("train: expected at least one text file");
-  const CorpusOptions corpus{
-      .policy = {.replace_invalid = recipe.replace_invalid, .any_bytes = tokenizer.any_bytes()},
-      .directory = folder};
-  Vocabulary vocabulary =
-      run.init_from.empty()
-          ? count_symbols(run.train, tokenizer, corpus)
-                .build({.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary})
-          : Vocabulary::load(run.init_from + "/vocabulary.txt");
-  TokenFile train = TokenFile::build(run.train, tokenizer, vocabulary, corpus);
-  Texts texts{std::move(vocabulary), std::move(train), std::nullopt, {}, {}};
-  texts.train = texts.train_file.ids();
-  if (!run.valid.empty()) {
-    const std::string paths[] = {run.valid};
-    texts.valid_file = TokenFile::build(paths, tokenizer, texts.vocabulary, corpus);
-    texts.valid = texts.valid_file->ids();
-  } else {
-    // The last tenth, from the beginning of a sentence on.
-    std::size_t cut = texts.train.size() - texts.train.size() / 10;
-    while (cut < texts.train.size() && texts.train[cut - 1] != texts.vocabulary.end_id()) ++cut;
-    texts.valid = texts.train.subspan(cut);
-    texts.train = texts.train.first(cut);
-  }
-  if (static_cast<std::int64_t>(texts.valid.size()) < recipe.bptt) {
-    throw TextError(
-        (run.valid.empty() ? std::string("the last tenth of the training text") : run.valid) +
-        ": validation needs at least one window of " + std::to_string(recipe.bptt) +
-        " tokens, got " + std::to_string(texts.valid.size()) +
-        "; give a longer text or a smaller --bptt");
-  }
-  return texts;
-}
+constexpr const char* kCheckpointRecipe = "checkpoint/recipe.json";
+constexpr std::size_t kJsonLimit = std::size_t{1} << 24;
 
 Json recipe_json(const LanguageModelRecipe& recipe) {
   Json json;
@@ -75,31 +27,63 @@ Json recipe_json(const LanguageModelRecipe& recipe) {
   return json;
 }
 
-/// A checkpoint belongs to the recipe it was made with; only the number of epochs may grow.
-void require_same_recipe(const Json& now, const ModelDirectory& directory) {
-  const std::string where = directory.file("checkpoint/recipe.json");
-  const Json before = parse_json(read_file(where, std::size_t{1} << 24), where);
+/// A checkpoint belongs to the recipe it was made with; only the number of epochs may grow. Without
+/// a checkpoint the recipe of the model itself is looked at: a training that was killed between the
+/// two begins anew and writes the same, another one must not replace it.
+void require_same_recipe(const LanguageModelRecipe& recipe, const ModelDirectory& directory) {
+  const std::string where =
+      directory.file(fs::exists(directory.checkpoint()) ? kCheckpointRecipe : "config.json");
+  const Json then = member<Json>(parse_json(read_file(where, kJsonLimit), where), "recipe", where);
+  const Json now = recipe_json(recipe);
   for (const auto& item : now.items()) {
-    const auto found = before.find(item.key());
-    if (item.key() == "epochs" || (found != before.end() && *found == item.value())) continue;
+    const auto found = then.find(item.key());
+    if (item.key() == "epochs" || (found != then.end() && *found == item.value())) continue;
     std::string option = item.key();
     std::replace(option.begin(), option.end(), '_', '-');
-    throw ConfigError("resume: the checkpoint was made with --" + option + " " +
-                      (found == before.end() ? "unset" : found->dump()) + ", now it is " +
+    throw ConfigError("resume: " + directory.path() + " was trained with --" + option + " " +
+                      (found == then.end() ? "unset" : found->dump()) + ", now it is " +
                       item.value().dump() + "; give the same recipe, or --overwrite to begin anew");
+  }
+}
+
+/// And to the text it was made with.
+void require_same_text(const LanguageModelTexts& texts, const ModelDirectory& directory) {
+  const std::string where = directory.file(kCheckpointRecipe);
+  const Json then = parse_json(read_file(where, kJsonLimit), where);
+  if (member<std::string>(then, "text", where) != texts.fingerprint()) {
+    throw ConfigError("resume: " + directory.path() +
+                      " was trained on another text or vocabulary; give the same --train, --valid "
+                      "and --init-from, or --overwrite to begin anew");
   }
 }
 
 /// Writes the files of the model directory.
 class Saver {
  public:
-  Saver(ModelDirectory directory, const LanguageModelRecipe& recipe, const Texts& texts)
-      : directory_(std::move(directory)), recipe_(recipe), texts_(texts) {}
+  Saver(const ModelDirectory& directory, const LanguageModelRecipe& recipe,
+        const LanguageModelTexts& texts)
+      : directory_(directory), recipe_(recipe), texts_(texts) {}
 
-  /// The model as it is now, whose record is the last of the history (none: not yet validated).
-  void model(const Model& model, const EpochRecord* record) const {
-    save_safetensors(directory_.file("model.safetensors"), model.parameters());
-    texts_.vocabulary.save(directory_.file("vocabulary.txt"));
+  /// The history; and the model as it is now where it is the best of it, or the first.
+  void epoch(const Model& model, const History& history) const {
+    const EpochRecord* best = history.best();
+    ModelUpdate update(directory_);
+    if (!best || best == &history.epochs.back()) {
+      save_safetensors(update.file("model.safetensors"), model.parameters());
+      texts_.vocabulary.save(update.file("vocabulary.txt"));
+      write_file(update.file("config.json"), config(model, best).dump(2) + "\n");
+    }
+    write_file(update.file("history.csv"), history.to_csv());
+    update.commit();
+  }
+  void checkpoint(const Model& model) const {
+    const Json json = {{"recipe", recipe_json(recipe_)}, {"text", texts_.fingerprint()}};
+    write_file(directory_.file(kCheckpointRecipe), json.dump(2) + "\n");
+    model.save_checkpoint(directory_.checkpoint());
+  }
+
+ private:
+  Json config(const Model& model, const EpochRecord* record) const {
     Json config = {{"format", kModelFormat},
                    {"task", "language-model"},
                    {"rnn_version", kVersion},
@@ -116,39 +100,27 @@ class Saver {
                             {"train", to_json(record->train)},
                             {"validation", to_json(record->validation.value_or(LossSum{}))}};
     }
-    write_file(directory_.file("config.json"), config.dump(2) + "\n");
-  }
-  void history(const History& history) const {
-    write_file(directory_.file("history.csv"), history.to_csv());
-    directory_.seal();
-  }
-  void checkpoint(const Model& model) const {
-    write_file(directory_.file("checkpoint/recipe.json"), recipe_json(recipe_).dump(2) + "\n");
-    model.save_checkpoint(directory_.checkpoint());
+    return config;
   }
 
- private:
-  ModelDirectory directory_;
+  const ModelDirectory& directory_;
   const LanguageModelRecipe& recipe_;
-  const Texts& texts_;
+  const LanguageModelTexts& texts_;
 };
 
-/// After each epoch: the model if it is the best so far, the history, the checkpoint, in this
-/// order, so that a training killed in between repeats the epoch and writes the same files.
+/// After each epoch the model, then the checkpoint, so that a training killed in between repeats
+/// the epoch and writes the same files.
 class SaveEachEpoch : public Callback {
  public:
   explicit SaveEachEpoch(const Saver& saver) : saver_(saver) {}
   void on_epoch_end(Model& model, const History& history) override {
-    if (history.best() == &history.epochs.back()) saver_.model(model, history.best());
-    saver_.history(history);
+    saver_.epoch(model, history);
     saver_.checkpoint(model);
   }
   void on_train_end(Model& model, const History& history) override {
     if (model.stopped().empty()) return;
-    if (history.epochs.empty()) {  // stopped before its first validation: better than nothing
-      saver_.model(model, nullptr);
-      saver_.history(history);
-    }
+    // Stopped before its first validation: a model as it is, better than nothing.
+    if (history.epochs.empty()) saver_.epoch(model, history);
     saver_.checkpoint(model);
   }
 
@@ -156,10 +128,29 @@ class SaveEachEpoch : public Callback {
   const Saver& saver_;
 };
 
-std::string count_text(const TokenFile& file, std::span<const std::int32_t> part) {
-  std::string text = std::to_string(part.size()) + " tokens";
-  if (file.unknown() > 0) text += ", " + std::to_string(file.unknown()) + " unknown in the file";
-  return text;
+/// A new directory that training failed to put anything in must not stand in the way of the next
+/// attempt.
+class NewDirectory {
+ public:
+  explicit NewDirectory(const ModelDirectory& directory)
+      : directory_(directory), existed_(fs::exists(directory.path())) {
+    directory_.create();
+  }
+  ~NewDirectory() {
+    if (!existed_) directory_.remove_if_empty();
+  }
+  NewDirectory(const NewDirectory&) = delete;
+  NewDirectory& operator=(const NewDirectory&) = delete;
+
+ private:
+  const ModelDirectory& directory_;
+  bool existed_;
+};
+
+std::string result_text(const EpochRecord& record) {
+  return "epoch " + std::to_string(record.epoch) + ", valid loss " +
+         to_fixed(record.validation->mean(), 4) + "  ppl " +
+         to_fixed(perplexity(*record.validation), 2);
 }
 
 }  // namespace
@@ -169,20 +160,27 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   const auto log = [&](const std::string& line) {
     if (run.log) run.log(line);
   };
-  const ModelDirectory directory(run.directory);
   if (run.directory.empty()) throw ConfigError("model: expected a directory");
-  if (run.overwrite && run.resume) throw ConfigError("overwrite and resume exclude each other");
-  if (directory.occupied() && !run.overwrite && !run.resume) {
-    throw ConfigError(run.directory +
-                      ": is there already; --overwrite replaces it, --resume goes on with it");
+  const ModelDirectory directory(run.directory);
+  if (run.overwrite && run.resume) {
+    throw ConfigError("--overwrite and --resume exclude each other; give one of them");
   }
+  if (!(run.max_time >= 0)) {
+    throw ConfigError("max-time: expected at least 0, got " + to_text(run.max_time));
+  }
+  directory.require_ours();
+  if (directory.holds_model() && !run.overwrite && !run.resume) {
+    throw ConfigError(run.directory +
+                      ": there is a model already; --overwrite replaces it, --resume goes on with "
+                      "its training");
+  }
+  if (run.resume && directory.holds_model()) require_same_recipe(recipe, directory);
+  make_backend(run.backend);  // a wrong name is told before a large text is read
   const auto tokenizer = make_tokenizer({.unit = recipe.unit, .locale = recipe.locale});
-  const Texts texts = read_texts(recipe, run, *tokenizer, existing_folder(run.directory));
-  log("train: " + count_text(texts.train_file, texts.train) +
-      "; vocabulary: " + std::to_string(texts.vocabulary.size()) + " types");
-  log("valid: " + count_text(texts.valid_file ? *texts.valid_file : texts.train_file, texts.valid) +
-      (run.valid.empty() ? " (no --valid given: the last tenth of the training text is held out)"
-                         : ""));
+  const LanguageModelTexts texts = read_texts(recipe, run, *tokenizer);
+  log(texts.description());
+  const bool resumes = run.resume && fs::exists(directory.checkpoint());
+  if (resumes) require_same_text(texts, directory);
 
   LaneDataset lanes(texts.train, texts.vocabulary.end_id(),
                     {.batch = recipe.batch,
@@ -205,12 +203,12 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
     model.set_parameters(load_safetensors(weights).tensors, weights);
   }
 
-  directory.create();
-  const bool resumes = run.resume && fs::exists(directory.checkpoint());
+  const NewDirectory made(directory);
   if (resumes) {
-    require_same_recipe(recipe_json(recipe), directory);
     model.load_checkpoint(directory.checkpoint());
-    log("resuming after " + std::to_string(model.history().epochs.size()) + " epochs");
+    const auto done = static_cast<std::int64_t>(model.history().epochs.size());
+    log("resuming: " + std::to_string(done) + " of " + std::to_string(recipe.epochs) +
+        " epochs are done");
   } else {
     if (run.resume) log("no checkpoint yet: starting from the beginning");
     std::error_code ignored;
@@ -242,16 +240,10 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                                             .validation = &valid,
                                             .state = StatePolicy::kCarry,
                                             .callbacks = callbacks});
-  if (!model.stopped().empty()) {
-    log("stopped: " + model.stopped());
-  }
-  if (const EpochRecord* best = history.best()) {
-    log("saved " + run.directory + ": epoch " + std::to_string(best->epoch) + ", valid loss " +
-        to_fixed(best->validation->mean(), 4) + "  ppl " +
-        to_fixed(perplexity(*best->validation), 2));
-  } else {
-    log("saved " + run.directory + " before its first validation");
-  }
+  if (!model.stopped().empty()) log("stopped: " + model.stopped());
+  const EpochRecord* best = history.best();
+  log(run.directory + " has the model " +
+      (best ? "of " + result_text(*best) : "as it is before its first validation"));
   return history;
 }
 

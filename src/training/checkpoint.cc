@@ -77,6 +77,7 @@ void Model::save_checkpoint(const std::string& path) const {
                {"epoch", m.progress.position.epoch},
                {"batch", m.progress.position.batch},
                {"epoch_loss", to_json(m.progress.epoch_loss)},
+               {"learning_rate", m.progress.learning_rate},
                {"epoch_norms", m.progress.epoch_norms},
                {"epoch_seconds", m.progress.epoch_seconds},
                {"history", Json::array()}};
@@ -104,6 +105,7 @@ void Model::load_checkpoint(const std::string& path) {
                             .position = {member<std::int64_t>(json, "epoch", path),
                                          member<std::int64_t>(json, "batch", path)},
                             .epoch_loss = loss_from(member<Json>(json, "epoch_loss", path), path),
+                            .learning_rate = member<double>(json, "learning_rate", path),
                             .epoch_norms = member<double>(json, "epoch_norms", path),
                             .epoch_seconds = member<double>(json, "epoch_seconds", path)};
   History history;

@@ -47,28 +47,37 @@ void Model::Impl::diverged(double loss, double norm, double rate) const {
                         "; try a smaller learning rate or stronger clipping");
 }
 
-/// Cuts elements at once; leaves the scaling by the norm to the optimiser, as `scale`. Returns the
-/// norm before that.
-double Model::Impl::clip_gradients(TensorList& gradients, float& scale) const {
+double Model::Impl::norm_of(const TensorList& gradients) const {
   double squares = 0;
-  for (NamedTensor& gradient : gradients) {
-    if (options.clip_value > 0) backend->clip(gradient.tensor, options.clip_value);
+  for (const NamedTensor& gradient : gradients) {
     squares += backend->sum_of_squares(gradient.tensor);
   }
-  const double norm = std::sqrt(squares);
-  const bool cut = options.clip_norm > 0 && norm > options.clip_norm;
-  scale = cut ? static_cast<float>(options.clip_norm / norm) : 1.0f;
-  return norm;
+  return std::sqrt(squares);
 }
 
-double Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
-                               StepRecord& record) {
-  if (state.size() == 0 || state[0].extent(0) != batch.batch) {
-    state = network.zero_state(batch.batch, *backend);
-  } else if (fit.state == StatePolicy::kReset) {
-    state.fill(0);
+/// Cuts elements at once; what the norm asks for is left to the optimiser, as a factor.
+float Model::Impl::clip_gradients(TensorList& gradients, double norm) const {
+  if (options.clip_value > 0) {
+    for (NamedTensor& gradient : gradients) backend->clip(gradient.tensor, options.clip_value);
+    if (options.clip_norm > 0) norm = norm_of(gradients);
   }
-  const std::vector<double> validation = history.validation_losses();
+  const bool cut = options.clip_norm > 0 && norm > options.clip_norm;
+  return cut ? static_cast<float>(options.clip_norm / norm) : 1.0f;
+}
+
+/// The state a batch begins with. Keeps its memory when the number of sequences changes.
+void Model::Impl::prepare_state(Index batch, StatePolicy policy) {
+  if (state.size() == 0) state = network.zero_state(batch, *backend);
+  for (NamedTensor& part : state) {
+    const bool other_rows = part.tensor.extent(0) != batch;
+    if (other_rows) part.tensor.resize({batch, part.tensor.extent(1)});
+    if (other_rows || policy == StatePolicy::kReset) part.tensor.fill(0);
+  }
+}
+
+void Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
+                             std::span<const double> validation, StepRecord& record) {
+  prepare_state(batch.batch, fit.state);
   const double rate =
       learning_rate_of(options.optimizer) *
       options.schedule.factor_at(
@@ -81,15 +90,14 @@ double Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double
   session->zero_gradients();
   record.loss = session->forward(batch, state);
   session->backward();
-  float scale = 1;
-  record.gradient_norm = clip_gradients(session->gradients(), scale);
+  record.gradient_norm = norm_of(session->gradients());
   record.learning_rate = rate;
   if (!std::isfinite(record.loss.nats) || !std::isfinite(record.gradient_norm)) {
     diverged(record.loss.mean(), record.gradient_norm, rate);
   }
+  const float scale = clip_gradients(session->gradients(), record.gradient_norm);
   apply(options.optimizer, static_cast<float>(rate), scale, session->gradients(), parameters,
         optimizer_state, *backend);
-  return rate;
 }
 
 const History& Model::fit(BatchSource& data, const FitOptions& fit) {
@@ -111,17 +119,18 @@ const History& Model::fit(BatchSource& data, const FitOptions& fit) {
       progress.epoch_norms = progress.epoch_seconds = 0;
     }
     StepRecord record{.epoch = progress.position.epoch + 1, .epochs = fit.epochs};
-    double rate = 0;
+    const std::vector<double> validation = m.history.validation_losses();
     while (!m.stopping && data.next(batch)) {
       record.batches = data.batches_per_epoch().value_or(0);
       const double in_epoch = record.batches > 0 ? static_cast<double>(progress.position.batch) /
                                                        static_cast<double>(record.batches)
                                                  : 0;
-      rate = m.train_step(batch, fit, in_epoch, record);
+      m.train_step(batch, fit, in_epoch, validation, record);
       ++progress.steps;
       ++progress.position.batch;
       progress.tokens += record.loss.targets;
       progress.epoch_loss += record.loss;
+      progress.learning_rate = record.learning_rate;
       progress.epoch_norms += record.gradient_norm;
       progress.epoch_seconds += watch.lap();
       record.batch = progress.position.batch;
@@ -136,7 +145,7 @@ const History& Model::fit(BatchSource& data, const FitOptions& fit) {
         .epoch = record.epoch,
         .steps = progress.steps,
         .tokens = progress.tokens,
-        .learning_rate = rate,
+        .learning_rate = progress.learning_rate,
         .gradient_norm = progress.epoch_norms / static_cast<double>(progress.position.batch),
         .train = progress.epoch_loss,
         .seconds = progress.epoch_seconds};
@@ -145,6 +154,7 @@ const History& Model::fit(BatchSource& data, const FitOptions& fit) {
     progress.position = {progress.position.epoch + 1, 0};
     for (Callback* callback : fit.callbacks) callback->on_epoch_end(*this, m.history);
   }
+  if (progress.position.epoch >= fit.epochs) m.stop_reason.clear();  // nothing was left to stop
   for (Callback* callback : fit.callbacks) callback->on_train_end(*this, m.history);
   return m.history;
 }

@@ -13,11 +13,14 @@ Model::Model(Model&&) noexcept = default;
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
   options.schedule.validate();
-  if (options.clip_norm < 0) throw ConfigError("clip_norm must be at least 0");
-  if (options.clip_value < 0) throw ConfigError("clip_value must be at least 0");
+  // Written so that a NaN is refused too.
+  if (!(options.clip_norm >= 0)) throw ConfigError("clip_norm must be at least 0");
+  if (!(options.clip_value >= 0)) throw ConfigError("clip_value must be at least 0");
   Impl& m = *impl_;
   m.session.reset();
   m.inference.reset();
+  // What one optimiser remembers would mislead another.
+  m.optimizer_state = {};
   m.options = options;
   m.backend = make_backend(options.backend);
   if (m.parameters.size() == 0) {

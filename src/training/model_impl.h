@@ -12,6 +12,7 @@ struct TrainingProgress {
   BatchSource::Position position{};
   // Sums over the epoch at hand.
   LossSum epoch_loss{};
+  double learning_rate = 0;  // of the last step
   double epoch_norms = 0;
   double epoch_seconds = 0;
 };
@@ -33,9 +34,11 @@ struct Model::Impl {
   void require_compiled() const;
   Inference& infer();
   Session& train();
-  double train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
-                    StepRecord& record);
-  double clip_gradients(TensorList& gradients, float& scale) const;
+  void prepare_state(Index batch, StatePolicy policy);
+  void train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
+                  std::span<const double> validation, StepRecord& record);
+  double norm_of(const TensorList& gradients) const;
+  float clip_gradients(TensorList& gradients, double norm) const;
   [[noreturn]] void diverged(double loss, double norm, double rate) const;
 };
 

@@ -58,10 +58,10 @@ struct RNN_API LanguageModelRecipe {
 
 /// One training run.
 struct LanguageModelRun {
-  std::vector<std::string> train{};
-  std::string valid{};      ///< empty: the last tenth of the training text
-  std::string directory{};  ///< the model directory to be written
-  bool overwrite = false;   ///< replace a model that is there
+  std::vector<std::string> train{};  ///< read twice, so that "-" (standard input) cannot be one
+  std::string valid{};               ///< empty: the last tenth of the training text
+  std::string directory{};           ///< the model directory to be written
+  bool overwrite = false;            ///< replace a model that is there
   bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
   std::string init_from{};  ///< a model directory whose parameters are the first values
   bool initial_evaluation = false;  ///< also validate before the first step
@@ -121,6 +121,9 @@ class RNN_API LanguageModel {
   /// function validates in training.
   LanguageModelEvaluation evaluate(std::span<const std::string> paths,
                                    StatePolicy policy = StatePolicy::kCarry) const;
+  /// The same for a text that is to be read in another way than text_policy().
+  LanguageModelEvaluation evaluate(std::span<const std::string> paths, StatePolicy policy,
+                                   const TextPolicy& text) const;
   /// Scores of sentences, each from the beginning of a text. A score does not depend on what else
   /// is scored with it.
   std::vector<SentenceScore> score(std::span<const std::string> sentences) const;
@@ -151,7 +154,10 @@ RNN_API Sequential language_model_network(const LanguageModelRecipe& recipe, Ind
 
 /// Trains and writes the model directory: the best model by validation, and a checkpoint after
 /// every epoch and when a callback stops it. Nothing is written before the text has been read and
-/// found good. Returns the history.
+/// found good. The files of a model change together: a full disk leaves the model of the epoch
+/// before. Returns the history.
+/// Throws ConfigError for an impossible recipe or run, also when a checkpoint to be resumed was
+/// made with another recipe or text; and what reading text, training and writing files throw.
 RNN_API History train_language_model(const LanguageModelRecipe& recipe,
                                      const LanguageModelRun& run);
 
