@@ -57,6 +57,7 @@ class RNN_API Conv1D : public Layer {
   Index span() const { return (options_.kernel_size - 1) * options_.dilation_rate + 1; }
   Index left() const;
   bool streams() const;
+  bool needs_lengths(const Sequence& x) const;
 
   Conv1DOptions options_;
 };

@@ -77,13 +77,17 @@ bool Conv1D::streams() const {
   return options_.padding == Padding::kCausal && options_.strides == 1 && span() > 1;
 }
 
+bool Conv1D::needs_lengths(const Sequence& x) const {
+  return !x.lengths.empty() || places(x.time()) == 0;
+}
+
 Sequence Conv1D::forward(const Sequence& x, Call& call) const {
   const Index time = x.time(), batch = x.batch(), F = x.values.extent(2);
   const Index steps = std::max<Index>(1, places(time));
-  const bool full = x.lengths.empty() && places(time) > 0;
-  const auto count = static_cast<std::size_t>(full ? 0 : batch);
-  const auto lengths = as_lengths(call.memory->bytes(kLengths, count * sizeof(std::int32_t)));
-  for (std::size_t b = 0; b < count; ++b) {
+  const auto all = as_lengths(
+      call.memory->bytes(kLengths, static_cast<std::size_t>(batch) * sizeof(std::int32_t)));
+  const auto lengths = all.first(needs_lengths(x) ? all.size() : 0);
+  for (std::size_t b = 0; b < lengths.size(); ++b) {
     lengths[b] =
         static_cast<std::int32_t>(places(length_of(x.lengths, static_cast<Index>(b), time)));
   }
@@ -122,7 +126,8 @@ View<const float> Conv1D::backward(const Sequence& x, View<const float> dy, Call
     dy = pre;
   }
   const View<float> windows = call.memory->floats(kWindows);
-  const auto lengths = as_lengths(call.memory->bytes(kLengths));
+  const auto all = as_lengths(call.memory->bytes(kLengths));
+  const auto lengths = all.first(needs_lengths(x) ? all.size() : 0);
   const View<float> dcontext = first_or_null(call.dstate);
   DenseBackward<float> args{.x = windows,
                             .lengths = lengths,

@@ -32,12 +32,8 @@ struct Problem {
     y = poisoned<T>(x.shape());
   }
   void forward(const BasicBackend<T>& backend) {
-    backend.layer_norm_forward({.x = x,
-                                .lengths = kLengths,
-                                .gamma = gamma,
-                                .beta = beta,
-                                .epsilon = kEpsilon,
-                                .y = y});
+    backend.layer_norm_forward(
+        {.x = x, .lengths = kLengths, .gamma = gamma, .beta = beta, .epsilon = kEpsilon, .y = y});
   }
   BasicTensor<T> x, gamma, beta, y;
 };
@@ -54,7 +50,8 @@ TEST(LayerNormKernel, FollowsTheFormulaAndWritesZerosInPadding) {
           variance += std::pow(double{p.x.view()(t, b, f)} - mean, 2) / kWidth;
         }
         for (Index f = 0; f < kWidth; ++f) {
-          const double normal = (double{p.x.view()(t, b, f)} - mean) / std::sqrt(variance + kEpsilon);
+          const double normal =
+              (double{p.x.view()(t, b, f)} - mean) / std::sqrt(variance + kEpsilon);
           const bool padding = t >= kLengths[static_cast<std::size_t>(b)];
           EXPECT_NEAR(p.y.view()(t, b, f),
                       padding ? 0 : double{p.gamma[f]} * normal + double{p.beta[f]}, 2e-6);

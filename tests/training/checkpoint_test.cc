@@ -1,0 +1,200 @@
+// Promise 4: training taken up again from a checkpoint gives the same bits as training that was
+// never interrupted, wherever it was interrupted.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/file.h"
+#include "rnn/error.h"
+#include "rnn/model.h"
+#include "rnn/model_file.h"
+#include "support/compare.h"
+#include "support/for_each_backend.h"
+#include "support/temporary_folder.h"
+#include "support/toy_source.h"
+
+namespace rnn {
+namespace {
+
+constexpr std::int64_t kEpochs = 3, kBatches = 4;
+
+CompileOptions recipe(const Optimizer& optimizer, Schedule::Kind kind) {
+  return {.optimizer = optimizer,
+          .schedule = {.kind = kind, .warmup = 3, .after = 5, .every = 2, .factor = 0.5},
+          .clip_norm = 0.5f,
+          .seed = 7};
+}
+
+Model compiled(const CompileOptions& options) {
+  Model model(test::toy_network({.layers = 2, .dropout = 0.3f}));
+  model.compile(options);
+  return model;
+}
+
+/// Trains up to the last epoch; data and callbacks as each of the tests wants them.
+void train(Model& model, std::vector<Callback*> callbacks = {}) {
+  test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
+  model.fit(data, {.epochs = kEpochs,
+                   .validation = &valid,
+                   .state = StatePolicy::kCarry,
+                   .callbacks = std::move(callbacks)});
+}
+
+void expect_same(const Model& actual, const Model& expected) {
+  for (std::size_t p = 0; p < expected.parameters().size(); ++p) {
+    EXPECT_TRUE(test::bits_equal(actual.parameters()[p], expected.parameters()[p]))
+        << expected.parameters().name(p);
+  }
+  ASSERT_EQ(actual.history().epochs.size(), expected.history().epochs.size());
+  for (std::size_t e = 0; e < expected.history().epochs.size(); ++e) {
+    const EpochRecord &a = actual.history().epochs[e], &x = expected.history().epochs[e];
+    EXPECT_EQ(a.epoch, x.epoch);
+    EXPECT_EQ(a.steps, x.steps);
+    EXPECT_EQ(a.tokens, x.tokens);
+    EXPECT_EQ(a.learning_rate, x.learning_rate);
+    EXPECT_EQ(a.gradient_norm, x.gradient_norm);
+    EXPECT_EQ(a.train.nats, x.train.nats);
+    EXPECT_EQ(a.train.targets, x.train.targets);
+    ASSERT_EQ(a.validation.has_value(), x.validation.has_value());
+    EXPECT_EQ(a.validation->nats, x.validation->nats);
+  }
+}
+
+class Resume : public ::testing::Test {
+ protected:
+  test::TemporaryFolder folder_;
+  const std::string path_ = folder_.file("checkpoint.safetensors");
+};
+
+TEST_F(Resume, AfterAnyStepGivesTheSameBits) {
+  const std::vector<std::pair<Optimizer, Schedule::Kind>> ways{
+      {SGD{.learning_rate = 0.2f}, Schedule::Kind::kStep},
+      {SGD{.learning_rate = 0.2f, .momentum = 0.9f, .nesterov = true}, Schedule::Kind::kPlateau},
+      {RMSprop{.learning_rate = 0.01f}, Schedule::Kind::kOneCycle},
+      {Adam{.learning_rate = 0.01f}, Schedule::Kind::kCosine},
+      {AdamW{.learning_rate = 0.01f}, Schedule::Kind::kConstant}};
+  for (const auto& [optimizer, schedule] : ways) {
+    const CompileOptions options = recipe(optimizer, schedule);
+    Model whole = compiled(options);
+    train(whole);
+    ASSERT_EQ(whole.history().epochs.back().steps, kEpochs * kBatches);
+    for (std::int64_t last = 1; last <= kEpochs * kBatches; ++last) {
+      SCOPED_TRACE("optimizer " + std::to_string(optimizer.index()) + ", step " +
+                   std::to_string(last));
+      Model first = compiled(options);
+      OnStep interrupt([&](Model& m, const StepRecord& record) {
+        if (record.steps == last) m.stop("interrupted");
+      });
+      train(first, {&interrupt});
+      ASSERT_EQ(first.stopped(), "interrupted");
+      first.save_checkpoint(path_);
+      Model second = compiled(options);
+      second.load_checkpoint(path_);
+      train(second);
+      expect_same(second, whole);
+      train(first);  // and in the same program
+      expect_same(first, whole);
+    }
+  }
+}
+
+TEST_F(Resume, AfterAnyEpochAndFromTheMiddleOfAStepGivesTheSameBits) {
+  const CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kPlateau);
+  class Save : public Callback {
+   public:
+    explicit Save(const test::TemporaryFolder& folder) : folder_(folder) {}
+    void on_train_begin(Model& m) override { save(m, "begin"); }
+    void on_step_end(Model& m, const StepRecord& r) override {
+      save(m, "step" + std::to_string(r.steps));
+    }
+    void on_epoch_end(Model& m, const History& h) override {
+      save(m, "epoch" + std::to_string(h.epochs.size()));
+    }
+    void on_train_end(Model& m, const History&) override { save(m, "end"); }
+
+   private:
+    void save(Model& m, const std::string& name) { m.save_checkpoint(folder_.file(name)); }
+    const test::TemporaryFolder& folder_;
+  } save(folder_);
+  Model whole = compiled(options);
+  train(whole, {&save});
+  const std::vector<std::string> names = folder_.names();
+  EXPECT_EQ(names.size(), 2 + kEpochs + kEpochs * kBatches);
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    Model resumed = compiled(options);
+    resumed.load_checkpoint(folder_.file(name));
+    train(resumed);
+    expect_same(resumed, whole);
+  }
+}
+
+TEST_F(Resume, ASavedCheckpointReadsBackAsItself) {
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
+  train(model);
+  model.save_checkpoint(path_);
+  Model other = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
+  other.load_checkpoint(path_);
+  other.save_checkpoint(folder_.file("again"));
+  EXPECT_EQ(read_file(folder_.file("again")), read_file(path_));
+}
+
+TEST_F(Resume, WhatDoesNotBelongIsRefusedAndChangesNothing) {
+  const CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kCosine);
+  Model whole = compiled(options);
+  train(whole);
+
+  Model model = compiled(options);
+  OnStep interrupt([](Model& m, const StepRecord& record) {
+    if (record.steps == 6) m.stop("interrupted");
+  });
+  train(model, {&interrupt});
+  const auto expect_refused = [&](const std::string& file, const char* part) {
+    try {
+      model.load_checkpoint(file);
+      ADD_FAILURE() << "accepted " << file;
+    } catch (const FormatError& error) {
+      const std::string message = error.what();
+      EXPECT_NE(message.find(file), std::string::npos) << message;
+      EXPECT_NE(message.find(part), std::string::npos) << message;
+    }
+  };
+  // Another optimizer, other shapes, other layers.
+  Model sgd = compiled(recipe(SGD{}, Schedule::Kind::kCosine));
+  train(sgd);
+  sgd.save_checkpoint(folder_.file("sgd"));
+  expect_refused(folder_.file("sgd"), "optimizer");
+  for (const test::ToyOptions& other : {test::ToyOptions{.units = 4, .layers = 2, .dropout = 0.3f},
+                                        test::ToyOptions{.layers = 1, .dropout = 0.3f},
+                                        test::ToyOptions{.layers = 3, .dropout = 0.3f}}) {
+    Model trained{test::toy_network(other)};
+    trained.compile(options);
+    train(trained);
+    trained.save_checkpoint(folder_.file("other"));
+    expect_refused(folder_.file("other"), "tensor '");
+  }
+  // Files that are no checkpoints, or no longer.
+  save_safetensors(folder_.file("weights"), model.parameters());
+  expect_refused(folder_.file("weights"), "no checkpoint");
+  model.save_checkpoint(path_);
+  const std::string good = read_file(path_);
+  for (std::size_t length = 0; length < good.size(); length += 97) {
+    std::ofstream(folder_.file("short"), std::ios::binary) << good.substr(0, length);
+    EXPECT_THROW(model.load_checkpoint(folder_.file("short")), FormatError) << length;
+  }
+  EXPECT_THROW(model.load_checkpoint(folder_.file("nothing")), IoError);
+  // After all that, training goes on as if nothing had been tried.
+  train(model);
+  expect_same(model, whole);
+}
+
+TEST_F(Resume, NeedsAModelThatIsCompiled) {
+  Model model(test::toy_network());
+  EXPECT_THROW(model.save_checkpoint(path_), ConfigError);
+  EXPECT_THROW(model.load_checkpoint(path_), ConfigError);
+  EXPECT_TRUE(folder_.names().empty());
+}
+
+}  // namespace
+}  // namespace rnn

@@ -1,0 +1,57 @@
+#include "rnn/history.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace rnn {
+namespace {
+
+TEST(History, KnowsItsBestEpoch) {
+  History history;
+  EXPECT_EQ(history.best(), nullptr);
+  history.epochs.push_back({.epoch = 1, .train = {4, 2}});
+  history.epochs.push_back({.epoch = 2, .train = {3, 2}});
+  history.epochs.push_back({.epoch = 3, .train = {3, 2}});
+  EXPECT_EQ(history.best()->epoch, 2);  // by training loss; the earliest of equals
+  for (EpochRecord& record : history.epochs) {
+    record.validation = LossSum{static_cast<double>(10 - record.epoch), 5};
+  }
+  EXPECT_EQ(history.best()->epoch, 3);
+  EXPECT_EQ(history.validation_losses(), (std::vector<double>{9.0 / 5, 8.0 / 5, 7.0 / 5}));
+}
+
+TEST(History, IsATableOfCommas) {
+  History history;
+  history.epochs.push_back({.epoch = 1,
+                            .steps = 3,
+                            .tokens = 40,
+                            .learning_rate = 0.1,
+                            .gradient_norm = 0.25,
+                            .train = {2, 4},
+                            .seconds = 1.23456});
+  history.epochs.push_back({.epoch = 2,
+                            .steps = 6,
+                            .tokens = 80,
+                            .learning_rate = 0.05,
+                            .gradient_norm = 0.125,
+                            .train = {1, 4},
+                            .validation = LossSum{0, 3},
+                            .seconds = 2});
+  EXPECT_EQ(history.to_csv(),
+            "epoch,steps,tokens,learning_rate,gradient_norm,train_nats,train_ppl,valid_nats,"
+            "valid_ppl,seconds\n"
+            "1,3,40,0.1,0.25,0.5,1.6487212707001282,,,1.235\n"
+            "2,6,80,0.05,0.125,0.25,1.2840254166877414,0,1,2.000\n");
+}
+
+TEST(LossSum, AddsUpAndDivides) {
+  LossSum sum{3, 2};
+  sum += {1, 2};
+  EXPECT_EQ(sum.mean(), 1);
+  EXPECT_EQ(perplexity(sum), std::exp(1.0));
+  EXPECT_EQ(LossSum{}.mean(), 0);
+}
+
+}  // namespace
+}  // namespace rnn
