@@ -3,6 +3,7 @@
 
 #include "rnn/bidirectional.h"
 #include "rnn/conv1d.h"
+#include "rnn/crf.h"
 #include "rnn/dense.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
@@ -12,6 +13,7 @@
 #include "rnn/pooling.h"
 #include "rnn/recurrent.h"
 #include "rnn/residual.h"
+#include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
 
 namespace rnn {
@@ -57,6 +59,8 @@ std::shared_ptr<const Layer> make_layer(std::string_view type, Fields& options) 
 std::shared_ptr<const OutputHead> make_output_head(std::string_view type, Fields& options) {
   using Maker = std::shared_ptr<const OutputHead> (*)(Fields&);
   static const std::map<std::string_view, Maker> makers{
+      {"CRF", make<CRF, CRFOptions, OutputHead>},
+      {"Sigmoid", make<Sigmoid, SigmoidOptions, OutputHead>},
       {"Softmax", make<Softmax, SoftmaxOptions, OutputHead>},
   };
   return find("output head", makers, type)(options);

@@ -51,6 +51,12 @@ class DryBackend : public Backend {
   void pool_backward(const PoolBackward<float>&) const noexcept override {}
   void layer_norm_forward(const LayerNormForward<float>&) const noexcept override {}
   void layer_norm_backward(const LayerNormBackward<float>&) const noexcept override {}
+  void binary_cross_entropy_forward(
+      const BinaryCrossEntropyForward<float>&) const noexcept override {}
+  void binary_cross_entropy_backward(
+      const BinaryCrossEntropyBackward<float>&) const noexcept override {}
+  void crf_forward(const CrfForward<float>&) const noexcept override {}
+  void crf_backward(const CrfBackward<float>&) const noexcept override {}
   void sgd_step(const SgdStep<float>&) const noexcept override {}
   void rmsprop_step(const RmspropStep<float>&) const noexcept override {}
   void adam_step(const AdamStep<float>&) const noexcept override {}

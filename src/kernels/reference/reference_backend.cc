@@ -2,6 +2,8 @@
 
 #include <complex>
 
+#include "kernels/reference/binary_cross_entropy.h"
+#include "kernels/reference/crf.h"
 #include "kernels/reference/dense.h"
 #include "kernels/reference/elementwise.h"
 #include "kernels/reference/layer_norm.h"
@@ -102,6 +104,24 @@ void ReferenceBackend<T>::layer_norm_forward(const LayerNormForward<T>& args) co
 template <class T>
 void ReferenceBackend<T>::layer_norm_backward(const LayerNormBackward<T>& args) const noexcept {
   reference::layer_norm_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::binary_cross_entropy_forward(
+    const BinaryCrossEntropyForward<T>& args) const noexcept {
+  reference::binary_cross_entropy_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::binary_cross_entropy_backward(
+    const BinaryCrossEntropyBackward<T>& args) const noexcept {
+  reference::binary_cross_entropy_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::crf_forward(const CrfForward<T>& args) const noexcept {
+  reference::crf_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::crf_backward(const CrfBackward<T>& args) const noexcept {
+  reference::crf_backward(args);
 }
 template <class T>
 void ReferenceBackend<T>::sgd_step(const SgdStep<T>& args) const noexcept {

@@ -36,6 +36,10 @@ class ReferenceBackend : public BasicBackend<T> {
   void pool_backward(const PoolBackward<T>&) const noexcept override;
   void layer_norm_forward(const LayerNormForward<T>&) const noexcept override;
   void layer_norm_backward(const LayerNormBackward<T>&) const noexcept override;
+  void binary_cross_entropy_forward(const BinaryCrossEntropyForward<T>&) const noexcept override;
+  void binary_cross_entropy_backward(const BinaryCrossEntropyBackward<T>&) const noexcept override;
+  void crf_forward(const CrfForward<T>&) const noexcept override;
+  void crf_backward(const CrfBackward<T>&) const noexcept override;
   void sgd_step(const SgdStep<T>&) const noexcept override;
   void rmsprop_step(const RmspropStep<T>&) const noexcept override;
   void adam_step(const AdamStep<T>&) const noexcept override;
