@@ -1,6 +1,7 @@
 #include <map>
 #include <string>
 
+#include "rnn/adaptive_softmax.h"
 #include "rnn/bidirectional.h"
 #include "rnn/conv1d.h"
 #include "rnn/crf.h"
@@ -59,6 +60,7 @@ std::shared_ptr<const Layer> make_layer(std::string_view type, Fields& options) 
 std::shared_ptr<const OutputHead> make_output_head(std::string_view type, Fields& options) {
   using Maker = std::shared_ptr<const OutputHead> (*)(Fields&);
   static const std::map<std::string_view, Maker> makers{
+      {"AdaptiveSoftmax", make<AdaptiveSoftmax, AdaptiveSoftmaxOptions, OutputHead>},
       {"CRF", make<CRF, CRFOptions, OutputHead>},
       {"Sigmoid", make<Sigmoid, SigmoidOptions, OutputHead>},
       {"Softmax", make<Softmax, SoftmaxOptions, OutputHead>},
