@@ -8,6 +8,8 @@
 
 #include "rnn/export.h"
 #include "rnn/kernels.h"
+#include "rnn/loss_kernels.h"
+#include "rnn/sequence_kernels.h"
 #include "rnn/thread_pool.h"
 
 namespace rnn {
@@ -55,6 +57,19 @@ class BasicBackend {
   virtual void cross_entropy_forward(const CrossEntropyForward<T>&) const noexcept = 0;
   virtual void cross_entropy_backward(const CrossEntropyBackward<T>&) const noexcept = 0;
   virtual void softmax(const SoftmaxForward<T>&) const noexcept = 0;
+  virtual void merge_forward(const MergeForward<T>&) const noexcept = 0;
+  virtual void merge_backward(const MergeBackward<T>&) const noexcept = 0;
+  virtual void window_forward(const WindowForward<T>&) const noexcept = 0;
+  virtual void window_backward(const WindowBackward<T>&) const noexcept = 0;
+  virtual void pool_forward(const PoolForward<T>&) const noexcept = 0;
+  virtual void pool_backward(const PoolBackward<T>&) const noexcept = 0;
+  virtual void layer_norm_forward(const LayerNormForward<T>&) const noexcept = 0;
+  virtual void layer_norm_backward(const LayerNormBackward<T>&) const noexcept = 0;
+  virtual void binary_cross_entropy_forward(const BinaryCrossEntropyForward<T>&) const noexcept = 0;
+  virtual void binary_cross_entropy_backward(
+      const BinaryCrossEntropyBackward<T>&) const noexcept = 0;
+  virtual void crf_forward(const CrfForward<T>&) const noexcept = 0;
+  virtual void crf_backward(const CrfBackward<T>&) const noexcept = 0;
   virtual void sgd_step(const SgdStep<T>&) const noexcept = 0;
   virtual void rmsprop_step(const RmspropStep<T>&) const noexcept = 0;
   virtual void adam_step(const AdamStep<T>&) const noexcept = 0;

@@ -19,7 +19,8 @@ struct Batch {
   std::vector<std::int32_t> ids{};  ///< [T,B] input symbols; empty when `values` are given
   Tensor values{};                  ///< [T,B,F] input vectors; empty when `ids` are given
   std::vector<std::int32_t>
-      targets{};  ///< [T,B] (or [B] for one target a sequence); below 0: masked
+      targets{};  ///< [T,B] (or [B] for one target a sequence), or with several targets a step
+                  ///< [T,B,OutputHead::targets_per_step]; below 0: masked
   std::vector<std::int32_t> lengths{};    ///< [B] steps of each sequence; empty: all are T long
   std::vector<std::uint32_t> examples{};  ///< [B] identity of each sequence, from which its random
                                           ///< draws are made; empty: 0, 1, ...

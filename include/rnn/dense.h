@@ -15,7 +15,8 @@ struct RNN_API DenseOptions {
 };
 
 /// The same affine map at every step: y = activation(x W + b), [T,B,F] -> [T,B,U].
-/// Parameters: `kernel` [F,U], `bias` [U].
+/// Parameters: `kernel` [F,U], `bias` [U]. (What Keras calls TimeDistributed is nothing else: every
+/// layer here works on sequences.)
 class RNN_API Dense : public Layer {
  public:
   /// Throws ConfigError unless units are positive.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -30,6 +31,11 @@ class RNN_API Fields {
   virtual void operator()(std::string_view name, std::string& value) = 0;
   /// How messages call a field: with its prefix, or as the option that a user gives.
   virtual std::string name_for_messages(std::string_view name) const { return std::string(name); }
+
+  /// Members that belong together under one name, such as a layer inside another: `members` is
+  /// called with the fields of that group, or not at all when a reader finds none. A file has them
+  /// as an object of their own; this default shows them as "name_member".
+  virtual void group(std::string_view name, const std::function<void(Fields&)>& members);
 
   void operator()(std::string_view name, int& value) { through<std::int64_t>(name, value); }
   void operator()(std::string_view name, float& value);

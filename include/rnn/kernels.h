@@ -151,16 +151,18 @@ struct ActivationBackward {
   View<T> dx{};
 };
 
-/// Negative log-likelihood of each target under softmax(logits), in nats.
+/// Negative log-likelihood of each target under softmax(logits), in nats. With smoothing s (Szegedy
+/// et al. 2016) the target is a distribution: 1 - s on the target and s spread over all V classes.
 template <class T>
 struct CrossEntropyForward {
   View<const T> logits{};              ///< [N,V]
   View<const std::int32_t> targets{};  ///< [N]; below zero: masked, its loss is 0
   View<T> nats{};                      ///< [N]
   View<T> log_normalizer{};            ///< [N] log of the sum of exp(logits)
+  T smoothing{0};                      ///< s, 0 <= s < 1
 };
 
-/// dlogits = scale * (softmax(logits) - one_hot(target)); zero where masked.
+/// dlogits = scale * (softmax(logits) - (1 - s) * one_hot(target) - s / V); zero where masked.
 template <class T>
 struct CrossEntropyBackward {
   View<const T> logits{};              ///< [N,V]; may be the same memory as dlogits
@@ -168,6 +170,7 @@ struct CrossEntropyBackward {
   View<const T> log_normalizer{};      ///< [N]
   T scale{1};
   View<T> dlogits{};  ///< [N,V]
+  T smoothing{0};     ///< s
 };
 
 /// Probabilities: softmax of each row.

@@ -75,6 +75,10 @@ class RNN_API CallMemory {
   /// What `floats` last gave for this slot.
   View<float> floats(std::size_t slot) { return tensors_[slot]; }
   std::span<std::byte> bytes(std::size_t slot, std::size_t count);
+  /// What `bytes` last gave for this slot.
+  std::span<std::byte> bytes(std::size_t slot);
+  /// Memory of a layer inside this one.
+  CallMemory& child(std::size_t number);
   /// All that is held, in bytes.
   std::size_t size() const;
 
@@ -82,6 +86,7 @@ class RNN_API CallMemory {
   std::pmr::memory_resource* memory_;
   std::vector<Tensor> tensors_;
   std::vector<BasicTensor<std::byte>> buffers_;
+  std::vector<std::unique_ptr<CallMemory>> children_;
 };
 
 /// Everything a layer's forward and backward are given beside their input.
@@ -119,8 +124,10 @@ class RNN_API Layer {
   virtual bool causal() const;
   /// What comes out when `input` comes in. Throws ConfigError when it cannot be used.
   virtual Signal output(const Signal& input) const = 0;
+  /// How many parameters and parts of state there are does not depend on the width of the input,
+  /// their shapes may.
   virtual std::vector<ParameterSpec> parameters(const Signal& input) const;
-  virtual std::vector<StateSpec> states() const;
+  virtual std::vector<StateSpec> states(const Signal& input) const;
   /// How `backend` would run this layer; an empty path: nothing worth telling.
   virtual KernelPath path(const Backend& backend, const Signal& input) const;
 

@@ -35,6 +35,8 @@ class RNN_API OutputHead {
   /// Width of what `predict` gives. Throws ConfigError when the features cannot be used.
   virtual Index classes(const Signal& features) const = 0;
   virtual std::vector<ParameterSpec> parameters(const Signal& features) const = 0;
+  /// Targets of one step. Where it is not 1, targets are [T,B,targets_per_step] below.
+  virtual Index targets_per_step() const { return 1; }
 
   /// Loss of every target: `nats` [T,B] is written, 0 where a target [T,B] is below zero. The
   /// caller masks targets beyond a length so. The sum is taken in the order t, b.

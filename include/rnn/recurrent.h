@@ -49,7 +49,7 @@ class RNN_API RecurrentLayer : public Layer {
   bool causal() const override;
   Signal output(const Signal& input) const override;
   std::vector<ParameterSpec> parameters(const Signal& input) const override;
-  std::vector<StateSpec> states() const override;
+  std::vector<StateSpec> states(const Signal& input) const override;
   KernelPath path(const Backend& backend, const Signal& input) const override;
   Sequence forward(const Sequence& x, Call& call) const override;
   View<const float> backward(const Sequence& x, View<const float> dy, Call& call) const override;

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/prefixed_fields.h"
+
 namespace rnn {
 
 void Fields::operator()(std::string_view name, float& value) {
@@ -12,6 +14,11 @@ void Fields::operator()(std::string_view name, float& value) {
   std::from_chars(text, end, wide);
   (*this)(name, wide);
   value = static_cast<float>(wide);
+}
+
+void Fields::group(std::string_view name, const std::function<void(Fields&)>& members) {
+  PrefixedFields prefixed(*this, std::string(name));
+  members(prefixed);
 }
 
 void Fields::unknown_choice(std::string_view name, std::string_view given,

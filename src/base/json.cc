@@ -23,6 +23,13 @@ Json parse_json(std::string_view text, std::string_view where) {
   }
 }
 
+void JsonWriter::group(std::string_view name, const std::function<void(Fields&)>& members) {
+  Json object = Json::object();
+  JsonWriter writer(object);
+  members(writer);
+  set(name, object);
+}
+
 const Json* JsonReader::find(std::string_view name) {
   asked_.emplace(name);
   const auto found = object_.find(std::string(name));
@@ -61,6 +68,15 @@ void JsonReader::operator()(std::string_view name, std::string& value) {
     if (!found->is_string()) wrong_type(name, "a string");
     value = found->get<std::string>();
   }
+}
+
+void JsonReader::group(std::string_view name, const std::function<void(Fields&)>& members) {
+  const Json* found = find(name);
+  if (!found) return;
+  if (!found->is_object()) wrong_type(name, "an object");
+  JsonReader reader(*found, where_ + ": " + std::string(name));
+  members(reader);
+  reader.finish();
 }
 
 void JsonReader::finish(const std::set<std::string>& others) const {

@@ -35,6 +35,7 @@ class JsonWriter : public Fields {
   void operator()(std::string_view name, std::int64_t& value) override { set(name, value); }
   void operator()(std::string_view name, double& value) override { set(name, value); }
   void operator()(std::string_view name, std::string& value) override { set(name, value); }
+  void group(std::string_view name, const std::function<void(Fields&)>& members) override;
 
  private:
   template <class T>
@@ -54,6 +55,7 @@ class JsonReader : public Fields {
   void operator()(std::string_view name, std::int64_t& value) override;
   void operator()(std::string_view name, double& value) override;
   void operator()(std::string_view name, std::string& value) override;
+  void group(std::string_view name, const std::function<void(Fields&)>& members) override;
 
   /// Throws FormatError when the object has a member that was never asked for, except `others`.
   void finish(const std::set<std::string>& others = {}) const;

@@ -13,9 +13,7 @@ enum Buffer : std::size_t { kForwardScratch, kBackwardScratch };
 void DenseOptions::exchange(Fields& fields) {
   fields("units", units);
   fields("use_bias", use_bias);
-  int choice = activation ? static_cast<int>(*activation) + 1 : 0;
-  fields.choice("activation", choice, {"linear", "tanh", "sigmoid", "relu"});
-  activation = choice > 0 ? std::optional(static_cast<Activation>(choice - 1)) : std::nullopt;
+  exchange_activation(fields, "activation", activation);
   exchange_initializer(fields, "kernel_initializer", kernel_initializer);
 }
 

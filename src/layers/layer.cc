@@ -14,17 +14,27 @@ std::span<std::byte> CallMemory::bytes(std::size_t slot, std::size_t count) {
   return {buffers_[slot].data(), count};
 }
 
+std::span<std::byte> CallMemory::bytes(std::size_t slot) {
+  return {buffers_[slot].data(), static_cast<std::size_t>(buffers_[slot].size())};
+}
+
+CallMemory& CallMemory::child(std::size_t number) {
+  while (children_.size() <= number) children_.push_back(std::make_unique<CallMemory>(memory_));
+  return *children_[number];
+}
+
 std::size_t CallMemory::size() const {
   std::size_t total = 0;
   for (const auto& tensor : tensors_) total += tensor.size() * sizeof(float);
   for (const auto& buffer : buffers_) total += buffer.size();
+  for (const auto& child : children_) total += child->size();
   return total;
 }
 
 std::optional<Signal> Layer::input() const { return std::nullopt; }
 bool Layer::causal() const { return true; }
 std::vector<ParameterSpec> Layer::parameters(const Signal&) const { return {}; }
-std::vector<StateSpec> Layer::states() const { return {}; }
+std::vector<StateSpec> Layer::states(const Signal&) const { return {}; }
 KernelPath Layer::path(const Backend&, const Signal&) const { return {}; }
 
 }  // namespace rnn

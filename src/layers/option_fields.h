@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,14 @@ inline void exchange_initializer(Fields& fields, std::string_view name, Initiali
   std::string text = value.to_string();
   fields(name, text);
   value = Initializer::parse(text);
+}
+
+/// None is "linear".
+inline void exchange_activation(Fields& fields, std::string_view name,
+                                std::optional<Activation>& value) {
+  int choice = value ? static_cast<int>(*value) + 1 : 0;
+  fields.choice(name, choice, {"linear", "tanh", "sigmoid", "relu"});
+  value = choice > 0 ? std::optional(static_cast<Activation>(choice - 1)) : std::nullopt;
 }
 
 /// What `describe` does with a copy, since exchanging may write.

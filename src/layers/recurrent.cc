@@ -56,7 +56,7 @@ std::vector<ParameterSpec> RecurrentLayer::parameters(const Signal& input) const
   return specs;
 }
 
-std::vector<StateSpec> RecurrentLayer::states() const {
+std::vector<StateSpec> RecurrentLayer::states(const Signal&) const {
   std::vector<StateSpec> states{{"h", shared_.units}};
   if (has_cell_state(shared_.cell)) states.push_back({"c", shared_.units});
   return states;

@@ -23,11 +23,14 @@ void SoftmaxOptions::exchange(Fields& fields) {
   fields("units", units);
   fields("use_bias", use_bias);
   fields("tied_to", tied_to);
+  fields("label_smoothing", label_smoothing);
   exchange_initializer(fields, "kernel_initializer", kernel_initializer);
 }
 
 Softmax::Softmax(const SoftmaxOptions& options) : options_(options) {
   require_size(type(), "units", options.units);
+  require(options.label_smoothing >= 0 && options.label_smoothing < 1, "Softmax label_smoothing",
+          "at least 0 and below 1", options.label_smoothing);
 }
 
 void Softmax::describe(Fields& fields) const { show(options_, fields); }
@@ -74,7 +77,8 @@ LossSum Softmax::loss(const Sequence& features, View<const std::int32_t> targets
       {.logits = as_rows(logits(features, call)),
        .targets = as_row(targets),
        .nats = as_row(nats),
-       .log_normalizer = call.memory->floats(kNormalizer, {targets.size()})});
+       .log_normalizer = call.memory->floats(kNormalizer, {targets.size()}),
+       .smoothing = call.training ? options_.label_smoothing : 0.0f});
   LossSum sum;
   for (Index i = 0; i < targets.size(); ++i) {
     sum.nats += static_cast<double>(nats[i]);
@@ -90,7 +94,8 @@ View<const float> Softmax::backward(const Sequence& features, View<const std::in
                                         .targets = as_row(targets),
                                         .log_normalizer = call.memory->floats(kNormalizer),
                                         .scale = scale,
-                                        .dlogits = as_rows(dlogits)});
+                                        .dlogits = as_rows(dlogits),
+                                        .smoothing = options_.label_smoothing});
   DenseBackward<float> args{.x = features.values,
                             .lengths = features.lengths,
                             .kernel = call.parameters[0],

@@ -43,6 +43,20 @@ class DryBackend : public Backend {
   void cross_entropy_forward(const CrossEntropyForward<float>&) const noexcept override {}
   void cross_entropy_backward(const CrossEntropyBackward<float>&) const noexcept override {}
   void softmax(const SoftmaxForward<float>&) const noexcept override {}
+  void merge_forward(const MergeForward<float>&) const noexcept override {}
+  void merge_backward(const MergeBackward<float>&) const noexcept override {}
+  void window_forward(const WindowForward<float>&) const noexcept override {}
+  void window_backward(const WindowBackward<float>&) const noexcept override {}
+  void pool_forward(const PoolForward<float>&) const noexcept override {}
+  void pool_backward(const PoolBackward<float>&) const noexcept override {}
+  void layer_norm_forward(const LayerNormForward<float>&) const noexcept override {}
+  void layer_norm_backward(const LayerNormBackward<float>&) const noexcept override {}
+  void binary_cross_entropy_forward(
+      const BinaryCrossEntropyForward<float>&) const noexcept override {}
+  void binary_cross_entropy_backward(
+      const BinaryCrossEntropyBackward<float>&) const noexcept override {}
+  void crf_forward(const CrfForward<float>&) const noexcept override {}
+  void crf_backward(const CrfBackward<float>&) const noexcept override {}
   void sgd_step(const SgdStep<float>&) const noexcept override {}
   void rmsprop_step(const RmspropStep<float>&) const noexcept override {}
   void adam_step(const AdamStep<float>&) const noexcept override {}

@@ -133,17 +133,19 @@ Sequence Pass::forward(const Batch& batch, State& state, bool training, const Ra
 }
 
 void Pass::take_targets(const Batch& batch, const Sequence& features) {
-  const Index time = features.time(), size = time * features.batch();
+  const Index time = features.time(), batch_size = features.batch();
+  const Index width = network_.head().head->targets_per_step(), size = time * batch_size * width;
   targets_.assign(batch.targets.begin(), batch.targets.end());
   if (!targets_.empty() && static_cast<Index>(targets_.size()) != size) {
     wrong("targets", size, static_cast<Index>(targets_.size()));
   }
-  for (Index b = 0; !targets_.empty() && b < features.batch(); ++b) {
+  for (Index b = 0; !targets_.empty() && b < batch_size; ++b) {
     for (Index t = length_of(features.lengths, b, time); t < time; ++t) {
-      targets_[t * features.batch() + b] = -1;
+      std::fill_n(targets_.begin() + (t * batch_size + b) * width, width, -1);
     }
   }
-  target_view_ = {targets_.data(), {time, features.batch()}};
+  target_view_ = {targets_.data(),
+                  width == 1 ? Shape{time, batch_size} : Shape{time, batch_size, width}};
 }
 
 LossSum Pass::loss() {
@@ -191,8 +193,10 @@ void Pass::reserve(Index time, Index batch_size) {
   State state = network_.zero_state(batch_size, *real);
   const Sequence features = forward(batch, state, true, Random());
   if (network_.head().head) {
-    targets_.assign(static_cast<std::size_t>(features.time() * features.batch()), 0);
-    target_view_ = {targets_.data(), {features.time(), features.batch()}};
+    batch.targets.assign(static_cast<std::size_t>(features.time() * features.batch() *
+                                                  network_.head().head->targets_per_step()),
+                         -1);
+    take_targets(batch, features);
     TensorList none;  // the gradients are the caller's; null views make the layers skip them
     loss();
     backward(1, none);

@@ -65,7 +65,7 @@ Sequential::Sequential(const std::vector<Part>& parts, Index input_features)
       signal = node.output = in_layer(node.name, [&] { return layer->output(signal); });
       node.parameters = declare(node.name, layer->parameters(node.input));
       node.first_state = state_specs_.size();
-      for (const StateSpec& state : layer->states()) {
+      for (const StateSpec& state : layer->states(node.input)) {
         state_specs_.push_back({node.name + "/" + state.name, state.width});
       }
       node.states = state_specs_.size() - node.first_state;

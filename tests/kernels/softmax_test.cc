@@ -55,35 +55,40 @@ TEST(CrossEntropy, IsTheNegativeLogarithmOfTheTargetsProbability) {
   });
 }
 
-TEST(CrossEntropy, GradientEqualsComplexStep) {
+TEST(CrossEntropy, GradientEqualsComplexStepWithAndWithoutSmoothing) {
   const std::vector<std::int32_t> targets = some_targets();
   const double scale = 0.37;
-  const auto logits = random_values<double>({kRows, kClasses}, Random(1), 4);
-  BasicTensor<double> nats({kRows}), log_normalizer({kRows}), dlogits({kRows, kClasses});
-  dlogits.fill(std::numeric_limits<double>::quiet_NaN());
-  const ReferenceBackend<double> backend;
-  backend.cross_entropy_forward({.logits = logits,
-                                 .targets = view_of(targets),
-                                 .nats = nats,
-                                 .log_normalizer = log_normalizer});
-  backend.cross_entropy_backward({.logits = logits,
-                                  .targets = view_of(targets),
-                                  .log_normalizer = log_normalizer,
-                                  .scale = scale,
-                                  .dlogits = dlogits});
+  for (double smoothing : {0.0, 0.25}) {
+    const auto logits = random_values<double>({kRows, kClasses}, Random(1), 4);
+    BasicTensor<double> nats({kRows}), log_normalizer({kRows}), dlogits({kRows, kClasses});
+    dlogits.fill(std::numeric_limits<double>::quiet_NaN());
+    const ReferenceBackend<double> backend;
+    backend.cross_entropy_forward({.logits = logits,
+                                   .targets = view_of(targets),
+                                   .nats = nats,
+                                   .log_normalizer = log_normalizer,
+                                   .smoothing = smoothing});
+    backend.cross_entropy_backward({.logits = logits,
+                                    .targets = view_of(targets),
+                                    .log_normalizer = log_normalizer,
+                                    .scale = scale,
+                                    .dlogits = dlogits,
+                                    .smoothing = smoothing});
 
-  auto input = random_values<Complex>({kRows, kClasses}, Random(1), 4);
-  BasicTensor<Complex> losses({kRows}), normalizers({kRows});
-  const auto loss = [&] {
-    ReferenceBackend<Complex>().cross_entropy_forward({.logits = input,
-                                                       .targets = view_of(targets),
-                                                       .nats = losses,
-                                                       .log_normalizer = normalizers});
-    Complex sum = 0;
-    for (Index n = 0; n < kRows; ++n) sum += losses[n];
-    return scale * sum;
-  };
-  EXPECT_TRUE(close_to(dlogits, complex_step(input, loss), {1e-10, 1e-14}));
+    auto input = random_values<Complex>({kRows, kClasses}, Random(1), 4);
+    BasicTensor<Complex> losses({kRows}), normalizers({kRows});
+    const auto loss = [&] {
+      ReferenceBackend<Complex>().cross_entropy_forward({.logits = input,
+                                                         .targets = view_of(targets),
+                                                         .nats = losses,
+                                                         .log_normalizer = normalizers,
+                                                         .smoothing = smoothing});
+      Complex sum = 0;
+      for (Index n = 0; n < kRows; ++n) sum += losses[n];
+      return scale * sum;
+    };
+    EXPECT_TRUE(close_to(dlogits, complex_step(input, loss), {1e-10, 1e-14}));
+  }
 }
 
 /// Losses and gradients of rows of three logits, target 1.

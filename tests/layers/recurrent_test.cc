@@ -95,9 +95,9 @@ TEST_P(RecurrentLayers, DeclareTheShapesOfTheirCell) {
   EXPECT_EQ(specs[2].shape, bias_shape(GetParam(), H));
   EXPECT_EQ(make_cell(GetParam(), {.use_bias = false}, H)->parameters(Signal::vectors(3)).size(),
             2u);
-  ASSERT_EQ(layer->states().size(), has_cell_state(GetParam()) ? 2u : 1u);
-  EXPECT_EQ(layer->states()[0].name, "h");
-  EXPECT_EQ(layer->states()[0].width, H);
+  ASSERT_EQ(layer->states(Signal::vectors(1)).size(), has_cell_state(GetParam()) ? 2u : 1u);
+  EXPECT_EQ(layer->states(Signal::vectors(1))[0].name, "h");
+  EXPECT_EQ(layer->states(Signal::vectors(1))[0].width, H);
 }
 
 TEST_P(RecurrentLayers, SayWhichKernelRuns) {

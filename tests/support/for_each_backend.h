@@ -12,7 +12,7 @@
 namespace rnn::test {
 
 /// The names make_backend() knows: the one list that a new backend is added to.
-inline std::vector<std::string> float_backends() { return {"reference"}; }
+inline std::vector<std::string> float_backends() { return {"reference", "native"}; }
 
 template <class Body>
 void for_each_backend(Body&& body) {

@@ -82,7 +82,7 @@ class LayerBench {
       in.values = random_values<float>({time, batch, signal.size}, draws.fold(1));
       poison_padding(in.values, in.lengths);
     }
-    for (const StateSpec& spec : layer->states()) {
+    for (const StateSpec& spec : layer->states(signal)) {
       const std::size_t s = in.state.size();
       in.state.push_back(random_values<float>({batch, spec.width}, draws.fold(10 + s)));
       in.dnew.push_back(random_values<float>({batch, spec.width}, draws.fold(20 + s)));
@@ -111,7 +111,7 @@ class LayerBench {
       const bool frozen = static_cast<int>(p) == options.frozen;
       gradients.push_back(frozen ? View<float>() : out.gradients[p].view());
     }
-    for (const StateSpec& spec : layer->states()) {
+    for (const StateSpec& spec : layer->states(signal)) {
       out.new_state.push_back(poisoned<float>({in.batch, spec.width}));
       out.dstate.push_back(poisoned<float>({in.batch, spec.width}));
     }
@@ -163,12 +163,12 @@ inline void take_sequence(const Tensor& from, Index b, Index start, Index steps,
   }
 }
 
-/// The sequences `which` of `whole` as another batch, `time` long; `out` is what `whole` gave.
+/// The sequences `which` of `whole` as another batch, `time` long, for which `steps` come out;
+/// `out` is what `whole` gave.
 inline LayerInput pick(const LayerInput& whole, const LayerOutput& out,
-                       const std::vector<Index>& which, Index time) {
+                       const std::vector<Index>& which, Index time, Index steps) {
   const Index batch = static_cast<Index>(which.size());
   LayerInput part{.time = time, .batch = batch};
-  const bool per_step = out.y.extent(0) == whole.time;
   if (!whole.ids.empty()) {
     part.ids.assign(static_cast<std::size_t>(time * batch),
                     std::numeric_limits<std::int32_t>::max());
@@ -176,7 +176,7 @@ inline LayerInput pick(const LayerInput& whole, const LayerOutput& out,
     part.values = poisoned<float>({time, batch, whole.values.extent(2)});
   }
   if (!whole.dy.empty()) {
-    part.dy = poisoned<float>({per_step ? time : 1, batch, whole.dy.extent(2)});
+    part.dy = poisoned<float>({steps, batch, whole.dy.extent(2)});
   }
   for (const Tensor& state : whole.state) part.state.emplace_back(Shape{batch, state.extent(1)});
   for (const Tensor& dnew : whole.dnew) part.dnew.emplace_back(Shape{batch, dnew.extent(1)});
@@ -192,7 +192,7 @@ inline LayerInput pick(const LayerInput& whole, const LayerOutput& out,
     } else {
       take_sequence(whole.values, b, 0, length, part.values, j);
     }
-    if (!whole.dy.empty()) take_sequence(whole.dy, b, 0, per_step ? length : 1, part.dy, j);
+    if (!whole.dy.empty()) take_sequence(whole.dy, b, 0, out.length(b), part.dy, j);
     for (std::size_t s = 0; s < whole.state.size(); ++s) {
       const Index width = whole.state[s].extent(1);
       std::copy_n(&whole.state[s].view()(b, 0), width, &part.state[s].view()(j, 0));

@@ -129,7 +129,8 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
                     .packed = a.weights_version != 0 ? p.packed : nullptr,
                     .packed_valid = a.weights_version != 0 && found == wanted},
                    member, members, p.buffers + member * product_buffer_floats());
-    // With many rows nothing is packed, and what an earlier call with few had packed is overwritten.
+    // With many rows nothing is packed, and what an earlier call with few had packed is
+    // overwritten.
     if (member == 0) *p.key = p.packed ? wanted : PackedKey{};
   });
 }

@@ -1,6 +1,7 @@
 #include "kernels/native/native_backend.h"
 
 #include "kernels/native/targets.h"
+#include "kernels/reference/softmax.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -71,9 +72,11 @@ void NativeBackend::activation_backward(const ActivationBackward<float>& args) c
   kernels_.activation_backward(args, pool_);
 }
 void NativeBackend::cross_entropy_forward(const CrossEntropyForward<float>& args) const noexcept {
+  if (args.smoothing != 0) return reference::cross_entropy_forward(args);
   kernels_.cross_entropy_forward(args, pool_);
 }
 void NativeBackend::cross_entropy_backward(const CrossEntropyBackward<float>& args) const noexcept {
+  if (args.smoothing != 0) return reference::cross_entropy_backward(args);
   kernels_.cross_entropy_backward(args, pool_);
 }
 void NativeBackend::softmax(const SoftmaxForward<float>& args) const noexcept {

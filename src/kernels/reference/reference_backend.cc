@@ -2,11 +2,17 @@
 
 #include <complex>
 
+#include "kernels/reference/binary_cross_entropy.h"
+#include "kernels/reference/crf.h"
 #include "kernels/reference/dense.h"
 #include "kernels/reference/elementwise.h"
+#include "kernels/reference/layer_norm.h"
+#include "kernels/reference/merge.h"
 #include "kernels/reference/optimizer_steps.h"
+#include "kernels/reference/pooling.h"
 #include "kernels/reference/recurrent.h"
 #include "kernels/reference/softmax.h"
+#include "kernels/reference/windows.h"
 
 namespace rnn {
 
@@ -66,6 +72,56 @@ void ReferenceBackend<T>::cross_entropy_backward(
 template <class T>
 void ReferenceBackend<T>::softmax(const SoftmaxForward<T>& args) const noexcept {
   reference::softmax(args);
+}
+template <class T>
+void ReferenceBackend<T>::merge_forward(const MergeForward<T>& args) const noexcept {
+  reference::merge_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::merge_backward(const MergeBackward<T>& args) const noexcept {
+  reference::merge_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::window_forward(const WindowForward<T>& args) const noexcept {
+  reference::window_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::window_backward(const WindowBackward<T>& args) const noexcept {
+  reference::window_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::pool_forward(const PoolForward<T>& args) const noexcept {
+  reference::pool_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::pool_backward(const PoolBackward<T>& args) const noexcept {
+  reference::pool_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::layer_norm_forward(const LayerNormForward<T>& args) const noexcept {
+  reference::layer_norm_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::layer_norm_backward(const LayerNormBackward<T>& args) const noexcept {
+  reference::layer_norm_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::binary_cross_entropy_forward(
+    const BinaryCrossEntropyForward<T>& args) const noexcept {
+  reference::binary_cross_entropy_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::binary_cross_entropy_backward(
+    const BinaryCrossEntropyBackward<T>& args) const noexcept {
+  reference::binary_cross_entropy_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::crf_forward(const CrfForward<T>& args) const noexcept {
+  reference::crf_forward(args);
+}
+template <class T>
+void ReferenceBackend<T>::crf_backward(const CrfBackward<T>& args) const noexcept {
+  reference::crf_backward(args);
 }
 template <class T>
 void ReferenceBackend<T>::sgd_step(const SgdStep<T>& args) const noexcept {

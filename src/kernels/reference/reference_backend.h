@@ -28,6 +28,18 @@ class ReferenceBackend : public BasicBackend<T> {
   void cross_entropy_forward(const CrossEntropyForward<T>&) const noexcept override;
   void cross_entropy_backward(const CrossEntropyBackward<T>&) const noexcept override;
   void softmax(const SoftmaxForward<T>&) const noexcept override;
+  void merge_forward(const MergeForward<T>&) const noexcept override;
+  void merge_backward(const MergeBackward<T>&) const noexcept override;
+  void window_forward(const WindowForward<T>&) const noexcept override;
+  void window_backward(const WindowBackward<T>&) const noexcept override;
+  void pool_forward(const PoolForward<T>&) const noexcept override;
+  void pool_backward(const PoolBackward<T>&) const noexcept override;
+  void layer_norm_forward(const LayerNormForward<T>&) const noexcept override;
+  void layer_norm_backward(const LayerNormBackward<T>&) const noexcept override;
+  void binary_cross_entropy_forward(const BinaryCrossEntropyForward<T>&) const noexcept override;
+  void binary_cross_entropy_backward(const BinaryCrossEntropyBackward<T>&) const noexcept override;
+  void crf_forward(const CrfForward<T>&) const noexcept override;
+  void crf_backward(const CrfBackward<T>&) const noexcept override;
   void sgd_step(const SgdStep<T>&) const noexcept override;
   void rmsprop_step(const RmspropStep<T>&) const noexcept override;
   void adam_step(const AdamStep<T>&) const noexcept override;

@@ -36,6 +36,10 @@ void cross_entropy_forward(const CrossEntropyForward<T>& a) noexcept {
     }
     a.log_normalizer[n] = log_sum_exp(&a.logits(n, 0), V);
     a.nats[n] = a.log_normalizer[n] - a.logits(n, target);
+    if (a.smoothing == T(0)) continue;
+    T sum(0);
+    for (Index v = 0; v < V; ++v) sum += a.log_normalizer[n] - a.logits(n, v);
+    a.nats[n] = (T(1) - a.smoothing) * a.nats[n] + a.smoothing / T(static_cast<float>(V)) * sum;
   }
 }
 
@@ -43,6 +47,7 @@ template <class T>
 void cross_entropy_backward(const CrossEntropyBackward<T>& a) noexcept {
   using std::exp;
   const Index N = a.logits.extent(0), V = a.logits.extent(1);
+  const T spread = a.smoothing / T(static_cast<float>(V)), hit = T(1) - a.smoothing + spread;
   for (Index n = 0; n < N; ++n) {
     const std::int32_t target = a.targets[n];
     if (target < 0) {
@@ -51,7 +56,7 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& a) noexcept {
     }
     for (Index v = 0; v < V; ++v) {
       const T probability = exp(a.logits(n, v) - a.log_normalizer[n]);
-      a.dlogits(n, v) = a.scale * (probability - (v == target ? T(1) : T(0)));
+      a.dlogits(n, v) = a.scale * (probability - (v == target ? hit : spread));
     }
   }
 }

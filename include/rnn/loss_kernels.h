@@ -1,0 +1,76 @@
+// Argument structs of the kernels of output heads beyond softmax. What kernels.h says of all
+// kernels holds here too.
+#pragma once
+
+#include "rnn/kernels.h"
+
+namespace rnn {
+
+/// Sum over the labels of a row of -log(target ? p : 1 - p), p = sigmoid(logit), in nats; labels
+/// whose target is below zero are masked.
+template <class T>
+struct BinaryCrossEntropyForward {
+  View<const T> logits{};              ///< [N,V]
+  View<const std::int32_t> targets{};  ///< [N,V] 0, 1 or masked
+  View<T> nats{};                      ///< [N]
+};
+
+/// dlogits = scale * (sigmoid(logit) - target); zero where masked.
+template <class T>
+struct BinaryCrossEntropyBackward {
+  View<const T> logits{};  ///< [N,V]; may be the same memory as dlogits
+  View<const std::int32_t> targets{};
+  T scale{1};
+  View<T> dlogits{};
+};
+
+/// A linear chain over K labels: what a path j_1 .. j_L through one sequence scores,
+///   score = start[j_1] + sum over t of emissions[t, j_t]
+///         + sum over t > 1 of transitions[j_(t-1), j_t] + end[j_L],
+/// and the probability of a path is exp(score) divided by Z, the sum over all paths.
+template <class T>
+struct CrfScores {
+  View<const T> emissions{};  ///< [T,B,K]
+  std::span<const std::int32_t> lengths{};
+  View<const T> transitions{};   ///< [K,K] from row to column
+  View<const T> start{}, end{};  ///< [K]
+  /// [K+1,K+1], 0 where a transition is impossible; row K is the start, column K the end. Empty:
+  /// everything is possible.
+  std::span<const std::uint8_t> allowed{};
+
+  Index labels() const { return emissions.extent(2); }
+  /// Whether label j may follow label i; i = K asks for the start, j = K for the end.
+  bool allows(Index i, Index j) const {
+    return allowed.empty() || allowed[static_cast<std::size_t>(i * (labels() + 1) + j)] != 0;
+  }
+};
+
+/// nats[b] = log Z - log of the sum of exp(score) over the paths that agree with the targets: one
+/// path when every step has a target, all that fit when some are masked (Tsuboi et al. 2008).
+/// Sums are taken of logarithms, in double precision: exact to rounding and finite for any length.
+template <class T>
+struct CrfForward {
+  CrfScores<T> scores{};
+  View<const std::int32_t> targets{};  ///< [T,B]; below zero: any label. Null: nats = log Z
+  View<T> nats{};                      ///< [B]; 0 for an empty sequence
+  View<T> marginals{};                 ///< [T,B,K] probability of each label, or null
+  std::span<std::byte> scratch{};      ///< crf_scratch_bytes
+};
+
+template <class T>
+struct CrfBackward {
+  CrfScores<T> scores{};
+  View<const std::int32_t> targets{};  ///< [T,B]
+  T scale{1};
+  View<T> demissions{};                      ///< [T,B,K] written
+  View<T> dtransitions{}, dstart{}, dend{};  ///< added to; null: frozen
+  std::span<std::byte> scratch{};            ///< crf_scratch_bytes
+};
+
+/// Scratch of both for T steps and K labels, whatever the scalar.
+inline std::size_t crf_scratch_bytes(Index time, Index labels) {
+  return static_cast<std::size_t>(2 * time * labels + labels * labels + 3 * labels) * 2 *
+         sizeof(double);
+}
+
+}  // namespace rnn

@@ -1,0 +1,294 @@
+#include "rnn/adaptive_softmax.h"
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "layers/option_fields.h"
+
+namespace rnn {
+namespace {
+
+/// Slots of the head; those of cluster c begin at kSlots * (c + 1).
+enum Slot : std::size_t {
+  kLogits,
+  kNormalizer,
+  kDx,
+  kProbabilities,
+  kX = 0,
+  kHidden = 2,
+  kNats = 3,
+  kTailLogits = 4,
+  kTailNormalizer = 5,
+  kDHidden = 6,
+  kTailDx = 7
+};
+constexpr std::size_t kSlots = 8;
+enum Buffer : std::size_t {
+  kTargets,
+  kRows,
+  kForwardScratch,
+  kBackwardScratch,
+  kProjectionScratch,
+  kProjectionBackward
+};
+constexpr std::size_t kBuffers = 6;
+
+std::size_t floats_of(Index cluster, std::size_t slot) {
+  return kSlots * static_cast<std::size_t>(cluster + 1) + slot;
+}
+std::size_t bytes_of(Index cluster, std::size_t buffer) {
+  return kBuffers * static_cast<std::size_t>(cluster + 1) + buffer;
+}
+
+/// A buffer as numbers of targets or rows.
+std::int32_t* integers(Call& call, std::size_t buffer, Index count) {
+  return reinterpret_cast<std::int32_t*>(
+      call.memory->bytes(buffer, static_cast<std::size_t>(count) * sizeof(std::int32_t)).data());
+}
+
+/// [T,B,F] as [T*B,F].
+template <class T>
+View<T> as_rows(View<T> values) {
+  return values.reshaped({values.extent(0) * values.extent(1), values.extent(2)});
+}
+
+/// Position of the projection of a cluster among the parameters; its kernel comes after it.
+std::size_t tail_parameter(const Call& call, Index cluster, Index clusters) {
+  return call.parameters.size() - 2 * static_cast<std::size_t>(clusters - cluster);
+}
+
+}  // namespace
+
+void AdaptiveSoftmaxOptions::exchange(Fields& fields) {
+  fields("units", units);
+  std::string text;
+  for (Index cutoff : cutoffs) text += (text.empty() ? "" : " ") + std::to_string(cutoff);
+  fields("cutoffs", text);
+  cutoffs.clear();
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    Index cutoff = 0;
+    const auto parsed = std::from_chars(word.data(), word.data() + word.size(), cutoff);
+    if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size()) {
+      throw ConfigError("AdaptiveSoftmax: cutoffs: expected whole numbers, got '" + word + "'");
+    }
+    cutoffs.push_back(cutoff);
+  }
+  fields("divisor", divisor);
+  fields("use_bias", use_bias);
+  exchange_initializer(fields, "kernel_initializer", kernel_initializer);
+}
+
+AdaptiveSoftmax::AdaptiveSoftmax(const AdaptiveSoftmaxOptions& options) : options_(options) {
+  require_size(type(), "units", options.units);
+  require_size(type(), "divisor", options.divisor);
+  Index before = 0;
+  for (Index cutoff : options.cutoffs) {
+    if (cutoff <= before || cutoff >= options.units) {
+      throw ConfigError("AdaptiveSoftmax: cutoffs must ascend between 0 and units " +
+                        std::to_string(options.units) + ", got " + std::to_string(cutoff) +
+                        " after " + std::to_string(before));
+    }
+    before = cutoff;
+  }
+  if (before == 0) throw ConfigError("AdaptiveSoftmax: expected at least one cutoff");
+}
+
+void AdaptiveSoftmax::describe(Fields& fields) const { show(options_, fields); }
+
+Index AdaptiveSoftmax::classes(const Signal& features) const {
+  require_vectors(type(), features);
+  return options_.units;
+}
+
+Index AdaptiveSoftmax::size_of(Index cluster) const {
+  const Index end = cluster + 1 < clusters() ? first_of(cluster + 1) : options_.units;
+  return end - first_of(cluster);
+}
+
+std::vector<ParameterSpec> AdaptiveSoftmax::parameters(const Signal& features) const {
+  const Index outputs = frequent() + clusters();
+  std::vector<ParameterSpec> specs{
+      {"kernel", {features.size, outputs}, options_.kernel_initializer}};
+  if (options_.use_bias) specs.push_back({"bias", {outputs}});
+  Index width = features.size;
+  for (Index c = 0; c < clusters(); ++c) {
+    width = std::max<Index>(1, width / options_.divisor);
+    const std::string name = "tail_" + std::to_string(c);
+    specs.push_back({name + "_projection", {features.size, width}, options_.kernel_initializer});
+    specs.push_back({name + "_kernel", {width, size_of(c)}, options_.kernel_initializer});
+  }
+  return specs;
+}
+
+View<float> AdaptiveSoftmax::head_logits(const Sequence& features, Call& call) const {
+  DenseForward<float> args{.x = features.values,
+                           .lengths = features.lengths,
+                           .kernel = call.parameters[0],
+                           .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
+                           .y = call.memory->floats(kLogits, {features.time(), features.batch(),
+                                                              frequent() + clusters()}),
+                           .weights_version = call.weights_version};
+  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_forward(args);
+  return args.y;
+}
+
+View<float> AdaptiveSoftmax::tail_logits(const Sequence& x, Index c, Call& call) const {
+  const std::size_t p = tail_parameter(call, c, clusters());
+  DenseForward<float> project{
+      .x = x.values,
+      .lengths = x.lengths,
+      .kernel = call.parameters[p],
+      .y = call.memory->floats(floats_of(c, kHidden),
+                               {x.time(), x.batch(), call.parameters[p].extent(1)}),
+      .weights_version = call.weights_version};
+  project.scratch =
+      call.memory->bytes(bytes_of(c, kProjectionScratch), call.backend->scratch_bytes(project));
+  call.backend->dense_forward(project);
+  DenseForward<float> args{
+      .x = project.y,
+      .lengths = x.lengths,
+      .kernel = call.parameters[p + 1],
+      .y = call.memory->floats(floats_of(c, kTailLogits), {x.time(), x.batch(), size_of(c)}),
+      .weights_version = call.weights_version};
+  args.scratch =
+      call.memory->bytes(bytes_of(c, kForwardScratch), call.backend->scratch_bytes(args));
+  call.backend->dense_forward(args);
+  return args.y;
+}
+
+LossSum AdaptiveSoftmax::loss(const Sequence& features, View<const std::int32_t> targets,
+                              View<float> nats, Call& call) const {
+  const Index N = targets.size();
+  std::int32_t* head_targets = integers(call, kTargets, N);
+  LossSum sum;
+  for (Index n = 0; n < N; ++n) {
+    const std::int32_t target = targets[n];
+    if (target >= options_.units) {
+      throw ShapeError("AdaptiveSoftmax: target " + std::to_string(target) +
+                       " is not below units " + std::to_string(options_.units));
+    }
+    Index output = target;
+    for (Index c = 0; c < clusters() && target >= first_of(c); ++c) output = frequent() + c;
+    head_targets[n] = static_cast<std::int32_t>(output);
+    sum.targets += target >= 0;
+  }
+  call.backend->cross_entropy_forward({.logits = as_rows(head_logits(features, call)),
+                                       .targets = {head_targets, {N}},
+                                       .nats = nats.reshaped({N}),
+                                       .log_normalizer = call.memory->floats(kNormalizer, {N})});
+  for (Index c = 0; c < clusters(); ++c) {
+    Index count = 0;
+    for (Index n = 0; n < N; ++n) count += head_targets[n] == frequent() + c;
+    std::int32_t* rows = integers(call, bytes_of(c, kRows), count);
+    std::int32_t* inside = integers(call, bytes_of(c, kTargets), count);
+    if (count == 0) continue;
+    for (Index n = 0, i = 0; n < N; ++n) {
+      if (head_targets[n] != frequent() + c) continue;
+      rows[i] = static_cast<std::int32_t>(n);
+      inside[i++] = static_cast<std::int32_t>(targets[n] - first_of(c));
+    }
+    const View<float> x =
+        call.memory->floats(floats_of(c, kX), {count, 1, features.values.extent(2)});
+    call.backend->embedding_forward(
+        {.ids = {rows, {count, 1}}, .table = as_rows(features.values), .y = x});
+    const View<float> tail_nats = call.memory->floats(floats_of(c, kNats), {count});
+    call.backend->cross_entropy_forward(
+        {.logits = as_rows(tail_logits({.values = x}, c, call)),
+         .targets = {inside, {count}},
+         .nats = tail_nats,
+         .log_normalizer = call.memory->floats(floats_of(c, kTailNormalizer), {count})});
+    for (Index i = 0; i < count; ++i) nats[rows[i]] += tail_nats[i];
+  }
+  for (float value : nats) sum.nats += static_cast<double>(value);
+  return sum;
+}
+
+View<float> AdaptiveSoftmax::tail_backward(View<const float> x, Index c, Call& call) const {
+  const std::size_t p = tail_parameter(call, c, clusters());
+  const View<float> hidden = call.memory->floats(floats_of(c, kHidden));
+  DenseBackward<float> args{.x = hidden,
+                            .kernel = call.parameters[p + 1],
+                            .dy = call.memory->floats(floats_of(c, kTailLogits)),
+                            .dx = call.memory->floats(floats_of(c, kDHidden), hidden.shape()),
+                            .dkernel = call.gradients[p + 1],
+                            .weights_version = call.weights_version};
+  args.scratch =
+      call.memory->bytes(bytes_of(c, kBackwardScratch), call.backend->scratch_bytes(args));
+  call.backend->dense_backward(args);
+  DenseBackward<float> project{.x = x,
+                               .kernel = call.parameters[p],
+                               .dy = args.dx,
+                               .dkernel = call.gradients[p],
+                               .weights_version = call.weights_version};
+  if (call.wants_dx) project.dx = call.memory->floats(floats_of(c, kTailDx), x.shape());
+  project.scratch =
+      call.memory->bytes(bytes_of(c, kProjectionBackward), call.backend->scratch_bytes(project));
+  call.backend->dense_backward(project);
+  return project.dx;
+}
+
+View<const float> AdaptiveSoftmax::backward(const Sequence& features,
+                                            View<const std::int32_t> targets, float scale,
+                                            Call& call) const {
+  const Index N = targets.size();
+  const View<float> dlogits = call.memory->floats(kLogits);
+  call.backend->cross_entropy_backward({.logits = as_rows(dlogits),
+                                        .targets = {integers(call, kTargets, N), {N}},
+                                        .log_normalizer = call.memory->floats(kNormalizer),
+                                        .scale = scale,
+                                        .dlogits = as_rows(dlogits)});
+  DenseBackward<float> args{.x = features.values,
+                            .lengths = features.lengths,
+                            .kernel = call.parameters[0],
+                            .dy = dlogits,
+                            .dkernel = call.gradients[0],
+                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
+                            .weights_version = call.weights_version};
+  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
+  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_backward(args);
+  for (Index c = 0; c < clusters(); ++c) {
+    const auto count =
+        static_cast<Index>(call.memory->bytes(bytes_of(c, kRows)).size() / sizeof(std::int32_t));
+    if (count == 0) continue;
+    const View<float> dtail = as_rows(call.memory->floats(floats_of(c, kTailLogits)));
+    call.backend->cross_entropy_backward(
+        {.logits = dtail,
+         .targets = {integers(call, bytes_of(c, kTargets), count), {count}},
+         .log_normalizer = call.memory->floats(floats_of(c, kTailNormalizer)),
+         .scale = scale,
+         .dlogits = dtail});
+    const View<float> dx = tail_backward(call.memory->floats(floats_of(c, kX)), c, call);
+    if (!call.wants_dx) continue;
+    call.backend->embedding_backward(
+        {.ids = {integers(call, bytes_of(c, kRows), count), {count, 1}},
+         .dy = dx,
+         .dtable = as_rows(args.dx)});
+  }
+  return args.dx;
+}
+
+View<const float> AdaptiveSoftmax::predict(const Sequence& features, Call& call) const {
+  const View<float> head = as_rows(head_logits(features, call));
+  call.backend->softmax({.logits = head, .y = head});
+  const View<float> y =
+      call.memory->floats(kProbabilities, {features.time(), features.batch(), options_.units});
+  const View<float> all = as_rows(y);
+  for (Index n = 0; n < head.extent(0); ++n) std::copy_n(&head(n, 0), frequent(), &all(n, 0));
+  for (Index c = 0; c < clusters(); ++c) {
+    const View<float> tail = as_rows(tail_logits(features, c, call));
+    call.backend->softmax({.logits = tail, .y = tail});
+    for (Index n = 0; n < head.extent(0); ++n) {
+      for (Index v = 0; v < size_of(c); ++v) {
+        all(n, first_of(c) + v) = head(n, frequent() + c) * tail(n, v);
+      }
+    }
+  }
+  clear_padding(y, features.lengths);
+  return y;
+}
+
+}  // namespace rnn

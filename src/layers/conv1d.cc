@@ -1,0 +1,161 @@
+#include "rnn/conv1d.h"
+
+#include <algorithm>
+
+#include "layers/option_fields.h"
+
+namespace rnn {
+namespace {
+
+enum Slot : std::size_t { kWindows, kY, kDy, kDWindows, kDx };
+enum Buffer : std::size_t { kLengths, kForwardScratch, kBackwardScratch };
+
+/// A buffer of the call's memory as lengths.
+std::span<std::int32_t> as_lengths(std::span<std::byte> bytes) {
+  return {reinterpret_cast<std::int32_t*>(bytes.data()), bytes.size() / sizeof(std::int32_t)};
+}
+
+template <class Views>
+auto first_or_null(const Views& views) {
+  using V = std::remove_cvref_t<decltype(views[0])>;
+  return views.empty() ? V{} : views[0];
+}
+
+}  // namespace
+
+void Conv1DOptions::exchange(Fields& fields) {
+  fields("filters", filters);
+  fields("kernel_size", kernel_size);
+  fields("strides", strides);
+  fields("dilation_rate", dilation_rate);
+  fields.choice("padding", padding, {"valid", "same", "causal"});
+  fields("use_bias", use_bias);
+  exchange_activation(fields, "activation", activation);
+  exchange_initializer(fields, "kernel_initializer", kernel_initializer);
+}
+
+Conv1D::Conv1D(const Conv1DOptions& options) : options_(options) {
+  require_size(type(), "filters", options.filters);
+  require_size(type(), "kernel_size", options.kernel_size);
+  require_size(type(), "strides", options.strides);
+  require_size(type(), "dilation_rate", options.dilation_rate);
+}
+
+void Conv1D::describe(Fields& fields) const { show(options_, fields); }
+
+bool Conv1D::causal() const {
+  return options_.padding == Padding::kCausal && options_.strides == 1;
+}
+
+Signal Conv1D::output(const Signal& input) const {
+  require_vectors(type(), input);
+  return Signal::vectors(options_.filters);
+}
+
+std::vector<ParameterSpec> Conv1D::parameters(const Signal& input) const {
+  std::vector<ParameterSpec> specs{{"kernel",
+                                    {options_.kernel_size * input.size, options_.filters},
+                                    options_.kernel_initializer}};
+  if (options_.use_bias) specs.push_back({"bias", {options_.filters}});
+  return specs;
+}
+
+std::vector<StateSpec> Conv1D::states(const Signal& input) const {
+  if (!streams()) return {};
+  return {{"context", left() * input.size}};
+}
+
+Index Conv1D::places(Index length) const {
+  if (options_.padding != Padding::kValid) {
+    return (length + options_.strides - 1) / options_.strides;
+  }
+  return length < span() ? 0 : (length - span()) / options_.strides + 1;
+}
+
+Index Conv1D::left() const {
+  if (options_.padding == Padding::kValid) return 0;
+  return options_.padding == Padding::kSame ? (span() - 1) / 2 : span() - 1;
+}
+
+bool Conv1D::streams() const {
+  return options_.padding == Padding::kCausal && options_.strides == 1 && span() > 1;
+}
+
+bool Conv1D::needs_lengths(const Sequence& x) const {
+  return !x.lengths.empty() || places(x.time()) == 0;
+}
+
+Sequence Conv1D::forward(const Sequence& x, Call& call) const {
+  const Index time = x.time(), batch = x.batch(), F = x.values.extent(2);
+  const Index steps = std::max<Index>(1, places(time));
+  const auto all = as_lengths(
+      call.memory->bytes(kLengths, static_cast<std::size_t>(batch) * sizeof(std::int32_t)));
+  const auto lengths = all.first(needs_lengths(x) ? all.size() : 0);
+  for (std::size_t b = 0; b < lengths.size(); ++b) {
+    lengths[b] =
+        static_cast<std::int32_t>(places(length_of(x.lengths, static_cast<Index>(b), time)));
+  }
+  const View<float> windows =
+      call.memory->floats(kWindows, {steps, batch, options_.kernel_size * F});
+  call.backend->window_forward({.x = x.values,
+                                .lengths = x.lengths,
+                                .y_lengths = lengths,
+                                .stride = options_.strides,
+                                .dilation = options_.dilation_rate,
+                                .left = left(),
+                                .context = first_or_null(call.state),
+                                .y = windows,
+                                .new_context = first_or_null(call.new_state)});
+  const View<float> y = call.memory->floats(kY, {steps, batch, options_.filters});
+  DenseForward<float> args{.x = windows,
+                           .lengths = lengths,
+                           .kernel = call.parameters[0],
+                           .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
+                           .y = y,
+                           .weights_version = call.weights_version};
+  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_forward(args);
+  if (options_.activation) {
+    call.backend->activation_forward({.activation = *options_.activation, .x = y, .y = y});
+    if (*options_.activation == Activation::kSigmoid) clear_padding(y, lengths);
+  }
+  return {.values = y, .lengths = lengths, .examples = x.examples};
+}
+
+View<const float> Conv1D::backward(const Sequence& x, View<const float> dy, Call& call) const {
+  if (options_.activation) {
+    const View<float> pre = call.memory->floats(kDy, dy.shape());
+    call.backend->activation_backward(
+        {.activation = *options_.activation, .y = call.memory->floats(kY), .dy = dy, .dx = pre});
+    dy = pre;
+  }
+  const View<float> windows = call.memory->floats(kWindows);
+  const auto all = as_lengths(call.memory->bytes(kLengths));
+  const auto lengths = all.first(needs_lengths(x) ? all.size() : 0);
+  const View<float> dcontext = first_or_null(call.dstate);
+  DenseBackward<float> args{.x = windows,
+                            .lengths = lengths,
+                            .kernel = call.parameters[0],
+                            .dy = dy,
+                            .dkernel = call.gradients[0],
+                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
+                            .weights_version = call.weights_version};
+  const bool goes_on = call.wants_dx || dcontext;
+  if (goes_on) args.dx = call.memory->floats(kDWindows, windows.shape());
+  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_backward(args);
+  if (!goes_on) return {};
+  const View<float> dx = call.memory->floats(kDx, x.values.shape());
+  call.backend->window_backward({.lengths = x.lengths,
+                                 .y_lengths = lengths,
+                                 .stride = options_.strides,
+                                 .dilation = options_.dilation_rate,
+                                 .left = left(),
+                                 .dy = args.dx,
+                                 .dnew_context = first_or_null(call.dnew_state),
+                                 .dx = dx,
+                                 .dcontext = dcontext});
+  return call.wants_dx ? dx : View<float>();
+}
+
+}  // namespace rnn

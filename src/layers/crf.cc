@@ -1,0 +1,182 @@
+#include "rnn/crf.h"
+
+#include <charconv>
+#include <sstream>
+
+#include "layers/option_fields.h"
+
+namespace rnn {
+namespace {
+
+enum Slot : std::size_t { kEmissions, kNats, kDEmissions, kDx, kMarginals };
+enum Buffer : std::size_t { kForwardScratch, kBackwardScratch, kCrfScratch };
+
+/// Where the parameters of the chain stand, counted from the end.
+enum Chain : std::size_t { kEnd = 1, kStart, kTransitions };
+
+template <class Views>
+auto chain(const Views& views, Chain which) {
+  return views[views.size() - which];
+}
+
+/// A label's number, or K for `word`.
+Index parse_label(std::string_view text, std::string_view word, Index K) {
+  if (text == word) return K;
+  Index label = -1;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), label);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || label < 0 ||
+      label >= K) {
+    throw ConfigError("CRF: in forbidden, expected a label from 0 to " + std::to_string(K - 1) +
+                      " or '" + std::string(word) + "', got '" + std::string(text) + "'");
+  }
+  return label;
+}
+
+}  // namespace
+
+void CRFOptions::exchange(Fields& fields) {
+  fields("units", units);
+  fields("use_bias", use_bias);
+  fields("forbidden", forbidden);
+  exchange_initializer(fields, "kernel_initializer", kernel_initializer);
+}
+
+CRF::CRF(const CRFOptions& options) : options_(options) {
+  require_size(type(), "units", options.units);
+  const Index K = options.units;
+  std::istringstream words(options.forbidden);
+  for (std::string word; words >> word;) {
+    const auto arrow = word.find('>');
+    if (arrow == std::string::npos) {
+      throw ConfigError("CRF: in forbidden, expected from>to, got '" + word + "'");
+    }
+    if (allowed_.empty()) allowed_.assign(static_cast<std::size_t>((K + 1) * (K + 1)), 1);
+    const std::string_view text(word);
+    const Index from = parse_label(text.substr(0, arrow), "start", K);
+    const Index to = parse_label(text.substr(arrow + 1), "end", K);
+    allowed_[static_cast<std::size_t>(from * (K + 1) + to)] = 0;
+  }
+}
+
+void CRF::describe(Fields& fields) const { show(options_, fields); }
+
+Index CRF::classes(const Signal& features) const {
+  require_vectors(type(), features);
+  return options_.units;
+}
+
+std::vector<ParameterSpec> CRF::parameters(const Signal& features) const {
+  const Index K = options_.units;
+  std::vector<ParameterSpec> specs{{"kernel", {features.size, K}, options_.kernel_initializer}};
+  if (options_.use_bias) specs.push_back({"bias", {K}});
+  specs.push_back({"transitions", {K, K}});
+  specs.push_back({"start", {K}});
+  specs.push_back({"end", {K}});
+  return specs;
+}
+
+CrfScores<float> CRF::scores(const Sequence& features, Call& call) const {
+  DenseForward<float> args{
+      .x = features.values,
+      .lengths = features.lengths,
+      .kernel = call.parameters[0],
+      .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
+      .y = call.memory->floats(kEmissions, {features.time(), features.batch(), options_.units}),
+      .weights_version = call.weights_version};
+  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_forward(args);
+  return {.emissions = args.y,
+          .lengths = features.lengths,
+          .transitions = chain(call.parameters, kTransitions),
+          .start = chain(call.parameters, kStart),
+          .end = chain(call.parameters, kEnd),
+          .allowed = allowed_};
+}
+
+void CRF::check(const Sequence& features, View<const std::int32_t> targets) const {
+  const Index K = options_.units;
+  const CrfScores<float> rules{.emissions = {nullptr, {1, 1, K}}, .allowed = allowed_};
+  for (Index b = 0; b < features.batch(); ++b) {
+    const Index length = length_of(features.lengths, b, features.time());
+    for (Index t = 0; t < length; ++t) {
+      const Index label = targets(t, b);
+      if (label >= K) {
+        throw ShapeError("CRF: target " + std::to_string(label) + " is not below units " +
+                         std::to_string(K));
+      }
+      const Index before = t > 0 ? targets(t - 1, b) : K;
+      const bool stops = t == length - 1 && label >= 0 && !rules.allows(label, K);
+      if (stops || (label >= 0 && before >= 0 && !rules.allows(before, label))) {
+        throw ShapeError("CRF: the target of step " + std::to_string(t) + " of sequence " +
+                         std::to_string(b) + " is " + std::to_string(label) +
+                         ", which the option forbidden rules out there");
+      }
+    }
+  }
+}
+
+LossSum CRF::loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
+                  Call& call) const {
+  check(features, targets);
+  const View<float> of_sequence = call.memory->floats(kNats, {features.batch()});
+  call.backend->crf_forward({.scores = scores(features, call),
+                             .targets = targets,
+                             .nats = of_sequence,
+                             .scratch = call.memory->bytes(
+                                 kCrfScratch, crf_scratch_bytes(features.time(), options_.units))});
+  std::fill(nats.begin(), nats.end(), 0.0f);
+  LossSum sum;
+  for (Index b = 0; b < features.batch(); ++b) {
+    bool first = true;
+    for (Index t = 0; t < length_of(features.lengths, b, features.time()); ++t) {
+      if (targets(t, b) < 0) continue;
+      if (first) nats(t, b) = of_sequence[b];
+      first = false;
+      ++sum.targets;
+    }
+  }
+  for (float value : nats) sum.nats += static_cast<double>(value);
+  return sum;
+}
+
+View<const float> CRF::backward(const Sequence& features, View<const std::int32_t> targets,
+                                float scale, Call& call) const {
+  const View<float> emissions = call.memory->floats(kEmissions);
+  const View<float> demissions = call.memory->floats(kDEmissions, emissions.shape());
+  call.backend->crf_backward({.scores = {.emissions = emissions,
+                                         .lengths = features.lengths,
+                                         .transitions = chain(call.parameters, kTransitions),
+                                         .start = chain(call.parameters, kStart),
+                                         .end = chain(call.parameters, kEnd),
+                                         .allowed = allowed_},
+                              .targets = targets,
+                              .scale = scale,
+                              .demissions = demissions,
+                              .dtransitions = chain(call.gradients, kTransitions),
+                              .dstart = chain(call.gradients, kStart),
+                              .dend = chain(call.gradients, kEnd),
+                              .scratch = call.memory->bytes(kCrfScratch)});
+  DenseBackward<float> args{.x = features.values,
+                            .lengths = features.lengths,
+                            .kernel = call.parameters[0],
+                            .dy = demissions,
+                            .dkernel = call.gradients[0],
+                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
+                            .weights_version = call.weights_version};
+  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
+  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
+  call.backend->dense_backward(args);
+  return args.dx;
+}
+
+View<const float> CRF::predict(const Sequence& features, Call& call) const {
+  const CrfScores<float> made = scores(features, call);
+  const View<float> marginals = call.memory->floats(kMarginals, made.emissions.shape());
+  call.backend->crf_forward({.scores = made,
+                             .marginals = marginals,
+                             .scratch = call.memory->bytes(
+                                 kCrfScratch, crf_scratch_bytes(features.time(), options_.units))});
+  return marginals;
+}
+
+}  // namespace rnn
