@@ -130,7 +130,7 @@ void CommandLine::read_fields(Options& options) const {
 
 /// --model, which every command has that uses one.
 void add_model_option(CommandLine& line);
-/// --threads and --backend, which every command has that computes.
+/// --threads, --precision and --backend, which every command has that computes.
 void add_backend_options(CommandLine& line);
 BackendOptions backend_options(const CommandLine& line);
 /// What --state says. Throws ConfigError.

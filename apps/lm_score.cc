@@ -86,6 +86,35 @@ class ScorePrinter {
   double log_prob_ = 0, unknown_log_prob_ = 0;
 };
 
+/// Hypotheses of a recogniser or translator: each line comes back as it was, with the base-10
+/// logarithm of its hypothesis as one more field.
+void score_nbest(const LanguageModel& model, const std::string& path, const TextPolicy& policy) {
+  constexpr std::string_view kGap = " ||| ";
+  LineReader reader(path, policy);
+  std::vector<std::string> lines, hypotheses;
+  const auto flush = [&] {
+    const std::vector<SentenceScore> scores = model.score(hypotheses);
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      std::cout << lines[i] << kGap << log10_text(scores[i].log_prob) << '\n';
+    }
+    lines.clear();
+    hypotheses.clear();
+  };
+  while (reader.next()) {
+    const std::string line(reader.line());
+    const auto begin = line.find(kGap);
+    if (begin == line.npos) {
+      throw TextError(at(reader.name(), reader.line_number(),
+                         "expected `ID ||| hypothesis`, further fields after another ` ||| `"));
+    }
+    const auto from = begin + kGap.size();
+    lines.push_back(line);
+    hypotheses.push_back(line.substr(from, line.find(kGap, from) - from));
+    if (lines.size() == 256) flush();
+  }
+  flush();
+}
+
 }  // namespace
 
 void lm_score(const Arguments& arguments) {
@@ -96,6 +125,9 @@ void lm_score(const Arguments& arguments) {
   add_model_option(line);
   line.add("Files")("text", po::value<std::string>()->default_value("-")->value_name("F"),
                     "sentences, one a line; - is standard input, answered line by line");
+  line.add("Files")("nbest", po::value<std::string>()->value_name("F"),
+                    "instead of --text: lines `ID ||| hypothesis [||| ...]`, which come back with "
+                    "`||| log10` of the hypothesis at the end");
   line.add("Run")("per-word", po::bool_switch(),
                   "before each sentence one line for each word: word (with the escapes of "
                   "vocabulary.txt), natural and base-10 logarithm, OOV if unknown")(
@@ -113,6 +145,9 @@ void lm_score(const Arguments& arguments) {
   const std::string path = line.get<std::string>("text");
   TextPolicy text_policy = model.text_policy();
   text_policy.replace_invalid |= line.get<bool>("replace-invalid");
+  if (line.has("nbest")) {
+    return score_nbest(model, line.get<std::string>("nbest"), text_policy);
+  }
   LineReader reader(path, text_policy);
   ScorePrinter printer(line.get<bool>("json"), line.get<bool>("per-word"));
   State state = model.initial_state();

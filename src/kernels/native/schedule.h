@@ -8,8 +8,8 @@
 
 namespace rnn::native {
 
-/// Multiply-adds below which waking another thread costs more than it saves (measured: a team
-/// starts in about two microseconds, in which a core does some hundred thousand).
+/// Multiply-adds below which a second thread is not asked for: an estimate, that a team starts in
+/// about two microseconds, in which a core does some hundred thousand.
 constexpr Index kWorthATeam = 400'000;
 
 inline int team_limit(Index multiply_adds, int threads) {
