@@ -36,7 +36,8 @@ std::string reopenable_standard_input() {
   struct stat info {};
   if (fstat(STDIN_FILENO, &info) != 0) throw_io_error("<stdin>", "cannot read");
   if (!S_ISREG(info.st_mode)) {
-    std::string path = (std::filesystem::temp_directory_path() / "rnn-stdin.XXXXXX").string();
+    std::string path =
+        (std::filesystem::temp_directory_path() / "rnn-stdin.").string() + std::string(6, 'X');
     const int file = mkostemp(path.data(), O_CLOEXEC);
     if (file < 0) throw_io_error(path, "cannot create");
     unlink(path.c_str());

@@ -22,7 +22,7 @@ namespace {
 class NamelessFile {
  public:
   explicit NamelessFile(std::string directory) : directory_(std::move(directory)) {
-    std::string path = directory_ + "/rnn-tokens.XXXXXX";
+    std::string path = directory_ + "/rnn-tokens." + std::string(6, 'X');
     descriptor_ = mkostemp(path.data(), O_CLOEXEC);
     if (descriptor_ < 0) fail();
     unlink(path.c_str());

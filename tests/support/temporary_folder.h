@@ -12,7 +12,8 @@ namespace rnn::test {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "rnn-test-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "rnn-test-").string() + std::string(6, 'X');
     if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
     path_ = name;
   }

@@ -15,7 +15,8 @@ namespace rnn {
 class TextFiles {
  public:
   TextFiles() {
-    std::string name = (std::filesystem::temp_directory_path() / "rnn-test.XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "rnn-test.").string() + std::string(6, 'X');
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     directory_ = name;
   }
