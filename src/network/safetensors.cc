@@ -136,7 +136,10 @@ SafetensorsContents load_safetensors(const std::string& path) {
   }
   for (const Entry& entry : entries) {
     Tensor tensor(entry.shape);
-    std::memcpy(tensor.data(), data.data() + entry.begin, entry.end - entry.begin);
+    // An empty tensor has no memory to copy to.
+    if (!tensor.empty()) {
+      std::memcpy(tensor.data(), data.data() + entry.begin, entry.end - entry.begin);
+    }
     result.tensors.add(entry.name, std::move(tensor));
   }
   return result;
