@@ -3,8 +3,6 @@
 
 #include <cmath>
 
-#include "base/number.h"
-#include "base/prefixed_fields.h"
 #include "base/require.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
@@ -12,6 +10,7 @@
 #include "rnn/model_file.h"
 #include "rnn/recurrent.h"
 #include "rnn/softmax.h"
+#include "tasks/optimization.h"
 
 namespace rnn {
 namespace {
@@ -58,16 +57,7 @@ void LanguageModelRecipe::exchange(Fields& fields) {
   fields("batch", batch);
   fields("bptt", bptt);
   fields("random_bptt", random_bptt);
-  fields("optimizer", optimizer);
-  fields("lr", lr);
-  fields("momentum", momentum);
-  fields("weight_decay", weight_decay);
-  fields("clip", clip);
-  fields("clip_value", clip_value);
-  PrefixedFields schedule_fields(fields, "schedule");
-  schedule.exchange(schedule_fields);
-  fields("early_stopping", early_stopping);
-  fields("seed", seed);
+  exchange_optimization(fields, *this);
 }
 
 void validate(const LanguageModelRecipe& r) {
@@ -85,37 +75,12 @@ void validate(const LanguageModelRecipe& r) {
   require(r.dropout >= 0 && r.dropout < 1, "dropout", "at least 0 and below 1", r.dropout);
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
-  require(r.epochs >= 1, "epochs", "at least 1", r.epochs);
-  require(r.batch >= 1 && r.batch <= 65536, "batch", "1 to 65536", r.batch);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);
-  require(r.clip >= 0, "clip", "at least 0", r.clip);
-  require(r.clip_value >= 0, "clip-value", "at least 0", r.clip_value);
   if (r.tie && r.embedding != 0 && r.embedding != r.hidden) {
     throw ConfigError("tie: needs embedding and hidden of one size, got " +
                       std::to_string(r.embedding) + " and " + std::to_string(r.hidden));
   }
-  require(r.lr > 0 && std::isfinite(r.lr), "lr", "more than 0 and finite", r.lr);
-  require(r.momentum >= 0 && r.momentum < 1, "momentum", "at least 0 and below 1", r.momentum);
-  require(r.weight_decay >= 0 && std::isfinite(r.weight_decay), "weight-decay",
-          "at least 0 and finite", r.weight_decay);
-  r.schedule.validate();
-  validate(optimizer_of(r));
-}
-
-Optimizer optimizer_of(const LanguageModelRecipe& r) {
-  if (r.optimizer == "sgd") {
-    return SGD{.learning_rate = r.lr, .weight_decay = r.weight_decay};
-  }
-  if (r.optimizer == "momentum") {
-    return SGD{.learning_rate = r.lr, .momentum = r.momentum, .weight_decay = r.weight_decay};
-  }
-  if (r.optimizer == "rmsprop") {
-    return RMSprop{.learning_rate = r.lr, .weight_decay = r.weight_decay};
-  }
-  if (r.optimizer == "adam") return Adam{.learning_rate = r.lr, .weight_decay = r.weight_decay};
-  if (r.optimizer == "adamw") return AdamW{.learning_rate = r.lr, .weight_decay = r.weight_decay};
-  throw ConfigError("optimizer: expected sgd, momentum, rmsprop, adam or adamw, got '" +
-                    r.optimizer + "'");
+  validate_optimization(r);
 }
 
 Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocabulary) {

@@ -4,9 +4,6 @@
 
 namespace rnn {
 
-/// Throws ConfigError for an unknown name.
-Optimizer optimizer_of(const LanguageModelRecipe& recipe);
-
 /// How validation and evaluation cut a text into windows: not part of the result (a window cut does
 /// not change a bit of the log-probabilities), only of memory and speed.
 inline constexpr std::int64_t kEvaluationWindow = 64;

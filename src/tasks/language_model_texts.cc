@@ -1,13 +1,12 @@
 #include "tasks/language_model_texts.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 
 #include "rnn/error.h"
 #include "rnn/text/corpus.h"
-#include "tasks/model_directory.h"
+#include "tasks/training_run.h"
 
 namespace rnn {
 namespace {
@@ -48,27 +47,6 @@ std::string tokens_text(std::size_t tokens, std::int64_t unknown) {
   return text;
 }
 
-/// FNV-1a with 64 bits (Fowler, Noll, Vo), a number at a time.
-class Hash {
- public:
-  void add(std::uint64_t number) { value_ = (value_ ^ number) * 0x100000001b3u; }
-  void add(std::string_view bytes) {
-    add(bytes.size());
-    for (char byte : bytes) add(static_cast<unsigned char>(byte));
-  }
-  void add(std::span<const std::int32_t> ids) {
-    add(ids.size());
-    for (std::int32_t id : ids) add(static_cast<std::uint32_t>(id));
-  }
-  std::string text() const {
-    char digits[16];
-    return {digits, std::to_chars(digits, digits + sizeof digits, value_, 16).ptr};
-  }
-
- private:
-  std::uint64_t value_ = 0xcbf29ce484222325u;
-};
-
 }  // namespace
 
 std::string LanguageModelTexts::description() const {
@@ -83,7 +61,7 @@ std::string LanguageModelTexts::description() const {
 }
 
 std::string LanguageModelTexts::fingerprint() const {
-  Hash hash;
+  Fingerprint hash;
   for (std::int32_t id = 0; id < vocabulary.size(); ++id) hash.add(vocabulary.symbol(id));
   hash.add(train);
   hash.add(valid);

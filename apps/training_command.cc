@@ -1,0 +1,87 @@
+#include "apps/training_command.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "apps/standard_input.h"
+#include "rnn/error.h"
+
+namespace rnn {
+namespace {
+
+namespace po = boost::program_options;
+
+const OptionHelps kTrainingHelp = {
+    {"epochs", {"passes over the training text"}},
+    {"optimizer", {"sgd, momentum, rmsprop, adam or adamw", "NAME"}},
+    {"lr", {"learning rate, for a loss that is a mean per token"}},
+    {"momentum", {"of the optimizer momentum"}},
+    {"weight-decay", {"L2 penalty; decoupled for adamw"}},
+    {"clip", {"largest norm of all gradients together; 0: no limit"}},
+    {"clip-value", {"largest absolute value of one gradient; 0: no limit"}},
+    {"schedule", {"constant, step, plateau, cosine or one-cycle", "NAME"}},
+    {"schedule-unit", {"what the schedule counts: steps, tokens or epochs", "NAME"}},
+    {"schedule-warmup", {"rise linearly from 0 over this long"}},
+    {"schedule-after", {"step: the first decay"}},
+    {"schedule-every", {"step: between decays"}},
+    {"schedule-factor", {"step, plateau: what the rate is multiplied by"}},
+    {"schedule-patience", {"plateau: validations without gain that are endured"}},
+    {"schedule-threshold", {"plateau: relative gain that counts"}},
+    {"schedule-total", {"cosine, one-cycle: length; 0: the whole training"}},
+    {"schedule-first", {"one-cycle: factor at the start"}},
+    {"schedule-peak", {"one-cycle: where the rate is highest, as a share of the length"}},
+    {"schedule-last", {"cosine, one-cycle: factor at the end"}},
+    {"early-stopping",
+     {"stop after more epochs than this without a better validation; below 0: never"}},
+    {"seed", {"of first weights and every random draw"}},
+};
+
+/// Columns of the terminal that standard error is.
+int terminal_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+OptionHelps with_training_help(OptionHelps own) {
+  own.insert(kTrainingHelp.begin(), kTrainingHelp.end());
+  return own;
+}
+
+void add_training_files(CommandLine& line, const char* train, const char* valid) {
+  line.add("Files")("train",
+                    po::value<std::vector<std::string>>()->multitoken()->value_name("F..."), train)(
+      "valid", po::value<std::string>()->default_value("")->value_name("F"), valid)(
+      "model", po::value<std::string>()->value_name("DIR"), "model directory to write")(
+      "overwrite", po::bool_switch(), "replace a model that is there")(
+      "resume", po::bool_switch(), "go on from the checkpoint; from the beginning without one");
+}
+
+void add_training_run(CommandLine& line) {
+  line.add("Run")("max-time", po::value<double>()->default_value(0, "none")->value_name("SECONDS"),
+                  "stop cleanly after so long; --resume goes on")(
+      "json", po::bool_switch(), "print the result as one JSON object");
+}
+
+std::vector<std::string> training_files(const CommandLine& line) {
+  auto train = line.get<std::vector<std::string>>("train");
+  if (const auto standard = std::find(train.begin(), train.end(), "-"); standard != train.end()) {
+    if (line.get<std::string>("valid") == "-") {
+      throw ConfigError("--train and --valid cannot both be standard input");
+    }
+    *standard = reopenable_standard_input();
+  }
+  return train;
+}
+
+ProgressBarOptions progress_options() {
+  return {.terminal = isatty(STDERR_FILENO) != 0, .columns = terminal_columns()};
+}
+
+void log_to_standard_error(const std::string& text) { std::cerr << text << std::endl; }
+
+}  // namespace rnn

@@ -1,0 +1,51 @@
+// How weights are learned: the part that the recipes of all tasks have in common.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "base/prefixed_fields.h"
+#include "base/require.h"
+#include "rnn/optimizer.h"
+#include "rnn/schedule.h"
+
+namespace rnn {
+
+/// Throws ConfigError for an unknown name.
+Optimizer make_optimizer(const std::string& name, float lr, float momentum, float weight_decay);
+
+template <class Recipe>
+Optimizer optimizer_of(const Recipe& r) {
+  return make_optimizer(r.optimizer, r.lr, r.momentum, r.weight_decay);
+}
+
+template <class Recipe>
+void exchange_optimization(Fields& fields, Recipe& r) {
+  fields("optimizer", r.optimizer);
+  fields("lr", r.lr);
+  fields("momentum", r.momentum);
+  fields("weight_decay", r.weight_decay);
+  fields("clip", r.clip);
+  fields("clip_value", r.clip_value);
+  PrefixedFields schedule_fields(fields, "schedule");
+  r.schedule.exchange(schedule_fields);
+  fields("early_stopping", r.early_stopping);
+  fields("seed", r.seed);
+}
+
+/// Throws ConfigError, naming the option.
+template <class Recipe>
+void validate_optimization(const Recipe& r) {
+  require(r.epochs >= 1, "epochs", "at least 1", r.epochs);
+  require(r.batch >= 1 && r.batch <= 65536, "batch", "1 to 65536", r.batch);
+  require(r.clip >= 0, "clip", "at least 0", r.clip);
+  require(r.clip_value >= 0, "clip-value", "at least 0", r.clip_value);
+  require(r.lr > 0 && std::isfinite(r.lr), "lr", "more than 0 and finite", r.lr);
+  require(r.momentum >= 0 && r.momentum < 1, "momentum", "at least 0 and below 1", r.momentum);
+  require(r.weight_decay >= 0 && std::isfinite(r.weight_decay), "weight-decay",
+          "at least 0 and finite", r.weight_decay);
+  r.schedule.validate();
+  validate(optimizer_of(r));
+}
+
+}  // namespace rnn
