@@ -165,13 +165,18 @@ void add_model_option(CommandLine& line) {
   line.add("Files")("model", po::value<std::string>()->value_name("DIR"), "model directory");
 }
 
-void add_backend_options(CommandLine& line) {
+void add_machine_options(CommandLine& line) {
   line.add("Machine")("threads", po::value<int>()->default_value(0, "all cores")->value_name("N"),
                       "threads that compute; the result does not depend on it")(
-      "precision", po::value<std::string>()->default_value("fp32")->value_name("NAME"),
-      "of the arithmetic; fp32 is the one there is")(
       "backend", po::value<std::string>()->default_value("")->value_name("NAME"),
       "reference or native; without it $RNN_BACKEND, or the fastest that there is");
+}
+
+void add_backend_options(CommandLine& line) {
+  add_machine_options(line);
+  line.add("Machine")("precision",
+                      po::value<std::string>()->default_value("fp32")->value_name("NAME"),
+                      "of products: fp32, bf16 or int8");
 }
 
 BackendOptions backend_options(const CommandLine& line) {
@@ -179,14 +184,9 @@ BackendOptions backend_options(const CommandLine& line) {
   if (threads < 0 || threads > 1024) {
     throw ConfigError("--threads: expected 0 to 1024, got " + std::to_string(threads));
   }
-  const std::string precision = line.get<std::string>("precision");
-  if (precision != "fp32") {
-    throw ConfigError(
-        "--precision: expected fp32, the only one that this version computes in, "
-        "got '" +
-        precision + "'");
-  }
-  return {.name = line.get<std::string>("backend"), .threads = {.threads = threads}};
+  return {.name = line.get<std::string>("backend"),
+          .threads = {.threads = threads},
+          .precision = parse_precision(line.get<std::string>("precision"))};
 }
 
 StatePolicy state_policy(const CommandLine& line) {

@@ -130,7 +130,9 @@ void CommandLine::read_fields(Options& options) const {
 
 /// --model, which every command has that uses one.
 void add_model_option(CommandLine& line);
-/// --threads, --precision and --backend, which every command has that computes.
+/// --threads and --backend, which every command has that computes.
+void add_machine_options(CommandLine& line);
+/// These and --precision: for commands that use a model. In training it is part of the recipe.
 void add_backend_options(CommandLine& line);
 BackendOptions backend_options(const CommandLine& line);
 /// What --state says. Throws ConfigError.

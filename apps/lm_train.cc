@@ -57,7 +57,7 @@ void lm_train(const Arguments& arguments) {
   line.add_fields("Recipe", LanguageModelRecipe{}, with_training_help(kHelp));
   add_training_run(line);
   line.add("Run")("initial-evaluation", po::bool_switch(), "also validate before the first step");
-  add_backend_options(line);
+  add_machine_options(line);
   if (!line.parse(arguments)) return;
   line.require("train");
   line.require("model");

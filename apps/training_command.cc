@@ -37,6 +37,7 @@ const OptionHelps kTrainingHelp = {
     {"early-stopping",
      {"stop after more epochs than this without a better validation; below 0: never"}},
     {"seed", {"of first weights and every random draw"}},
+    {"precision", {"of products in training: fp32 or bf16", "NAME"}},
 };
 
 /// Columns of the terminal that standard error is.

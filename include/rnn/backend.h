@@ -9,6 +9,7 @@
 #include "rnn/export.h"
 #include "rnn/kernels.h"
 #include "rnn/loss_kernels.h"
+#include "rnn/precision.h"
 #include "rnn/sequence_kernels.h"
 #include "rnn/thread_pool.h"
 
@@ -86,9 +87,11 @@ struct BackendOptions {
   /// the empty choice).
   std::string name{};
   ThreadPoolOptions threads{};
+  Precision precision = Precision::kFp32;
 };
 
-/// Throws ConfigError when the name is unknown.
+/// Throws ConfigError when the name is unknown, or when that backend does not compute in that
+/// precision: it is never changed silently.
 RNN_API std::shared_ptr<const Backend> make_backend(const BackendOptions& options = {});
 
 }  // namespace rnn

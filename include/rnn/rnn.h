@@ -18,6 +18,7 @@
 #include "rnn/model_file.h"
 #include "rnn/optimizer.h"
 #include "rnn/pooling.h"
+#include "rnn/precision.h"
 #include "rnn/recurrent.h"
 #include "rnn/residual.h"
 #include "rnn/schedule.h"

@@ -6,6 +6,7 @@
 
 #include "base/prefixed_fields.h"
 #include "base/require.h"
+#include "rnn/backend.h"
 #include "rnn/optimizer.h"
 #include "rnn/schedule.h"
 
@@ -31,6 +32,14 @@ void exchange_optimization(Fields& fields, Recipe& r) {
   r.schedule.exchange(schedule_fields);
   fields("early_stopping", r.early_stopping);
   fields("seed", r.seed);
+  fields.choice("precision", r.precision, {"fp32", "bf16", "int8"});
+}
+
+/// The backend of a run, which computes in the recipe's precision.
+template <class Recipe>
+BackendOptions backend_of(const Recipe& recipe, BackendOptions run) {
+  run.precision = recipe.precision;
+  return run;
 }
 
 /// Throws ConfigError, naming the option.
@@ -44,6 +53,9 @@ void validate_optimization(const Recipe& r) {
   require(r.momentum >= 0 && r.momentum < 1, "momentum", "at least 0 and below 1", r.momentum);
   require(r.weight_decay >= 0 && std::isfinite(r.weight_decay), "weight-decay",
           "at least 0 and finite", r.weight_decay);
+  if (r.precision == Precision::kInt8) {
+    throw ConfigError("precision: training computes in fp32 or bf16, got int8");
+  }
   r.schedule.validate();
   validate(optimizer_of(r));
 }

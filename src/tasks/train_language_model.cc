@@ -50,7 +50,8 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                         .callbacks = run.callbacks,
                         .log = run.log},
                        recipe_json(recipe));
-  make_backend(run.backend);  // a wrong name is told before a large text is read
+  const BackendOptions backend = backend_of(recipe, run.backend);
+  make_backend(backend);  // a wrong name is told before a large text is read
   const auto tokenizer = make_tokenizer({.unit = recipe.unit, .locale = recipe.locale});
   const LanguageModelTexts texts = read_texts(recipe, run, *tokenizer);
   training.log(texts.description());
@@ -69,7 +70,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                  .clip_norm = recipe.clip,
                  .clip_value = recipe.clip_value,
                  .seed = static_cast<std::uint64_t>(recipe.seed),
-                 .backend = run.backend});
+                 .backend = backend});
   if (!run.init_from.empty()) {
     const ModelDirectory first(run.init_from);
     first.verify();

@@ -30,6 +30,18 @@ TEST_F(BadInput, ACorpusThatIsMissingEmptyOrTooSmall) {
   refuses(1, {"lm", "score", "--model", "m", "--text", "missing.txt"}, {"missing.txt"});
 }
 
+TEST_F(BadInput, APrecisionThatIsUnknownOrThatTheBackendLacks) {
+  refuses(2, train("m", {"--precision", "fp16"}), {"precision: expected", "fp32", "bf16", "fp16"});
+  refuses(2, train("m", {"--precision", "int8"}), {"precision: training", "int8"});
+  refuses(2, train("m", {"--precision", "bf16", "--backend", "reference"}),
+          {"precision: the reference backend", "bf16"});
+  must_train("m");
+  EXPECT_NE(read("m/config.json").find("\"precision\": \"fp32\""), std::string::npos);
+  refuses(2, train("m", {"--resume", "--precision", "bf16"}), {"--precision"});
+  refuses(2, {"lm", "eval", "--model", "m", "--text", "valid.txt", "--precision", "half"},
+          {"precision: expected", "half"});
+}
+
 TEST_F(BadInput, InvalidUtf8IsRefusedWithItsPlaceUnlessReplacing) {
   files.write("bad.txt", made_up_text(50, 1) +
                              "ok b\xFF"

@@ -60,6 +60,26 @@ TEST(Backend, UnknownNameIsRefusedByName) {
   }
 }
 
+TEST(Backend, EveryPrecisionHasOneName) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    EXPECT_EQ(parse_precision(name_of(precision)), precision);
+  }
+  EXPECT_THROW(parse_precision("fp16"), ConfigError);
+  EXPECT_THROW(parse_precision(""), ConfigError);
+}
+
+TEST(Backend, APrecisionThatABackendLacksIsRefusedByName) {
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    try {
+      make_backend({.name = "reference", .precision = precision});
+      FAIL() << "no error";
+    } catch (const ConfigError& error) {
+      EXPECT_NE(std::string(error.what()).find(name_of(precision)), std::string::npos);
+      EXPECT_NE(std::string(error.what()).find("reference"), std::string::npos);
+    }
+  }
+}
+
 TEST(Backend, VariableDecidesOnlyWhenNothingIsChosen) {
   {
     const BackendVariable forced("reference");

@@ -29,7 +29,7 @@ const std::map<std::string, std::set<std::string>> kPublicHeaders = {
     {"base",
      {"batch", "eigen", "error", "export", "fields", "random", "tensor", "thread_pool", "version",
       "view"}},
-    {"kernels", {"backend", "cells", "kernels", "loss_kernels", "sequence_kernels"}},
+    {"kernels", {"backend", "cells", "kernels", "loss_kernels", "precision", "sequence_kernels"}},
     {"layers",
      {"adaptive_softmax", "any_layer", "bidirectional", "conv1d", "crf", "highway",
       "layer_normalization", "pooling", "residual", "sigmoid", "dense", "dropout", "embedding",

@@ -235,6 +235,13 @@ TEST_F(LanguageModelTask, WrongRunsAreRefusedBeforeAnythingIsWritten) {
   run.directory.clear();
   expect_error<ConfigError>([&] { train_language_model(small(), run); }, "model:");
   LanguageModelRecipe recipe = small();
+  recipe.precision = Precision::kInt8;
+  expect_error<ConfigError>([&] { train_language_model(recipe, to("m")); }, "precision:", "int8");
+  recipe.precision = Precision::kBf16;
+  run = to("m");
+  run.backend.name = "reference";
+  expect_error<ConfigError>([&] { train_language_model(recipe, run); }, "precision:", "reference");
+  recipe = small();
   recipe.network = R"({"layers": [{"type": "Embedding", "input_dim": 5, "output_dim": 4}]})";
   EXPECT_THROW(train_language_model(recipe, to("m")), Error);
   recipe.network = "{";

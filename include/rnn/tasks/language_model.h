@@ -53,6 +53,8 @@ struct RNN_API LanguageModelRecipe {
   Schedule schedule{};
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
   std::int64_t seed = 1;
+  /// Of training; fp32 or bf16. The model can be used in any.
+  Precision precision = Precision::kFp32;
 
   void exchange(Fields& fields);
 };
@@ -66,8 +68,8 @@ struct LanguageModelRun {
   bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
   std::string init_from{};  ///< a model directory whose parameters are the first values
   bool initial_evaluation = false;  ///< also validate before the first step
-  double max_time = 0;  ///< seconds after which training stops and can be resumed; 0: no limit
-  BackendOptions backend{};
+  double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
+  BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
   std::vector<Callback*> callbacks{};
   std::function<void(const std::string&)> log{};  ///< what a person wants to know, line by line
 };
