@@ -76,6 +76,10 @@ class BasicBackend {
   virtual void adam_step(const AdamStep<T>&) const noexcept = 0;
   /// Sum of squares in double precision; not finite if an element is not.
   virtual double sum_of_squares(View<const T> x) const noexcept = 0;
+  /// Every element set to `value`.
+  virtual void fill(View<T> x, T value) const noexcept {
+    for (Index i = 0; i < x.size(); ++i) x[i] = value;
+  }
   /// Each element moved into [-limit, limit].
   virtual void clip(View<T> x, float limit) const noexcept = 0;
 };

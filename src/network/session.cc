@@ -51,6 +51,7 @@ View<const float> Inference::predict(const Batch& batch, State& state) {
 
 struct Session::Impl {
   Pass pass;
+  std::shared_ptr<const Backend> backend;
   TensorList gradients;
   Random seed, step;
   LossSum loss;
@@ -58,7 +59,8 @@ struct Session::Impl {
 
 Session::Session(const Sequential& network, const Parameters& parameters,
                  std::shared_ptr<const Backend> backend, const SessionOptions& options)
-    : impl_(new Impl{Pass(network, parameters, backend), {}, Random(options.seed), Random(), {}}) {
+    : impl_(new Impl{
+          Pass(network, parameters, backend), backend, {}, Random(options.seed), Random(), {}}) {
   for (const NamedTensor& parameter : parameters) {
     impl_->gradients.add(parameter.name, Tensor(parameter.tensor.shape(), backend->memory()));
   }
@@ -86,7 +88,9 @@ void Session::backward(float scale) { impl_->pass.backward(scale, impl_->gradien
 
 TensorList& Session::gradients() { return impl_->gradients; }
 
-void Session::zero_gradients() { impl_->gradients.fill(0); }
+void Session::zero_gradients() {
+  for (NamedTensor& gradient : impl_->gradients) impl_->backend->fill(gradient.tensor, 0);
+}
 
 void Session::reserve(Index time, Index batch) { impl_->pass.reserve(time, batch); }
 

@@ -89,6 +89,7 @@ TEST_P(NativeKernels, DenseAgreesWithReference) {
     shapes.push_back({6, 50, 300, 401, transposed, {}});  // deeper than a packed block
     shapes.push_back({6, 50, 17, 801, transposed, {}});   // more rows of the gradient than a block
     shapes.push_back({6, 50, 801, 17, transposed, {}});
+    shapes.push_back({7, 150, 23, 19, transposed, {}});  // deeper than two
   }
   for (const DenseShape& s : shapes) {
     SCOPED_TRACE(testing::Message()
@@ -343,6 +344,12 @@ TEST_P(NativeKernels, NormsAndClippingAgreeWithReference) {
       return y;
     };
     EXPECT_TRUE(same_bits(bits_of(clip), clip(reference_)));
+    const auto fill = [&](const Backend& b) {
+      Tensor y = x;
+      b.fill(y.view(), 0.5f);
+      return y;
+    };
+    EXPECT_TRUE(same_bits(bits_of(fill), fill(reference_)));
     if (size > 0) {
       x[size - 1] = INFINITY;
       EXPECT_FALSE(std::isfinite(backend().sum_of_squares(x.view())));

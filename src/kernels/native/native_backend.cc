@@ -1,5 +1,8 @@
 #include "kernels/native/native_backend.h"
 
+#include <algorithm>
+
+#include "kernels/native/schedule.h"
 #include "kernels/native/targets.h"
 #include "kernels/reference/softmax.h"
 #include "rnn/error.h"
@@ -93,6 +96,13 @@ void NativeBackend::adam_step(const AdamStep<float>& args) const noexcept {
 }
 double NativeBackend::sum_of_squares(View<const float> x) const noexcept {
   return kernels_.sum_of_squares(x, pool_);
+}
+void NativeBackend::fill(View<float> x, float value) const noexcept {
+  const Index size = x.size();
+  const int parts = native::team_limit(size, pool_.threads());
+  pool_.run(parts, [&](int part) {
+    std::fill(x.data() + size * part / parts, x.data() + size * (part + 1) / parts, value);
+  });
 }
 void NativeBackend::clip(View<float> x, float limit) const noexcept {
   kernels_.clip(x, limit, pool_);

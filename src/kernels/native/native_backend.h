@@ -57,6 +57,7 @@ class NativeBackend : public Backend {
   void rmsprop_step(const RmspropStep<float>&) const noexcept override;
   void adam_step(const AdamStep<float>&) const noexcept override;
   double sum_of_squares(View<const float> x) const noexcept override;
+  void fill(View<float> x, float value) const noexcept override;
   void clip(View<float> x, float limit) const noexcept override;
 
  private:

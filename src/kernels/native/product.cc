@@ -18,8 +18,11 @@ constexpr Index kDepthBlock = 256;
 
 // How far into its rows of A a tile is fetched beforehand; from there the prefetcher goes on.
 constexpr Index kPrefetchDepth = 128;
-// Rows of C that share one packing of A in an outer product: with kDepthBlock, 384 KiB.
-constexpr Index kOuterRows = 384;
+// An outer product packs at most this much of A for a sweep over C: 384 KiB. C is read and written
+// once for each block of depth, so blocks are as deep as that allows, up to the second limit, whose
+// panel of B is 128 KiB.
+constexpr Index kOuterFloats = 96 << 10;
+constexpr Index kOuterRows = 384, kOuterDepth = 512;
 
 // The tile must stay in registers from its first instruction to its last: loops over it are
 // unrolled by name, and partial vectors have loops of their own. (Left to itself, GCC 12 sent the
@@ -280,7 +283,7 @@ void multiply_share(const Product& p, int member, int members, float* buffer) {
 
 Index outer_buffer_floats() {
   constexpr Index kTile = tile_rows(kMaxVectors);
-  return kDepthBlock * (kMaxVectors * kLanes + (kOuterRows + kTile));
+  return kOuterDepth * (kMaxVectors * kLanes + kTile) + kOuterFloats;
 }
 
 void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
@@ -292,7 +295,7 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
       by_rows ? Range{0, vectors_of(p.columns)} : part_of(vectors_of(p.columns), member, members);
   const Range rows = by_rows ? part_of(all_rows, member, members) : Range{0, all_rows};
   const bool sums = (p.sums[0] || p.sums[1]) && (!by_rows || member == 0);
-  float* packed_a = buffer + kDepthBlock * kMaxVectors * kLanes;
+  float* packed_a = buffer + kOuterDepth * kMaxVectors * kLanes;
 
   Index before = 0;  // rows of C before this term
   for (int term_number = 0; term_number < 2; ++term_number) {
@@ -301,10 +304,16 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
     const Index last = rows.last - before < term.width ? rows.last - before : term.width;
     before += term.width;
     const bool sums_here = sums && term_number == 0;
-    for (Index m0 = first; m0 < last || (sums_here && m0 == first); m0 += kOuterRows) {
-      const Index width = last - m0 < 0 ? 0 : last - m0 < kOuterRows ? last - m0 : kOuterRows;
-      for (Index k0 = 0; k0 < p.depth; k0 += kDepthBlock) {
-        const Index depth = p.depth - k0 < kDepthBlock ? p.depth - k0 : kDepthBlock;
+    const Index all = last > first ? last - first : 0;
+    const Index stretches = all > 0 ? parts_of(all, kOuterRows) : sums_here ? 1 : 0;
+    for (Index stretch = 0; stretch < stretches; ++stretch) {
+      const Index m0 = first + part_of(all, stretch, stretches).first;
+      const Index width = part_of(all, stretch, stretches).size();
+      const Index deepest = HWY_MIN(kOuterDepth, kOuterFloats / HWY_MAX(width, kTile));
+      const Index blocks = parts_of(p.depth, deepest);
+      for (Index block = 0; block < blocks; ++block) {
+        const Index k0 = part_of(p.depth, block, blocks).first;
+        const Index depth = part_of(p.depth, block, blocks).size();
         if (width > 0) pack_outer_rows(term.a + k0, depth, m0, width, packed_a);
         const Index panels = parts_of(columns.size(), kMaxVectors);
         for (Index panel = 0; panel < panels; ++panel) {

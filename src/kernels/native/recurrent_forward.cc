@@ -107,9 +107,10 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps, int parts) {
 /// Panels of one phase hold the gates of a group of units side by side.
 template <class Work>
 void for_groups(const Phase& phase, Range units, const Work& work, Index begin = 0,
-                Index stride = 1) {
+                Index stride = 1, bool backwards = false) {
   const Index groups = parts_of(units.size(), phase.units);
-  for (Index group = begin; group < groups; group += stride) {
+  for (Index i = begin; i < groups; i += stride) {
+    const Index group = backwards ? groups - 1 - i : i;
     const Range part = part_of(units.size(), group, groups);
     work(units.first + part.first, part.size());
   }
@@ -150,49 +151,56 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
   }
 }
 
+/// `backwards`: from the last units to the first. Every other step goes so, and finds the panels
+/// that the step before read last still in the cache.
 template <Cell kCell, int kPhase>
-void run_phase(const Args& a, const Plan& p, Range rows, Range units, float* buffer) {
+void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool backwards,
+               float* buffer) {
   constexpr Phase kPhaseOf = phase_of(kCell, kPhase);
   const bool keep = static_cast<bool>(a.gates);
   const float* q_bias =
       kCell == Cell::kGru ? (a.bias ? a.bias.data() + p.width + 2 * p.H : p.zeros) : nullptr;
-  for_groups(kPhaseOf, units, [&](Index first, Index count) HWY_ATTR {
-    const Index vectors = count * kPhaseOf.gates;
-    const float* panel = panel_of(p, kPhaseOf, first);
-    const Index chunks = parts_of(rows.size(), kStepRows);
-    for (Index chunk = 0; chunk < chunks; ++chunk) {
-      const Range part = part_of(rows.size(), chunk, chunks);
-      const ForwardRow* these = p.rows + rows.first + part.first;
-      float* out[kStepRows];
-      const float* in[kStepRows];
-      for (Index r = 0; r < part.size(); ++r) {
-        const ForwardRow& row = these[r];
-        out[r] = buffer + r * vectors * kLanes;
-        in[r] = kCell == Cell::kGruResetBefore && kPhase == 1 ? row.extra : row.h_before;
-        for (Index v = 0; v < vectors; ++v) {
-          const Index gate = kPhaseOf.first_gate + v % kPhaseOf.gates;
-          const Index u = (first + v / kPhaseOf.gates) * kLanes;
-          const float* from = kCell == Cell::kGru && gate == 2 ? q_bias : row.gates + gate * p.H;
-          store(load_n(from + u, p.H - u), out[r] + v * kLanes);
+  for_groups(
+      kPhaseOf, units,
+      [&](Index first, Index count) HWY_ATTR {
+        const Index vectors = count * kPhaseOf.gates;
+        const float* panel = panel_of(p, kPhaseOf, first);
+        const Index chunks = parts_of(rows.size(), kStepRows);
+        for (Index chunk = 0; chunk < chunks; ++chunk) {
+          const Range part = part_of(rows.size(), chunk, chunks);
+          const ForwardRow* these = p.rows + rows.first + part.first;
+          float* out[kStepRows];
+          const float* in[kStepRows];
+          for (Index r = 0; r < part.size(); ++r) {
+            const ForwardRow& row = these[r];
+            out[r] = buffer + r * vectors * kLanes;
+            in[r] = kCell == Cell::kGruResetBefore && kPhase == 1 ? row.extra : row.h_before;
+            for (Index v = 0; v < vectors; ++v) {
+              const Index gate = kPhaseOf.first_gate + v % kPhaseOf.gates;
+              const Index u = (first + v / kPhaseOf.gates) * kLanes;
+              const float* from =
+                  kCell == Cell::kGru && gate == 2 ? q_bias : row.gates + gate * p.H;
+              store(load_n(from + u, p.H - u), out[r] + v * kLanes);
+            }
+          }
+          multiply_panel({.a = in,
+                          .rows = part.size(),
+                          .first_k = 0,
+                          .depth = p.H,
+                          .panel = panel,
+                          .vectors = vectors,
+                          .c = out,
+                          .start = Start::kAdd});
+          for (Index r = 0; r < part.size(); ++r) {
+            for (Index i = 0; i < count; ++i) {
+              const Index u = (first + i) * kLanes;
+              finish_forward<kCell, kPhase>(out[r] + i * kPhaseOf.gates * kLanes, p.H, u,
+                                            std::min(kLanes, p.H - u), keep, these[r]);
+            }
+          }
         }
-      }
-      multiply_panel({.a = in,
-                      .rows = part.size(),
-                      .first_k = 0,
-                      .depth = p.H,
-                      .panel = panel,
-                      .vectors = vectors,
-                      .c = out,
-                      .start = Start::kAdd});
-      for (Index r = 0; r < part.size(); ++r) {
-        for (Index i = 0; i < count; ++i) {
-          const Index u = (first + i) * kLanes;
-          finish_forward<kCell, kPhase>(out[r] + i * kPhaseOf.gates * kLanes, p.H, u,
-                                        std::min(kLanes, p.H - u), keep, these[r]);
-        }
-      }
-    }
-  });
+      },
+      0, 1, backwards);
 }
 
 template <Cell kCell>
@@ -200,10 +208,10 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   const int parts = team.by_batch ? team.members : 1, part = team.by_batch ? team.member : 0;
   for (Index s = 0; s < steps; ++s) {
     const Range rows{p.first[s * parts + part], p.first[s * parts + part + 1]};
-    run_phase<kCell, 0>(a, p, rows, team.units, buffer);
+    run_phase<kCell, 0>(a, p, rows, team.units, s % 2 == 1, buffer);
     if constexpr (phases_of(kCell) == 2) {
       team.meet();
-      run_phase<kCell, 1>(a, p, rows, team.units, buffer);
+      run_phase<kCell, 1>(a, p, rows, team.units, s % 2 == 1, buffer);
     }
     if (s + 1 < steps) team.meet();
   }
