@@ -16,6 +16,7 @@
 #include "rnn/layer_normalization.h"
 #include "rnn/model.h"
 #include "rnn/model_file.h"
+#include "rnn/ngram_embedding.h"
 #include "rnn/optimizer.h"
 #include "rnn/pooling.h"
 #include "rnn/precision.h"

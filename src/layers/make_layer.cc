@@ -11,6 +11,7 @@
 #include "rnn/error.h"
 #include "rnn/highway.h"
 #include "rnn/layer_normalization.h"
+#include "rnn/ngram_embedding.h"
 #include "rnn/pooling.h"
 #include "rnn/recurrent.h"
 #include "rnn/residual.h"
@@ -50,6 +51,7 @@ std::shared_ptr<const Layer> make_layer(std::string_view type, Fields& options) 
       {"Highway", make<Highway, HighwayOptions>},
       {"LSTM", make<LSTM, LSTMOptions>},
       {"LayerNormalization", make<LayerNormalization, LayerNormalizationOptions>},
+      {"NgramEmbedding", make<NgramEmbedding, NgramEmbeddingOptions>},
       {"PoolOverTime", make<PoolOverTime, PoolOverTimeOptions>},
       {"Residual", make<Residual, ResidualOptions>},
       {"SimpleRNN", make<SimpleRNN, SimpleRNNOptions>},

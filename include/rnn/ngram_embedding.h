@@ -1,0 +1,59 @@
+#pragma once
+
+#include "rnn/layer.h"
+
+namespace rnn {
+
+struct RNN_API NgramEmbeddingOptions {
+  Index input_dim = 0;     ///< number of symbols, V
+  Index output_dim = 0;    ///< width of a vector, E
+  Index ngrams = 2;        ///< N, symbols of the longest n-gram: 1 to 5
+  Index buckets = 65536;   ///< rows that all longer n-grams share
+  float word_dropout = 0;  ///< share of the symbols that are left out in training
+  Initializer initializer = Initializer::uniform(0.05f);
+  void exchange(Fields& fields);
+};
+
+/// A vector for each symbol and for the n-grams that end with it: ids [T,B] -> [T,B,E].
+///
+///   y_t = W[w_t] + sum over n = 2 .. min(N, t+1) of G[bucket(w_{t-n+1} ... w_t)]
+///
+/// Pooled by its mean this is the bag of n-grams of Joulin et al. 2017 (fastText); before a
+/// recurrent layer it gives each step its nearest neighbours at the price of a look-up.
+/// Parameters: `embeddings` W [V,E] and, with N > 1, `ngrams` G [buckets,E].
+///
+/// The bucket of an n-gram is a function of its ids and `buckets` alone, so that a model means the
+/// same everywhere. With 64-bit arithmetic: h = 0xcbf29ce484222325; for each id in order, with that
+/// of the first symbol first, h = (h xor (id + 1)) * 0x9e3779b97f4a7c15, h = h xor (h >> 32); the
+/// bucket is ((h >> 32) * buckets) >> 32. Different n-grams may share one.
+///
+/// Word dropout (Iyyer et al. 2015): in training each step is left out with that probability, drawn
+/// from (random, example, t), and with it all n-grams that hold it; nothing is scaled. An id below
+/// zero is left out likewise; one of V or more is a ShapeError.
+///
+/// An n-gram never reaches back before the first step of a call, so with N > 1 a text in windows is
+/// not the text as a whole: not causal.
+class RNN_API NgramEmbedding : public Layer {
+ public:
+  /// Throws ConfigError unless both dimensions and buckets are positive, ngrams is 1 to 5 and
+  /// word_dropout in [0, 1).
+  explicit NgramEmbedding(const NgramEmbeddingOptions& options);
+
+  std::string_view type() const noexcept override { return "NgramEmbedding"; }
+  void describe(Fields& fields) const override;
+  std::optional<Signal> input() const override;
+  bool causal() const override { return options_.ngrams == 1; }
+  Signal output(const Signal& input) const override;
+  std::vector<ParameterSpec> parameters(const Signal& input) const override;
+  Sequence forward(const Sequence& x, Call& call) const override;
+  View<const float> backward(const Sequence& x, View<const float> dy, Call& call) const override;
+
+ private:
+  /// Symbols that are read, -1 for those left out; then their n-grams.
+  View<const std::int32_t> symbols(const Sequence& x, Call& call) const;
+  View<const std::int32_t> buckets(View<const std::int32_t> symbols, Index n, Call& call) const;
+
+  NgramEmbeddingOptions options_;
+};
+
+}  // namespace rnn

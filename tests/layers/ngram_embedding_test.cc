@@ -1,0 +1,120 @@
+#include "rnn/ngram_embedding.h"
+
+#include <set>
+
+#include "support/layer_contract.h"
+
+namespace rnn {
+namespace {
+
+std::shared_ptr<const Layer> layer(NgramEmbeddingOptions options) {
+  options.initializer = Initializer::normal(0.25f);
+  return std::make_shared<NgramEmbedding>(options);
+}
+
+/// The formula of the header, written anew.
+Index bucket_of(const std::vector<std::int32_t>& ids, std::uint64_t buckets) {
+  std::uint64_t h = 0xcbf29ce484222325u;
+  for (std::int32_t id : ids) {
+    h = (h ^ static_cast<std::uint64_t>(id + 1)) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32;
+  }
+  return static_cast<Index>((h >> 32) * buckets >> 32);
+}
+
+TEST(NgramEmbedding, KeepsTheContract) {
+  for (Index ngrams : {1, 2, 3, 5}) {
+    test::check_layer_contract(
+        {.layer = layer({.input_dim = 7, .output_dim = 5, .ngrams = ngrams, .buckets = 11}),
+         .input = Signal::symbols(7),
+         .streams = ngrams == 1});
+  }
+  test::check_layer_contract({.layer = layer({.input_dim = 1, .output_dim = 1, .buckets = 1}),
+                              .input = Signal::symbols(1),
+                              .streams = false});
+  test::check_layer_contract(
+      {.layer = layer(
+           {.input_dim = 7, .output_dim = 5, .ngrams = 3, .buckets = 11, .word_dropout = 0.3f}),
+       .input = Signal::symbols(7),
+       .streams = false,
+       .steady = false,
+       .keeps = false});
+}
+
+TEST(NgramEmbedding, AddsTheRowsOfTheNgramsThatEndAtAStep) {
+  test::for_each_backend([](const Backend& backend) {
+    const test::LayerBench bench(
+        layer({.input_dim = 6, .output_dim = 3, .ngrams = 3, .buckets = 40}), Signal::symbols(6),
+        backend, 1);
+    test::LayerInput in = bench.input(5, 2);
+    in.ids = {2, 0, 5, 0, 2, -1, 1, 4, 5, 3};  // [T,B]
+    const std::vector<std::vector<std::int32_t>> texts{{2, 5, 2, 1, 5}, {0, 0, -1, 4, 3}};
+    const test::LayerOutput out = bench.run(in, {});
+    for (Index b = 0; b < 2; ++b) {
+      const auto& ids = texts[static_cast<std::size_t>(b)];
+      for (Index t = 0; t < 5; ++t) {
+        for (Index u = 0; u < 3; ++u) {
+          float expected = 0;
+          for (Index n = 1; n <= 3 && n <= t + 1; ++n) {
+            const std::vector<std::int32_t> ngram(ids.begin() + t + 1 - n, ids.begin() + t + 1);
+            if (std::find(ngram.begin(), ngram.end(), -1) != ngram.end()) continue;
+            expected += n == 1 ? bench.parameters[0].view()(ngram[0], u)
+                               : bench.parameters[1].view()(bucket_of(ngram, 40), u);
+          }
+          EXPECT_FLOAT_EQ(out.y.view()(t, b, u), expected) << t << ' ' << b;
+        }
+      }
+    }
+  });
+}
+
+TEST(NgramEmbedding, BucketsAreThoseThatModelsWereWrittenWith) {
+  // Fixed once: a model file depends on them.
+  EXPECT_EQ(bucket_of({0, 1}, 65536), 39981);
+  EXPECT_EQ(bucket_of({1, 0}, 65536), 5677);
+  EXPECT_EQ(bucket_of({7, 7, 7}, 1000), 700);
+  std::set<Index> different;
+  for (std::int32_t a = 0; a < 60; ++a) {
+    for (std::int32_t b = 0; b < 60; ++b) different.insert(bucket_of({a, b}, 1 << 20));
+  }
+  EXPECT_GT(different.size(), 3580u);  // of 3600; as few collisions as by chance
+}
+
+TEST(NgramEmbedding, WordDropoutTakesAWordAndItsNgramsTogether) {
+  test::for_each_backend([](const Backend& backend) {
+    test::LayerBench bench(
+        layer({.input_dim = 2, .output_dim = 1, .ngrams = 2, .buckets = 1, .word_dropout = 0.25f}),
+        Signal::symbols(2), backend, 1);
+    bench.parameters[0].fill(1);
+    test::LayerInput in = bench.input(400, 5);
+    bench.add_dy(in);
+    const test::LayerOutput out = bench.run(in, {});
+    int dropped = 0;
+    for (Index b = 0; b < 5; ++b) {
+      for (Index t = 0; t < 400; ++t) dropped += out.y.view()(t, b, 0) == 0;
+    }
+    EXPECT_NEAR(dropped, 500, 75);
+  });
+}
+
+TEST(NgramEmbedding, RefusesBadOptionsAndInputs) {
+  EXPECT_THROW(layer({.input_dim = 0, .output_dim = 1}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 0}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .ngrams = 0}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .ngrams = 6}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .buckets = 0}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .word_dropout = 1}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 3, .output_dim = 1})->output(Signal::symbols(4)), ConfigError);
+  test::for_each_backend([](const Backend& backend) {
+    const test::LayerBench bench(layer({.input_dim = 4, .output_dim = 1}), Signal::symbols(4),
+                                 backend, 1);
+    test::LayerInput in = bench.input(2, 1);
+    in.ids = {3, 4};
+    EXPECT_THROW(bench.run(in, {}), ShapeError);
+    in.lengths = {1};  // now the bad one is padding
+    EXPECT_NO_THROW(bench.run(in, {}));
+  });
+}
+
+}  // namespace
+}  // namespace rnn
