@@ -8,6 +8,9 @@ namespace rnn {
 
 using Arguments = std::vector<std::string>;
 
+void classify_train(const Arguments& arguments);
+void classify_eval(const Arguments& arguments);
+void classify_predict(const Arguments& arguments);
 void lm_train(const Arguments& arguments);
 void lm_eval(const Arguments& arguments);
 void lm_score(const Arguments& arguments);

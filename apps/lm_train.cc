@@ -4,9 +4,7 @@
 #include "apps/commands.h"
 #include "apps/interrupt.h"
 #include "apps/training_command.h"
-#include "base/file.h"
 #include "base/json.h"
-#include "rnn/error.h"
 #include "rnn/tasks/language_model.h"
 
 namespace rnn {
@@ -34,12 +32,6 @@ const OptionHelps kHelp = {
     {"bptt", {"steps through which gradients flow"}},
     {"random-bptt", {"draw window lengths around --bptt (Merity et al. 2018)"}},
 };
-
-/// The network itself out of a file that holds it alone or, as config.json does, as a member.
-std::string read_network(const std::string& path) {
-  const Json json = parse_json(read_file(path, std::size_t{1} << 24), path);
-  return (json.is_object() && json.contains("network") ? json["network"] : json).dump();
-}
 
 }  // namespace
 

@@ -7,6 +7,8 @@
 #include <iostream>
 
 #include "apps/standard_input.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -77,6 +79,11 @@ std::vector<std::string> training_files(const CommandLine& line) {
     *standard = reopenable_standard_input();
   }
   return train;
+}
+
+std::string read_network(const std::string& path) {
+  const Json json = parse_json(read_file(path, std::size_t{1} << 24), path);
+  return (json.is_object() && json.contains("network") ? json["network"] : json).dump();
 }
 
 ProgressBarOptions progress_options() {

@@ -19,6 +19,9 @@ void add_training_run(CommandLine& line);
 /// What --train says; standard input among it can be read more than once.
 std::vector<std::string> training_files(const CommandLine& line);
 
+/// The network itself out of a file that holds it alone or, as config.json does, as a member.
+std::string read_network(const std::string& path);
+
 void log_to_standard_error(const std::string& text);
 /// For standard error as it is: a terminal or a file.
 ProgressBarOptions progress_options();

@@ -44,6 +44,8 @@ class RNN_API Inference {
   LossSum evaluate(BatchSource& data, StatePolicy policy);
   /// Loss of each target [T,B] of the last `evaluate`; 0 where masked.
   View<const float> nats() const;
+  /// What `predict` would give for the batch of the last `evaluate`. Valid until the next call.
+  View<const float> predictions();
   /// Probabilities [T,B,classes], or features [T,B,F] of a network without head. Valid until the
   /// next call.
   View<const float> predict(const Batch& batch, State& state);

@@ -44,6 +44,8 @@ LossSum Inference::evaluate(BatchSource& data, StatePolicy policy) {
 
 View<const float> Inference::nats() const { return impl_->pass.nats(); }
 
+View<const float> Inference::predictions() { return impl_->pass.predict(); }
+
 View<const float> Inference::predict(const Batch& batch, State& state) {
   impl_->pass.forward(batch, state, false, Random());
   return impl_->pass.predict();

@@ -127,6 +127,7 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   History history = model.fit(data, options);
   if (!model.stopped().empty()) log("stopped: " + model.stopped());
   const EpochRecord* best = history.best();
+  if (options_.keep_last && best) best = &history.epochs.back();
   log(directory_.path() + " has the model " +
       (best ? "of epoch " + std::to_string(best->epoch) + ", " + describe(*best)
             : "as it is before its first validation"));
@@ -137,6 +138,7 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
 void TrainingRun::save_epoch(const Model& model, const History& history, const Save& save) const {
   const EpochRecord* best = history.best();
   ModelUpdate update(directory_);
+  if (options_.keep_last && best) best = &history.epochs.back();
   if (!best || best == &history.epochs.back()) {
     save_safetensors(update.file("model.safetensors"), model.parameters());
     save(update, model, best);

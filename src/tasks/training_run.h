@@ -31,6 +31,7 @@ struct TrainingRunOptions {
   bool resume = false;
   double max_time = 0;      ///< seconds; 0: no limit
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
+  bool keep_last = false;   ///< the model of the last epoch, not that of the best
   std::vector<Callback*> callbacks{};
   std::function<void(const std::string&)> log{};
 };

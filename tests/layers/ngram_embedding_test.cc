@@ -34,7 +34,7 @@ TEST(NgramEmbedding, KeepsTheContract) {
                               .streams = false});
   test::check_layer_contract(
       {.layer = layer(
-           {.input_dim = 7, .output_dim = 5, .ngrams = 3, .buckets = 11, .word_dropout = 0.3f}),
+           {.input_dim = 7, .output_dim = 5, .ngrams = 3, .buckets = 11, .word_dropout = 0.2f}),
        .input = Signal::symbols(7),
        .streams = false,
        .steady = false,

@@ -1,0 +1,101 @@
+#include <iostream>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/interrupt.h"
+#include "apps/training_command.h"
+#include "base/json.h"
+#include "rnn/tasks/text_classifier.h"
+
+namespace rnn {
+namespace {
+
+namespace po = boost::program_options;
+
+const OptionHelps kHelp = {
+    {"format", {"tab (label TAB text), csv, tsv, tsv-plain, jsonl or fasttext", "NAME"}},
+    {"header", {"csv, tsv: the first record names the columns"}},
+    {"label-column", {"csv, tsv: from 1"}},
+    {"text-columns", {"csv, tsv: such as 2,3; all others without it", "N,..."}},
+    {"label-field", {"jsonl", "NAME"}},
+    {"text-field", {"jsonl", "NAME"}},
+    {"label-prefix", {"fasttext"}},
+    {"replace-invalid", {"replace invalid UTF-8 by U+FFFD instead of refusing it"}},
+    {"unit", {"icu-word, word, char, byte, sentencepiece or regex", "NAME"}},
+    {"locale", {"of icu-word: a name such as ja or sv", "NAME"}},
+    {"pattern", {"of regex", "REGEX"}},
+    {"form", {"normalization: nfc, nfd, nfkc or nfkc-casefold", "NAME"}},
+    {"lowercase", {"fold the case of letters (--lowercase=false: do not)"}},
+    {"min-count", {"units seen less often become <unk>"}},
+    {"max-vocabulary", {"keep so many of the most frequent units; 0: all"}},
+    {"max-units", {"of a longer text the first and the last half of so many units are read"}},
+    {"multi-label", {"any number of labels a text, each decided for itself"}},
+    {"holdout",
+     {"without --valid: share of the texts of each label, its last ones, that is "
+      "validated on; 0: none, and the last epoch's model is kept"}},
+    {"arch", {"bag, lstm, gru, bilstm, bigru or clstm", "NAME"}},
+    {"embedding", {"width of the embedding"}},
+    {"ngrams", {"longest n-gram that has a vector of its own"}},
+    {"buckets", {"rows that all n-grams of two and more units share"}},
+    {"hidden", {"units of each recurrent layer and direction"}},
+    {"layers", {"recurrent layers"}},
+    {"filters", {"width of a convolution"}},
+    {"kernel-size", {"units that a convolution sees"}},
+    {"strides", {"steps of a convolution from place to place"}},
+    {"pooling", {"max, mean, last or attention", "NAME"}},
+    {"dropout-embedding", {"after the embedding"}},
+    {"dropout-shared",
+     {"there: one mask for a whole text (--dropout-shared=false: a fresh one at "
+      "every step)"}},
+    {"dropout", {"between layers and before the head"}},
+    {"word-dropout", {"share of the units that are left out"}},
+    {"label-smoothing", {"share of the target spread over all labels"}},
+    {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
+    {"batch", {"texts of a batch"}},
+    {"batch-units", {"units of a batch at most, padding included; 0: no limit"}},
+};
+
+}  // namespace
+
+void classify_train(const Arguments& arguments) {
+  CommandLine line(
+      "classify train --train F... --model DIR [options]",
+      "Trains a text classifier on labelled texts. Progress goes to stderr; the model\n"
+      "directory gets the best model by validation and a checkpoint. Ctrl-C saves and\n"
+      "exits.");
+  add_training_files(line, "labelled texts, see --format; - is standard input",
+                     "labelled texts to validate on; without it a part of --train, see --holdout");
+  line.add("Files")("tokenizer-model", po::value<std::string>()->default_value("")->value_name("F"),
+                    "of the unit sentencepiece");
+  line.add_fields("Recipe", TextClassifierRecipe{}, with_training_help(kHelp));
+  add_training_run(line);
+  add_machine_options(line);
+  if (!line.parse(arguments)) return;
+  line.require("train");
+  line.require("model");
+
+  TextClassifierRecipe recipe;
+  line.read_fields(recipe);
+  if (!recipe.network.empty()) recipe.network = read_network(recipe.network);
+  StopOnInterrupt stop_on_interrupt;
+  ProgressBarOptions bar = progress_options();
+  bar.unit = recipe.multi_label ? "labels" : "texts";
+  ProgressBar progress(std::cerr, bar);
+  auto run = training_run<TextClassifierRun>(line, {&stop_on_interrupt, &progress});
+  run.tokenizer_model = line.get<std::string>("tokenizer-model");
+  const History history = train_text_classifier(recipe, run);
+
+  if (line.get<bool>("json")) {
+    Json json = {{"model", line.get<std::string>("model")}, {"epochs", history.epochs.size()}};
+    double seconds = 0;
+    for (const EpochRecord& record : history.epochs) seconds += record.seconds;
+    json["seconds"] = seconds;
+    if (const EpochRecord* best = history.best(); best && best->validation) {
+      json["best_epoch"] = best->epoch;
+      json["valid_nats_per_example"] = best->validation->mean();
+    }
+    std::cout << json.dump() << "\n";
+  }
+}
+
+}  // namespace rnn

@@ -1,0 +1,96 @@
+// TextClassifierRecipe: everything that decides what a text classifier learns.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "rnn/fields.h"
+#include "rnn/kernels.h"
+#include "rnn/precision.h"
+#include "rnn/schedule.h"
+#include "rnn/sequential.h"
+#include "rnn/text/labelled_reader.h"
+
+namespace rnn {
+
+/// What a model directory records. What only decides how a run goes (threads, time, where files
+/// are) stands in TextClassifierRun.
+struct RNN_API TextClassifierRecipe {
+  // How files are read: see LabelledOptions. `eval` reads them the same way unless told otherwise.
+  std::string format = "tab";
+  bool header = false;
+  std::int64_t label_column = 1;
+  std::string text_columns{};  ///< numbers with commas between; empty: all other columns
+  std::string label_field = "label";
+  std::string text_field = "text";
+  std::string label_prefix = "__label__";
+  bool replace_invalid = false;  ///< invalid UTF-8 becomes U+FFFD instead of an error
+
+  // What the network sees of a text.
+  std::string unit = "icu-word";  ///< see TokenizerOptions
+  std::string locale{};
+  std::string pattern{};
+  std::string form{};  ///< normalization form, see NormalizerOptions
+  bool lowercase = true;
+  std::int64_t min_count = 1;       ///< units seen less often are unknown
+  std::int64_t max_vocabulary = 0;  ///< 0: no limit
+  /// Of a longer text the first and the last half of so many units are read.
+  std::int64_t max_units = 2048;
+
+  bool multi_label = false;  ///< any number of labels a text, each decided for itself
+  /// Share of the training texts that is held out where there is no file to validate on: the last
+  /// ones of each label. 0: none, and the model of the last epoch is kept.
+  float holdout = 0.1f;
+
+  // The network: see text_classifier_network.
+  std::string arch = "bilstm";
+  Index embedding = 64;
+  Index ngrams = 2;
+  Index buckets = 65536;
+  Index hidden = 64;
+  int layers = 1;
+  Index filters = 64;
+  Index kernel_size = 3;
+  Index strides = 1;
+  Pooling pooling = Pooling::kMax;
+  float dropout_embedding = 0.3f;
+  bool dropout_shared = true;  ///< one mask for a whole text after the embedding
+  float dropout = 0.3f;        ///< between layers and before the head
+  float word_dropout = 0;
+  float label_smoothing = 0;
+  std::string network{};  ///< a network as JSON in place of all that describes one above
+
+  std::int64_t epochs = 10;
+  std::int64_t batch = 32;           ///< texts
+  std::int64_t batch_units = 32768;  ///< units of a batch at most, padding included; 0: no limit
+  std::string optimizer = "adam";    ///< sgd, momentum, rmsprop, adam or adamw
+  float lr = 0.002f;
+  float momentum = 0.9f;  ///< of the optimiser `momentum`
+  float weight_decay = 0;
+  float clip = 1;        ///< by global norm; 0: no limit
+  float clip_value = 0;  ///< by element; 0: no limit
+  Schedule schedule{};
+  int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
+  std::int64_t seed = 1;
+  Precision precision = Precision::kFp32;  ///< of products in training: fp32 or bf16
+
+  void exchange(Fields& fields);
+  LabelledOptions reader() const;
+};
+
+/// Throws ConfigError, naming the option, unless the recipe is possible.
+RNN_API void validate(const TextClassifierRecipe& recipe);
+
+/// The network of a recipe. All begin with an NgramEmbedding and dropout and end with dropout and a
+/// Softmax, or a Sigmoid where `multi_label`. Between them, by `arch`:
+///
+///   bag            PoolOverTime mean: the average of n-gram embeddings (Joulin et al. 2017)
+///   lstm, gru      layers x LSTM or GRU, pooling
+///   bilstm, bigru  layers x Bidirectional, pooling
+///   clstm          Conv1D with relu, then as lstm (Zhou et al. 2015)
+///
+/// Throws ConfigError when `network` is given and does not fit.
+RNN_API Sequential text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
+                                           Index labels);
+
+}  // namespace rnn

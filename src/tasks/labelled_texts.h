@@ -1,0 +1,74 @@
+// Labelled texts of a classifier: read, held out and turned into numbers.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "rnn/text/bucket_dataset.h"
+#include "rnn/text/labelled_reader.h"
+#include "tasks/text_encoder.h"
+
+namespace rnn {
+
+/// A text with its labels, and the file for messages.
+struct SourceText {
+  std::vector<std::string> labels{};
+  std::string text{};
+  std::string file{};
+  std::int64_t line = 0;
+};
+
+std::vector<SourceText> read_labelled(std::span<const std::string> paths,
+                                      const LabelledOptions& options);
+
+/// Takes the last `share` of the texts of each label (of its first label, where it has several),
+/// at least one of each that has two, out of `texts`.
+std::vector<SourceText> hold_out(std::vector<SourceText>& texts, float share);
+
+/// All labels, in the order of their bytes. Throws TextError when there are fewer than two, or, for
+/// several labels a text, none.
+std::vector<std::string> labels_of(std::span<const SourceText> texts, bool multi_label);
+
+/// Texts as numbers.
+struct EncodedTexts {
+  Sequences sequences{};                            ///< the target is the first label, -1 for none
+  std::vector<std::vector<std::int32_t>> labels{};  ///< of each text, ascending
+  std::int64_t units = 0, unknown = 0;
+  std::int64_t empty = 0;  ///< texts without a unit
+
+  std::int64_t size() const { return sequences.size(); }
+};
+
+/// Throws TextError "file:line: ..." for a label that is not among `labels`, and unless
+/// `multi_label` for a text that has not exactly one.
+EncodedTexts encode_texts(std::span<const SourceText> texts, const TextEncoder& encoder,
+                          const Vocabulary& vocabulary, std::span<const std::string> labels,
+                          bool multi_label);
+
+/// Batches of them; targets as a Softmax wants them, or a Sigmoid where `multi_label`.
+class ClassifierBatches final : public BatchSource {
+ public:
+  /// `texts` must live as long as this and not change.
+  ClassifierBatches(const EncodedTexts& texts, std::size_t labels, bool multi_label,
+                    const BucketDatasetOptions& options)
+      : texts_(texts),
+        labels_(labels),
+        multi_label_(multi_label),
+        dataset_(texts.sequences, options) {}
+
+  bool next(Batch& batch) override;
+  void seek(const Position& position) override { dataset_.seek(position); }
+  Position position() const override { return dataset_.position(); }
+  std::optional<std::int64_t> batches_per_epoch() const override {
+    return dataset_.batches_per_epoch();
+  }
+
+ private:
+  const EncodedTexts& texts_;
+  std::size_t labels_;
+  bool multi_label_;
+  BucketDataset dataset_;
+};
+
+}  // namespace rnn

@@ -1,0 +1,206 @@
+#include "rnn/tasks/text_classifier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <sstream>
+
+#include "base/file.h"
+#include "rnn/error.h"
+#include "rnn/model_file.h"
+#include "tasks/model_directory.h"
+#include "tasks/optimization.h"
+#include "tasks/text_classifier_impl.h"
+#include "text/escape.h"
+
+namespace rnn {
+namespace {
+
+std::vector<std::string> read_labels(const std::string& path) {
+  std::istringstream lines(read_file(path, std::size_t{1} << 24));
+  std::vector<std::string> labels;
+  std::string line, label;
+  for (std::int64_t number = 1; std::getline(lines, line); ++number) {
+    std::size_t error_at = 0;
+    if (!unescape(line, label, error_at) || (!labels.empty() && !(labels.back() < label))) {
+      throw FormatError(at(path, number,
+                           "expected a label after the one before in the order of their bytes, "
+                           "with the escapes of vocabulary.txt"));
+    }
+    labels.push_back(label);
+  }
+  return labels;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label) {
+  std::vector<std::int32_t> chosen;
+  if (!multi_label) {
+    const auto likeliest = std::max_element(probabilities.begin(), probabilities.end());
+    chosen.push_back(static_cast<std::int32_t>(likeliest - probabilities.begin()));
+  }
+  for (std::size_t i = 0; multi_label && i < probabilities.size(); ++i) {
+    if (probabilities[i] >= 0.5f) chosen.push_back(static_cast<std::int32_t>(i));
+  }
+  return chosen;
+}
+
+ClassificationReport report_on(Inference& inference, const Sequential& network,
+                               const Backend& backend, ClassifierBatches& batches,
+                               const EncodedTexts& texts, std::span<const std::string> labels,
+                               bool multi_label) {
+  ClassificationReport report(labels, multi_label);
+  Batch batch;
+  batches.seek({});
+  while (batches.next(batch)) {
+    State state = network.zero_state(batch.batch, backend);
+    report.loss += inference.evaluate(batch, state);
+    const View<const float> probabilities = inference.predictions();
+    const auto count = static_cast<Index>(labels.size());
+    for (Index b = 0; b < batch.batch; ++b) {
+      const std::vector<std::int32_t> chosen =
+          chosen_labels({probabilities.data() + b * count, labels.size()}, multi_label);
+      const auto& truth = texts.labels[batch.examples[static_cast<std::size_t>(b)]];
+      if (multi_label) {
+        report.add(truth, chosen);
+      } else {
+        report.add(truth[0], chosen[0]);
+      }
+    }
+  }
+  return report;
+}
+
+TextClassifier::TextClassifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TextClassifier::~TextClassifier() = default;
+TextClassifier::TextClassifier(TextClassifier&&) noexcept = default;
+
+TextClassifier TextClassifier::load(const std::string& path, const BackendOptions& options) {
+  const ModelDirectory directory(path);
+  directory.verify();
+  const Json config = directory.read_config("text-classifier");
+  const std::string where = directory.file("config.json");
+  const Json fields = member<Json>(config, "recipe", where);
+  TextClassifierRecipe recipe;
+  JsonReader reader(fields, where + ": recipe");
+  recipe.exchange(reader);
+  reader.finish();
+  auto backend = make_backend(options);
+  Sequential network =
+      network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
+  Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
+  std::vector<std::string> labels = read_labels(directory.file("labels.txt"));
+  if (network.input() != Signal::symbols(vocabulary.size()) ||
+      network.head().classes != static_cast<Index>(labels.size())) {
+    throw FormatError(path + ": vocabulary.txt has " + std::to_string(vocabulary.size()) +
+                      " symbols and labels.txt " + std::to_string(labels.size()) +
+                      " labels, but the network reads " + network.input().to_string() +
+                      " and has " + std::to_string(network.head().classes) + " classes");
+  }
+  const std::string weights = directory.file("model.safetensors");
+  Parameters parameters = network.zero_parameters(*backend);
+  assign_tensors(parameters, load_safetensors(weights).tensors, weights);
+  parameters.changed();
+  const bool pieces = recipe.unit == "sentencepiece";
+  TextEncoder encoder(recipe, pieces ? directory.file("tokenizer.model") : "");
+  return TextClassifier(std::unique_ptr<Impl>(
+      new Impl{std::move(recipe), std::move(encoder), std::move(vocabulary), std::move(labels),
+               std::move(network), std::move(parameters), std::move(backend)}));
+}
+
+TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
+                                   const TextClassifierRecipe& recipe,
+                                   const BackendOptions& backend) {
+  validate(recipe);
+  std::vector<SourceText> sources;
+  for (const LabelledText& text : train) {
+    sources.push_back({text.labels, text.text, "texts", text.line});
+  }
+  if (sources.empty()) throw TextError("texts: expected at least two with different labels");
+  ClassifierTexts texts = encode_for_training(recipe, "", sources, {});
+  Model model = classifier_model(recipe, texts, backend);
+  ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
+                            training_batches(recipe));
+  model.fit(batches, {.epochs = recipe.epochs});
+  Parameters parameters = model.parameters();
+  return TextClassifier(std::unique_ptr<Impl>(
+      new Impl{recipe, std::move(texts.encoder), std::move(texts.vocabulary),
+               std::move(texts.labels), model.network(), std::move(parameters), model.backend()}));
+}
+
+Classification TextClassifier::predict(std::string_view text) const {
+  const std::string one[] = {std::string(text)};
+  return std::move(predict(one).front());
+}
+
+std::vector<Classification> TextClassifier::predict(std::span<const std::string> texts) const {
+  const Impl& m = *impl_;
+  Sequences sequences;
+  std::vector<std::int32_t> ids;
+  // The longest first, so that texts of a batch have nearly one length.
+  std::vector<std::vector<std::int32_t>> encoded;
+  for (const std::string& text : texts) {
+    m.encoder.encode(text, m.vocabulary, ids);
+    encoded.push_back(ids);
+  }
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return encoded[a].size() > encoded[b].size();
+  });
+  for (std::size_t i : order) sequences.add(encoded[i], 0);
+
+  std::vector<Classification> answers(texts.size());
+  if (texts.empty()) return answers;
+  BucketDataset batches(sequences, kEvaluationBatches);
+  std::unique_ptr<Inference> inference =
+      impl_->inferences.take([&] { return Inference(m.network, m.parameters, m.backend); });
+  const auto count = static_cast<Index>(m.labels.size());
+  Batch batch;
+  while (batches.next(batch)) {
+    State state = m.network.zero_state(batch.batch, *m.backend);
+    const View<const float> probabilities = inference->predict(batch, state);
+    for (Index b = 0; b < batch.batch; ++b) {
+      const float* const row = probabilities.data() + b * count;
+      if (!std::all_of(row, row + count, [](float p) { return std::isfinite(p); })) {
+        throw DivergenceError(
+            "predict: the model's probabilities are not finite; its training must have diverged");
+      }
+      Classification& answer = answers[order[batch.examples[static_cast<std::size_t>(b)]]];
+      answer.probabilities.assign(row, row + count);
+      answer.label = static_cast<std::int32_t>(std::max_element(row, row + count) - row);
+    }
+  }
+  impl_->inferences.give_back(std::move(inference));
+  return answers;
+}
+
+std::vector<std::int32_t> TextClassifier::chosen(const Classification& answer) const {
+  return chosen_labels(answer.probabilities, multi_label());
+}
+
+ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths) const {
+  return evaluate(paths, impl_->recipe.reader());
+}
+
+ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths,
+                                              const LabelledOptions& reader) const {
+  const Impl& m = *impl_;
+  const EncodedTexts texts =
+      encode_texts(read_labelled(paths, reader), m.encoder, m.vocabulary, m.labels, multi_label());
+  ClassifierBatches batches(texts, m.labels.size(), multi_label(), kEvaluationBatches);
+  Inference inference(m.network, m.parameters, m.backend);
+  return report_on(inference, m.network, *m.backend, batches, texts, m.labels, multi_label());
+}
+
+const std::vector<std::string>& TextClassifier::labels() const { return impl_->labels; }
+bool TextClassifier::multi_label() const { return impl_->recipe.multi_label; }
+const TextClassifierRecipe& TextClassifier::recipe() const { return impl_->recipe; }
+const Sequential& TextClassifier::network() const { return impl_->network; }
+const Parameters& TextClassifier::parameters() const { return impl_->parameters; }
+const Vocabulary& TextClassifier::vocabulary() const { return impl_->vocabulary; }
+TextPolicy TextClassifier::text_policy() const { return impl_->recipe.reader().policy; }
+
+}  // namespace rnn

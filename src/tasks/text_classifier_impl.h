@@ -1,0 +1,84 @@
+#pragma once
+
+#include <mutex>
+
+#include "rnn/tasks/text_classifier.h"
+#include "tasks/labelled_texts.h"
+#include "tasks/text_encoder.h"
+
+namespace rnn {
+
+/// Inferences that wait to be used: making one and growing its memory costs more than labelling a
+/// short text, and one is for one thread at a time.
+class InferencePool {
+ public:
+  template <class Make>
+  std::unique_ptr<Inference> take(Make make) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        std::unique_ptr<Inference> taken = std::move(free_.back());
+        free_.pop_back();
+        return taken;
+      }
+    }
+    return std::make_unique<Inference>(make());
+  }
+  /// As many are kept as were ever used at once, up to a few.
+  void give_back(std::unique_ptr<Inference> inference) {
+    const std::lock_guard lock(mutex_);
+    if (free_.size() < kKept) free_.push_back(std::move(inference));
+  }
+
+ private:
+  static constexpr std::size_t kKept = 8;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Inference>> free_;
+};
+
+struct TextClassifier::Impl {
+  TextClassifierRecipe recipe;
+  TextEncoder encoder;
+  Vocabulary vocabulary;
+  std::vector<std::string> labels;
+  Sequential network;
+  Parameters parameters;
+  std::shared_ptr<const Backend> backend;
+  InferencePool inferences{};
+};
+
+/// Sequences of a batch in evaluation and prediction. No result depends on them.
+inline constexpr BucketDatasetOptions kEvaluationBatches{.batch = 32, .maximum_steps = 16384};
+
+/// Those of the probabilities that are chosen, ascending.
+std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label);
+
+/// Loss and answers over the first epoch of a source.
+ClassificationReport report_on(Inference& inference, const Sequential& network,
+                               const Backend& backend, ClassifierBatches& batches,
+                               const EncodedTexts& texts, std::span<const std::string> labels,
+                               bool multi_label);
+
+/// What training needs of labelled texts.
+struct ClassifierTexts {
+  TextEncoder encoder;
+  std::vector<std::string> labels;
+  Vocabulary vocabulary;
+  EncodedTexts train;
+  EncodedTexts valid;  ///< none when nothing is held out
+
+  std::string fingerprint() const;
+};
+
+/// Counts the vocabulary and turns texts into numbers. Throws TextError.
+ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
+                                    const std::string& tokenizer_model,
+                                    std::span<const SourceText> train,
+                                    std::span<const SourceText> valid);
+
+/// The model to train on them, compiled, and its batches.
+Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,
+                       const BackendOptions& backend);
+BucketDatasetOptions training_batches(const TextClassifierRecipe& recipe);
+
+}  // namespace rnn

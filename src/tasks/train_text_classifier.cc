@@ -1,0 +1,218 @@
+#include <algorithm>
+#include <optional>
+
+#include "base/file.h"
+#include "base/number.h"
+#include "rnn/error.h"
+#include "rnn/model_file.h"
+#include "rnn/version.h"
+#include "tasks/optimization.h"
+#include "tasks/text_classifier_impl.h"
+#include "tasks/training_run.h"
+#include "text/escape.h"
+
+namespace rnn {
+namespace {
+
+/// Epochs sort texts of a few hundred batches together, so that little is padding and much is
+/// mixed.
+constexpr std::int64_t kBucketBatches = 64;
+
+std::string described(const char* what, const EncodedTexts& texts) {
+  std::string text = std::string(what) + ": " + std::to_string(texts.size()) + " texts, " +
+                     std::to_string(texts.units) + " units";
+  if (texts.unknown > 0) text += ", " + std::to_string(texts.unknown) + " of them unknown";
+  if (texts.empty > 0) text += "; " + std::to_string(texts.empty) + " texts have no unit";
+  return text;
+}
+
+/// How many texts of each label, as a person wants to see before waiting for a training.
+std::string counts_text(const ClassifierTexts& texts) {
+  std::vector<std::int64_t> counts(texts.labels.size(), 0);
+  for (const auto& labels : texts.train.labels) {
+    for (std::int32_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  }
+  std::string text = "labels:";
+  for (std::size_t i = 0; i < counts.size() && i < 20; ++i) {
+    text += " " + texts.labels[i] + " " + std::to_string(counts[i]);
+  }
+  return text + (counts.size() > 20 ? " ..." : "");
+}
+
+Json config_of(const TextClassifierRecipe& recipe, const ClassifierTexts& texts, const Model& model,
+               const EpochRecord* record) {
+  Json config = {{"format", kModelFormat},
+                 {"task", "text-classifier"},
+                 {"rnn_version", kVersion},
+                 {"vocabulary_size", texts.vocabulary.size()},
+                 {"labels", texts.labels.size()},
+                 {"network", parse_json(network_to_json(model.network()), "network")},
+                 {"recipe", recipe_json(recipe)}};
+  if (record) {
+    config["training"] = {
+        {"epoch", record->epoch}, {"steps", record->steps}, {"train_nats", record->train.mean()}};
+    if (record->validation) config["training"]["validation_nats"] = record->validation->mean();
+  }
+  return config;
+}
+
+/// Says after each epoch what the answers are worth.
+class ReportEachEpoch : public Callback {
+ public:
+  ReportEachEpoch(const ClassifierTexts& texts, bool multi_label,
+                  const std::function<void(const std::string&)>& log)
+      : texts_(texts),
+        multi_label_(multi_label),
+        log_(log),
+        batches_(texts.valid, texts.labels.size(), multi_label, kEvaluationBatches) {}
+
+  void on_epoch_end(Model& model, const History&) override {
+    if (!log_) return;
+    if (!inference_) inference_.emplace(model.network(), model.parameters(), model.backend());
+    const ClassificationReport report =
+        report_on(*inference_, model.network(), *model.backend(), batches_, texts_.valid,
+                  texts_.labels, multi_label_);
+    log_("         valid accuracy " + to_fixed(report.accuracy(), 4) + "  macro F1 " +
+         to_fixed(report.macro_f1(), 4));
+  }
+
+ private:
+  const ClassifierTexts& texts_;
+  bool multi_label_;
+  const std::function<void(const std::string&)>& log_;
+  ClassifierBatches batches_;
+  std::optional<Inference> inference_{};
+};
+
+std::string result_text(const EpochRecord& record) {
+  return record.validation ? "valid loss " + to_fixed(record.validation->mean(), 4)
+                           : "train loss " + to_fixed(record.train.mean(), 4);
+}
+
+std::string labels_file(const std::vector<std::string>& labels) {
+  std::string text;
+  for (const std::string& label : labels) text += escape(label) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string ClassifierTexts::fingerprint() const {
+  Fingerprint all;
+  for (std::int32_t id = 0; id < vocabulary.size(); ++id) all.add(vocabulary.symbol(id));
+  for (const std::string& label : labels) all.add(label);
+  for (const EncodedTexts* texts : {&train, &valid}) {
+    for (std::int64_t i = 0; i < texts->size(); ++i) {
+      all.add(texts->labels[static_cast<std::size_t>(i)]);
+      const std::int64_t length = texts->sequences.length(i);
+      all.add(static_cast<std::uint64_t>(length));
+      for (std::int64_t t = 0; t < length; ++t) {
+        all.add(static_cast<std::uint64_t>(texts->sequences.id(i, t)));
+      }
+    }
+  }
+  return all.text();
+}
+
+ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
+                                    const std::string& tokenizer_model,
+                                    std::span<const SourceText> train,
+                                    std::span<const SourceText> valid) {
+  TextEncoder encoder(recipe, tokenizer_model);
+  std::vector<std::string> labels = labels_of(train, recipe.multi_label);
+  const auto vocabulary_of = [&] {
+    if (const auto own = encoder.tokenizer().vocabulary()) return *own;
+    VocabularyBuilder builder;
+    for (const SourceText& text : train) encoder.count(text.text, builder);
+    return builder.build(
+        {.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary});
+  };
+  Vocabulary vocabulary = vocabulary_of();
+  EncodedTexts train_texts = encode_texts(train, encoder, vocabulary, labels, recipe.multi_label);
+  EncodedTexts valid_texts = encode_texts(valid, encoder, vocabulary, labels, recipe.multi_label);
+  return {std::move(encoder), std::move(labels), std::move(vocabulary), std::move(train_texts),
+          std::move(valid_texts)};
+}
+
+BucketDatasetOptions training_batches(const TextClassifierRecipe& recipe) {
+  return {.batch = recipe.batch,
+          .maximum_steps = recipe.batch_units,
+          .shuffle = true,
+          .bucket_batches = kBucketBatches,
+          .seed = static_cast<std::uint64_t>(recipe.seed)};
+}
+
+Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,
+                       const BackendOptions& backend) {
+  Model model(text_classifier_network(recipe, texts.vocabulary.size(),
+                                      static_cast<Index>(texts.labels.size())));
+  model.compile({.optimizer = optimizer_of(recipe),
+                 .schedule = recipe.schedule,
+                 .clip_norm = recipe.clip,
+                 .clip_value = recipe.clip_value,
+                 .seed = static_cast<std::uint64_t>(recipe.seed),
+                 .backend = backend_of(recipe, backend)});
+  return model;
+}
+
+History train_text_classifier(const TextClassifierRecipe& recipe, const TextClassifierRun& run) {
+  validate(recipe);
+  TrainingRun training({.directory = run.directory,
+                        .overwrite = run.overwrite,
+                        .resume = run.resume,
+                        .max_time = run.max_time,
+                        .early_stopping = recipe.early_stopping,
+                        .keep_last = run.valid.empty() && recipe.holdout == 0,
+                        .callbacks = run.callbacks,
+                        .log = run.log},
+                       recipe_json(recipe));
+  make_backend(backend_of(recipe, run.backend));  // a wrong name is told before texts are read
+  if (run.train.empty()) throw ConfigError("train: expected at least one file of labelled texts");
+  std::vector<SourceText> train = read_labelled(run.train, recipe.reader()), valid;
+  if (!run.valid.empty()) {
+    const std::string paths[] = {run.valid};
+    valid = read_labelled(paths, recipe.reader());
+  } else if (recipe.holdout > 0) {
+    valid = hold_out(train, recipe.holdout);
+    training.log("no --valid given: the last " +
+                 to_significant(100 * static_cast<double>(recipe.holdout), 4) +
+                 " % of the texts of each label are held out");
+  }
+  const ClassifierTexts texts = encode_for_training(recipe, run.tokenizer_model, train, valid);
+  train.clear();
+  valid.clear();
+  training.log(described("train", texts.train) + "; vocabulary: " +
+               std::to_string(texts.vocabulary.size()) + " types\n" + counts_text(texts));
+  if (texts.valid.size() > 0) training.log(described("valid", texts.valid));
+  training.use_data(texts.fingerprint());
+
+  ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
+                            training_batches(recipe));
+  Model model = classifier_model(recipe, texts, run.backend);
+  training.begin(model);
+  training.log(model.summary());
+
+  FitOptions options{.epochs = recipe.epochs};
+  std::optional<ClassifierBatches> valid_batches;
+  std::optional<ReportEachEpoch> report;
+  if (texts.valid.size() > 0) {
+    valid_batches.emplace(texts.valid, texts.labels.size(), recipe.multi_label, kEvaluationBatches);
+    options.validation = &*valid_batches;
+    report.emplace(texts, recipe.multi_label, run.log);
+    options.callbacks.push_back(&*report);
+  }
+  return training.fit(
+      model, batches, options,
+      [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
+        texts.vocabulary.save(update.file("vocabulary.txt"));
+        write_file(update.file("labels.txt"), labels_file(texts.labels));
+        if (const std::string_view pieces = texts.encoder.tokenizer().model(); !pieces.empty()) {
+          write_file(update.file("tokenizer.model"), pieces);
+        }
+        write_file(update.file("config.json"),
+                   config_of(recipe, texts, now, record).dump(2) + "\n");
+      },
+      result_text);
+}
+
+}  // namespace rnn
