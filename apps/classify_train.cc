@@ -50,6 +50,8 @@ const OptionHelps kHelp = {
     {"dropout", {"between layers and before the head"}},
     {"word-dropout", {"share of the units that are left out"}},
     {"label-smoothing", {"share of the target spread over all labels"}},
+    {"naive-bayes",
+     {"above 0: embeddings begin with so many times the log-count ratios of labels"}},
     {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
     {"batch", {"texts of a batch"}},
     {"batch-units", {"units of a batch at most, padding included; 0: no limit"}},

@@ -39,6 +39,10 @@ class RNN_API NgramEmbedding : public Layer {
   /// word_dropout in [0, 1).
   explicit NgramEmbedding(const NgramEmbeddingOptions& options);
 
+  /// The bucket of the n-gram of these ids, which must not be below zero, as said above.
+  static Index bucket(std::span<const std::int32_t> ids, Index buckets);
+  const NgramEmbeddingOptions& options() const { return options_; }
+
   std::string_view type() const noexcept override { return "NgramEmbedding"; }
   void describe(Fields& fields) const override;
   std::optional<Signal> input() const override;

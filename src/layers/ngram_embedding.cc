@@ -1,11 +1,15 @@
 #include "rnn/ngram_embedding.h"
 
+#include <array>
+
 #include "layers/option_fields.h"
 
 namespace rnn {
 namespace {
 
 enum Slot : std::size_t { kY, kPart };
+
+constexpr std::size_t kLongest = 5;  // symbols of an n-gram
 
 /// Memory of the call for one number a step. Buffer n-1 has those of the n-grams.
 View<std::int32_t> numbers(CallMemory& memory, Index n, const Shape& shape) {
@@ -15,12 +19,16 @@ View<std::int32_t> numbers(CallMemory& memory, Index n, const Shape& shape) {
   return {reinterpret_cast<std::int32_t*>(bytes.data()), shape};
 }
 
-std::uint64_t mixed(std::uint64_t hash, std::int32_t id) {
-  hash = (hash ^ (static_cast<std::uint64_t>(id) + 1)) * 0x9e3779b97f4a7c15u;
-  return hash ^ hash >> 32;
-}
-
 }  // namespace
+
+Index NgramEmbedding::bucket(std::span<const std::int32_t> ids, Index buckets) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (std::int32_t id : ids) {
+    hash = (hash ^ (static_cast<std::uint64_t>(id) + 1)) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 32;
+  }
+  return static_cast<Index>((hash >> 32) * static_cast<std::uint64_t>(buckets) >> 32);
+}
 
 void NgramEmbeddingOptions::exchange(Fields& fields) {
   fields("input_dim", input_dim);
@@ -35,8 +43,8 @@ NgramEmbedding::NgramEmbedding(const NgramEmbeddingOptions& options) : options_(
   require_size(type(), "input_dim", options.input_dim);
   require_size(type(), "output_dim", options.output_dim);
   require_size(type(), "buckets", options.buckets);
-  require(options.ngrams >= 1 && options.ngrams <= 5, "NgramEmbedding ngrams", "1 to 5",
-          options.ngrams);
+  require(options.ngrams >= 1 && options.ngrams <= static_cast<Index>(kLongest),
+          "NgramEmbedding ngrams", "1 to 5", options.ngrams);
   require(options.word_dropout >= 0 && options.word_dropout < 1, "NgramEmbedding word_dropout",
           "at least 0 and below 1", options.word_dropout);
 }
@@ -89,17 +97,17 @@ View<const std::int32_t> NgramEmbedding::symbols(const Sequence& x, Call& call) 
 View<const std::int32_t> NgramEmbedding::buckets(View<const std::int32_t> symbols, Index n,
                                                  Call& call) const {
   const View<std::int32_t> found = numbers(*call.memory, n, symbols.shape());
+  std::array<std::int32_t, kLongest> ids{};
   for (Index t = 0; t < symbols.extent(0); ++t) {
     for (Index b = 0; b < symbols.extent(1); ++b) {
       bool whole = t + 1 >= n;
-      std::uint64_t hash = 0xcbf29ce484222325u;
-      for (Index k = t + 1 - n; whole && k <= t; ++k) {
-        whole = symbols(k, b) >= 0;
-        hash = mixed(hash, symbols(k, b));
+      for (Index k = 0; whole && k < n; ++k) {
+        const std::int32_t id = symbols(t + 1 - n + k, b);
+        ids[static_cast<std::size_t>(k)] = id;
+        whole = id >= 0;
       }
-      found(t, b) = whole ? static_cast<std::int32_t>(
-                                (hash >> 32) * static_cast<std::uint64_t>(options_.buckets) >> 32)
-                          : -1;
+      const std::span<const std::int32_t> ngram(ids.data(), static_cast<std::size_t>(n));
+      found(t, b) = whole ? static_cast<std::int32_t>(bucket(ngram, options_.buckets)) : -1;
     }
   }
   return found;

@@ -160,6 +160,7 @@ std::vector<Classification> TextClassifier::predict(std::span<const std::string>
   const auto count = static_cast<Index>(m.labels.size());
   Batch batch;
   while (batches.next(batch)) {
+    batch.targets.clear();  // there is nothing to compare with
     State state = m.network.zero_state(batch.batch, *m.backend);
     const View<const float> probabilities = inference->predict(batch, state);
     for (Index b = 0; b < batch.batch; ++b) {

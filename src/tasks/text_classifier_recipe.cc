@@ -102,6 +102,7 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("dropout", dropout);
   fields("word_dropout", word_dropout);
   fields("label_smoothing", label_smoothing);
+  fields("naive_bayes", naive_bayes);
   fields("network", network);
   fields("epochs", epochs);
   fields("batch", batch);
@@ -151,6 +152,7 @@ void validate(const TextClassifierRecipe& r) {
   if (r.multi_label && r.label_smoothing > 0) {
     throw ConfigError("label-smoothing: is for one label a text; leave it out with --multi-label");
   }
+  require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
   require(r.batch_units >= 0, "batch-units", "at least 0", r.batch_units);
   validate_optimization(r);
 }

@@ -6,6 +6,7 @@
 #include "rnn/error.h"
 #include "rnn/model_file.h"
 #include "rnn/version.h"
+#include "tasks/naive_bayes.h"
 #include "tasks/optimization.h"
 #include "tasks/text_classifier_impl.h"
 #include "tasks/training_run.h"
@@ -152,6 +153,12 @@ Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts
                  .clip_value = recipe.clip_value,
                  .seed = static_cast<std::uint64_t>(recipe.seed),
                  .backend = backend_of(recipe, backend)});
+  if (recipe.naive_bayes > 0) {
+    TensorList values = model.parameters();
+    set_log_count_ratios(values, model.network(), texts.train, texts.labels.size(),
+                         recipe.naive_bayes);
+    model.set_parameters(values);
+  }
   return model;
 }
 

@@ -24,11 +24,13 @@ Index bucket_of(const std::vector<std::int32_t>& ids, std::uint64_t buckets) {
 
 TEST(NgramEmbedding, KeepsTheContract) {
   for (Index ngrams : {1, 2, 3, 5}) {
+    SCOPED_TRACE(ngrams);
     test::check_layer_contract(
         {.layer = layer({.input_dim = 7, .output_dim = 5, .ngrams = ngrams, .buckets = 11}),
          .input = Signal::symbols(7),
          .streams = ngrams == 1});
   }
+  SCOPED_TRACE("one");
   test::check_layer_contract({.layer = layer({.input_dim = 1, .output_dim = 1, .buckets = 1}),
                               .input = Signal::symbols(1),
                               .streams = false});
@@ -76,6 +78,10 @@ TEST(NgramEmbedding, BucketsAreThoseThatModelsWereWrittenWith) {
   std::set<Index> different;
   for (std::int32_t a = 0; a < 60; ++a) {
     for (std::int32_t b = 0; b < 60; ++b) different.insert(bucket_of({a, b}, 1 << 20));
+  }
+  for (std::int32_t a = 0; a < 60; ++a) {
+    const std::int32_t ids[] = {a, 59 - a, 7};
+    EXPECT_EQ(NgramEmbedding::bucket(ids, 12345), bucket_of({a, 59 - a, 7}, 12345));
   }
   EXPECT_GT(different.size(), 3580u);  // of 3600; as few collisions as by chance
 }

@@ -58,6 +58,9 @@ struct RNN_API TextClassifierRecipe {
   float dropout = 0.3f;        ///< between layers and before the head
   float word_dropout = 0;
   float label_smoothing = 0;
+  /// Above 0: the first columns of the embedding, one a label, begin with so many times the naive
+  /// Bayes log-count ratio of the unit or n-gram (see naive_bayes.h; Wang and Manning 2012).
+  float naive_bayes = 0;
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
   std::int64_t epochs = 10;

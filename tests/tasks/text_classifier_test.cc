@@ -1,0 +1,262 @@
+// TextClassifier as a program embeds it.
+#include "rnn/tasks/text_classifier.h"
+
+#include <cmath>
+#include <thread>
+
+#include "support/notes.h"
+#include "tasks/labelled_texts.h"
+#include "text/text_files.h"
+
+namespace rnn {
+namespace {
+
+class TextClassifierTask : public ::testing::Test {
+ protected:
+  TextClassifierTask() {
+    train = files.write("train.tsv", test::as_lines(test::made_up_notes(150, 1)));
+    valid = files.write("valid.tsv", test::as_lines(test::made_up_notes(45, 2)));
+  }
+
+  static TextClassifierRecipe small(const std::string& arch = "bilstm") {
+    TextClassifierRecipe recipe;
+    recipe.arch = arch;
+    recipe.embedding = recipe.hidden = recipe.filters = 8;
+    recipe.buckets = 101;
+    recipe.epochs = 3;
+    recipe.batch = 8;
+    recipe.lr = 0.02f;
+    recipe.word_dropout = 0.05f;
+    recipe.schedule.kind = Schedule::Kind::kCosine;
+    return recipe;
+  }
+  TextClassifierRun to(const std::string& name) const {
+    return {.train = {train}, .valid = valid, .directory = files.path(name)};
+  }
+  TextClassifier trained(const TextClassifierRecipe& recipe) const {
+    train_text_classifier(recipe, to("m"));
+    return TextClassifier::load(files.path("m"));
+  }
+  static std::vector<std::string> texts() {
+    std::vector<std::string> texts{"", "north south", "zebra \xF0\x9F\xA6\x93 quagga",
+                                   "The old ship sailed north and then south by night."};
+    for (int i = 0; i < 40; ++i) texts.push_back(std::string(static_cast<std::size_t>(i), 'a'));
+    for (int i = 0; i < 40; ++i) {
+      std::string text;
+      for (int w = 0; w < i; ++w) text += w % 3 ? "ship " : "north ";
+      texts.push_back(text);
+    }
+    return texts;
+  }
+
+  TextFiles files;
+  std::string train, valid;
+};
+
+TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
+  for (const char* arch : {"bag", "lstm", "gru", "bilstm", "bigru", "clstm"}) {
+    SCOPED_TRACE(arch);
+    TextClassifierRun run = to("m");
+    run.overwrite = true;
+    std::vector<std::string> log;
+    run.log = [&](const std::string& line) { log.push_back(line); };
+    const History history = train_text_classifier(small(arch), run);
+    const TextClassifier model = TextClassifier::load(files.path("m"));
+    const std::string paths[] = {valid};
+    const ClassificationReport report = model.evaluate(paths);
+    EXPECT_EQ(report.loss.nats, history.best()->validation->nats);
+    EXPECT_EQ(report.examples, 45);
+    EXPECT_EQ(report.loss.targets, 45);
+    // What eval says is what predict does, text by text.
+    std::int64_t right = 0;
+    for (const test::Note& note : test::made_up_notes(45, 2)) {
+      const Classification answer = model.predict(note.text);
+      right += model.labels()[static_cast<std::size_t>(answer.label)] == note.label;
+    }
+    EXPECT_EQ(report.right, right);
+  }
+}
+
+TEST_F(TextClassifierTask, LearnsWhatOnlyTheOrderOfWordsTells) {
+  TextClassifierRecipe recipe = small();
+  recipe.ngrams = 1;
+  recipe.epochs = 12;
+  recipe.dropout = recipe.dropout_embedding = 0;
+  const std::string paths[] = {valid};
+  EXPECT_GE(trained(recipe).evaluate(paths).accuracy(), 0.95);
+  recipe.arch = "bag";
+  TextClassifierRun run = to("bag");
+  train_text_classifier(recipe, run);
+  EXPECT_LE(TextClassifier::load(files.path("bag")).evaluate(paths).accuracy(), 0.85);
+}
+
+TEST_F(TextClassifierTask, StoppedAfterEveryStepItBecomesTheSameModel) {
+  TextClassifierRecipe recipe = small("clstm");
+  recipe.epochs = 2;
+  recipe.batch = 24;
+  const History whole = train_text_classifier(recipe, to("whole"));
+  TextClassifierRun run = to("parts");
+  run.resume = true;
+  OnStep stop([](Model& model, const StepRecord&) { model.stop("after every step"); });
+  run.callbacks = {&stop};
+  for (std::int64_t i = 0; i <= whole.epochs.back().steps; ++i) {
+    run.backend.threads.threads = 1 + static_cast<int>(i % 3);
+    train_text_classifier(recipe, run);
+  }
+  for (const char* file :
+       {"/model.safetensors", "/config.json", "/vocabulary.txt", "/labels.txt"}) {
+    EXPECT_EQ(TextFiles::read(files.path("whole") + file),
+              TextFiles::read(files.path("parts") + file))
+        << file;
+  }
+}
+
+TEST_F(TextClassifierTask, AnAnswerDependsOnItsTextAlone) {
+  const TextClassifier model = trained(small());
+  const std::vector<std::string> all = texts();
+  const std::vector<Classification> together = model.predict(all);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    SCOPED_TRACE(i);
+    const Classification alone = model.predict(all[i]);
+    EXPECT_EQ(alone.probabilities, together[i].probabilities);
+    EXPECT_EQ(alone.label, together[i].label);
+    float sum = 0;
+    for (float p : alone.probabilities) sum += p;
+    EXPECT_NEAR(sum, 1, 1e-5f);
+  }
+  EXPECT_TRUE(model.predict(std::span<const std::string>()).empty());
+}
+
+TEST_F(TextClassifierTask, ServesManyThreadsAtOnce) {
+  const TextClassifier model = trained(small());
+  const std::vector<std::string> all = texts();
+  const std::vector<Classification> expected = model.predict(all);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int n = 0; n < 4; ++n) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        wrong += model.predict(all[i]).probabilities != expected[i].probabilities;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(TextClassifierTask, FitsTextsInMemory) {
+  std::vector<LabelledText> texts;
+  for (const test::Note& note : test::made_up_notes(150, 1)) {
+    texts.push_back({.labels = {note.label}, .text = note.text});
+  }
+  TextClassifierRecipe recipe = small();
+  recipe.holdout = 0;
+  const TextClassifier fitted = TextClassifier::fit(texts, recipe);
+  TextClassifierRun run = to("files");
+  run.valid.clear();
+  train_text_classifier(recipe, run);
+  const TextClassifier loaded = TextClassifier::load(files.path("files"));
+  const Classification a = fitted.predict("north ship south"),
+                       b = loaded.predict("north ship south");
+  EXPECT_EQ(a.probabilities, b.probabilities);
+  EXPECT_EQ(fitted.labels(), (std::vector<std::string>{"no", "none", "yes"}));
+}
+
+TEST_F(TextClassifierTask, GivesAnyNumberOfLabels) {
+  std::string lines;
+  for (const test::Note& note : test::made_up_notes(120, 3)) {
+    const bool night = note.text.find("Night") != std::string::npos;
+    const bool ship = note.text.find("ship") != std::string::npos;
+    lines += std::string(R"({"label":[)") + (night ? "\"night\"" : "") +
+             (night && ship ? "," : "") + (ship ? "\"ship\"" : "") + R"(],"text":")" + note.text +
+             "\"}\n";
+  }
+  train = files.write("train.jsonl", lines);
+  TextClassifierRecipe recipe = small("bag");
+  recipe.format = "jsonl";
+  recipe.multi_label = true;
+  recipe.epochs = 25;
+  recipe.dropout = recipe.dropout_embedding = 0;
+  TextClassifierRun run = to("m");
+  run.valid = train;
+  const History history = train_text_classifier(recipe, run);
+  const TextClassifier model = TextClassifier::load(files.path("m"));
+  EXPECT_EQ(model.labels(), (std::vector<std::string>{"night", "ship"}));
+  const std::string paths[] = {train};
+  const ClassificationReport report = model.evaluate(paths);
+  EXPECT_EQ(report.loss.nats, history.best()->validation->nats);
+  EXPECT_GE(report.accuracy(), 0.95);
+  EXPECT_EQ(model.chosen(model.predict("the ship by Night")), (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(model.chosen(model.predict("by day and by day")), (std::vector<std::int32_t>{}));
+}
+
+TEST_F(TextClassifierTask, ReadsTheFirstAndTheLastOfALongText) {
+  TextClassifierRecipe recipe = small("gru");
+  recipe.max_units = 6;
+  recipe.ngrams = 1;
+  const TextClassifier model = trained(recipe);
+  std::string middle;
+  for (int i = 0; i < 300000; ++i) middle += "ship ";
+  const auto a = model.predict("north the old " + middle + "by day south");
+  const auto b = model.predict("north the old by day south");
+  EXPECT_EQ(a.probabilities, b.probabilities);
+}
+
+TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {
+  std::vector<SourceText> texts;
+  for (int i = 0; i < 20; ++i)
+    texts.push_back({.labels = {"a"}, .text = "", .file = "", .line = i});
+  for (int i = 20; i < 24; ++i)
+    texts.push_back({.labels = {"b"}, .text = "", .file = "", .line = i});
+  texts.push_back({.labels = {"c"}, .text = "", .file = "", .line = 24});
+  const std::vector<SourceText> held = hold_out(texts, 0.1f);
+  std::vector<std::int64_t> lines;
+  for (const SourceText& text : held) lines.push_back(text.line);
+  EXPECT_EQ(lines, (std::vector<std::int64_t>{18, 19, 23}));
+  EXPECT_EQ(texts.size(), 22u);
+}
+
+TEST_F(TextClassifierTask, RefusesTextsThatCannotBeLearnedFrom) {
+  const auto refuses = [&](const std::string& text, const std::string& held, auto... parts) {
+    TextClassifierRun run = to("none");
+    run.train = {files.write("t", text)};
+    run.valid = held.empty() ? "" : files.write("v", held);
+    expect_error<TextError>([&] { train_text_classifier(small(), run); }, parts...);
+    EXPECT_FALSE(std::filesystem::exists(files.path("none")));
+  };
+  refuses("a\tx y\nb\tz\n", "a\tx\nc\tz\n", "v:2", "'c'", "a, b");
+  refuses("a\tx y\na\tz\n", "a\tx\n", "two labels", "only 'a'");
+  refuses("a\tx y\nz\n", "a\tx\n", "t:2");
+  refuses("\n \n", "", "no labelled text");
+}
+
+TEST_F(TextClassifierTask, RefusesImpossibleRecipes) {
+  const auto refuses = [&](auto change, auto... parts) {
+    TextClassifierRecipe recipe = small();
+    change(recipe);
+    expect_error<ConfigError>([&] { validate(recipe); }, parts...);
+  };
+  refuses([](auto& r) { r.arch = "transformer"; }, "arch", "bilstm", "transformer");
+  refuses([](auto& r) { r.dropout = 1; }, "dropout");
+  refuses([](auto& r) { r.holdout = 1; }, "holdout");
+  refuses([](auto& r) { r.text_columns = "2,x"; }, "text-columns", "2,x");
+  refuses([](auto& r) { r.max_units = 1; }, "max-units");
+  refuses([](auto& r) { r.multi_label = true, r.label_smoothing = 0.1f; }, "label-smoothing");
+  refuses([](auto& r) { r.lr = 0; }, "lr");
+}
+
+TEST_F(TextClassifierTask, RefusesADirectoryThatIsNotWhole) {
+  trained(small());
+  const auto refuses = [&](const char* file, const std::string& content, auto... parts) {
+    const std::string before = TextFiles::read(files.path("m") + "/" + file);
+    files.write(std::string("m/") + file, content);
+    expect_error<FormatError>([&] { TextClassifier::load(files.path("m")); }, file, parts...);
+    files.write(std::string("m/") + file, before);
+  };
+  refuses("labels.txt", "no\nnone\n");
+  refuses("config.json", "{}");
+  TextClassifier::load(files.path("m"));
+}
+
+}  // namespace
+}  // namespace rnn
