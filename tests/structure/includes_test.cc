@@ -32,8 +32,8 @@ const std::map<std::string, std::set<std::string>> kPublicHeaders = {
     {"kernels", {"backend", "cells", "kernels", "loss_kernels", "precision", "sequence_kernels"}},
     {"layers",
      {"adaptive_softmax", "any_layer", "bidirectional", "conv1d", "crf", "highway",
-      "layer_normalization", "ngram_embedding", "pooling", "residual", "sigmoid", "dense", "dropout", "embedding",
-      "initializer", "layer", "output_head", "recurrent", "softmax"}},
+      "layer_normalization", "ngram_embedding", "pooling", "residual", "sigmoid", "dense",
+      "dropout", "embedding", "initializer", "layer", "output_head", "recurrent", "softmax"}},
     {"network", {"model_file", "parameters", "sequential", "session"}},
     {"training", {"callback", "history", "model", "optimizer", "schedule"}},
 };
