@@ -16,6 +16,17 @@ std::int64_t whole_number(std::string_view text) {
   return result.ec == std::errc{} && result.ptr == end && value >= 0 ? value : -1;
 }
 
+void begin(SourceLines& source, const LineReader& lines) {
+  source.first = lines.line_number() + 1;
+  source.lines.clear();
+  source.words.clear();
+}
+
+void add(SourceLines& source, const LineReader& lines) {
+  source.lines.emplace_back(lines.line());
+  source.lines.back() += lines.line_end();
+}
+
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
 }
@@ -27,7 +38,9 @@ ConllReader::ConllReader(std::string path, const ConllOptions& options)
 
 bool ConllReader::next(ConllSentence& sentence) {
   sentence.rows.clear();
+  begin(sentence.source, lines_);
   while (lines_.next()) {
+    rnn::add(sentence.source, lines_);
     const std::string_view line = lines_.line();
     if (is_blank(line)) {
       if (!sentence.rows.empty()) return true;
@@ -53,6 +66,7 @@ bool ConllReader::next(ConllSentence& sentence) {
     }
     if (sentence.rows.empty()) sentence.line = lines_.line_number();
     sentence.rows.push_back(std::move(row));
+    sentence.source.words.push_back(sentence.source.lines.size() - 1);
   }
   return !sentence.rows.empty();
 }
@@ -124,6 +138,7 @@ void ConlluReader::add(std::string_view line, ConlluSentence& sentence) {
       fail(0, "expected the id " + std::to_string(words + 1) + ", found \"" + word.id + "\"");
     }
     sentence.words.push_back(std::move(word));
+    sentence.source.words.push_back(sentence.source.lines.size() - 1);
     return;
   }
   const std::int64_t second = whole_number(std::string_view(word.id).substr(mark + 1));
@@ -171,7 +186,9 @@ void ConlluReader::check_heads(const ConlluSentence& sentence) const {
 
 bool ConlluReader::next(ConlluSentence& sentence) {
   sentence = {};
+  begin(sentence.source, lines_);
   while (lines_.next()) {
+    rnn::add(sentence.source, lines_);
     const std::string_view line = lines_.line();
     if (is_blank(line)) {
       if (sentence.line == 0) continue;

@@ -26,6 +26,7 @@ bool LineReader::next() {
 }
 
 std::string_view LineReader::line() const { return impl_->cursor.line(); }
+std::string_view LineReader::line_end() const { return impl_->cursor.line_end(); }
 std::int64_t LineReader::line_number() const { return impl_->cursor.line_number(); }
 const std::string& LineReader::name() const { return impl_->reader.source().name(); }
 std::int64_t LineReader::bytes_read() const { return impl_->reader.source().done(); }

@@ -57,8 +57,10 @@ bool LineCursor::next() {
   const auto* feed = static_cast<const char*>(std::memchr(at_, '\n', left));
   line_ = {at_, feed ? static_cast<std::size_t>(feed - at_) : left};
   at_ = feed ? feed + 1 : end_;
+  line_end_ = feed ? "\n" : "";
   if (feed && !policy_.keep_marks && !line_.empty() && line_.back() == '\r') {
     line_.remove_suffix(1);
+    line_end_ = "\r\n";
   }
   if (policy_.any_bytes) return true;
   const std::size_t bad = find_invalid_utf8(line_);

@@ -46,6 +46,7 @@ class LineCursor {
 
   bool next();
   std::string_view line() const { return line_; }
+  std::string_view line_end() const { return line_end_; }
   std::int64_t line_number() const { return number_; }
 
  private:
@@ -54,7 +55,7 @@ class LineCursor {
   const std::string* name_ = nullptr;
   std::int64_t number_ = 0;
   TextPolicy policy_{};
-  std::string_view line_{};
+  std::string_view line_{}, line_end_{};
   std::string replaced_{};
 };
 

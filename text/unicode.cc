@@ -30,6 +30,13 @@ bool is_control(char32_t code_point) {
   return u_charType(static_cast<UChar32>(code_point)) == U_CONTROL_CHAR;
 }
 
+LetterCase letter_case(char32_t code_point) {
+  const auto c = static_cast<UChar32>(code_point);
+  if (!u_isalpha(c)) return LetterCase::kNoLetter;
+  if (u_isUUppercase(c) || u_istitle(c)) return LetterCase::kUpper;
+  return u_isULowercase(c) ? LetterCase::kLower : LetterCase::kCaseless;
+}
+
 int digit_value(char32_t code_point) { return u_charDigitValue(static_cast<UChar32>(code_point)); }
 
 bool all_white_space(std::string_view text) {

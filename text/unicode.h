@@ -19,6 +19,9 @@ bool is_white_space(char32_t code_point);
 bool all_white_space(std::string_view text);
 /// General category Cc.
 bool is_control(char32_t code_point);
+/// Letters by case; title-case letters count as upper-case, marks as no letters.
+enum class LetterCase { kNoLetter, kCaseless, kLower, kUpper };
+LetterCase letter_case(char32_t code_point);
 /// The value of a decimal digit of any script (general category Nd), or -1.
 int digit_value(char32_t code_point);
 

@@ -38,11 +38,11 @@ class RNN_API Callback {
 };
 
 struct EarlyStoppingOptions {
-  int patience = 0;      ///< epochs in a row without a better validation loss that are endured
-  double min_delta = 0;  ///< nats by which a loss must be smaller to count as better
+  int patience = 0;      ///< epochs in a row without a better one that are endured
+  double min_delta = 0;  ///< by how much an epoch must be better to count: nats, or the metric
 };
 
-/// Stops when the validation loss no longer falls.
+/// Stops when validation no longer gets better: History::best says what that means.
 class RNN_API EarlyStopping : public Callback {
  public:
   explicit EarlyStopping(const EarlyStoppingOptions& options = {});

@@ -64,6 +64,8 @@ struct CrfPath {
 /// The most probable path of sequence b (Viterbi 1967); of equals the one whose last label, and
 /// then the one before it, is lowest. Empty, with log_prob 0, for an empty sequence.
 RNN_API CrfPath crf_viterbi(const CrfScores<float>& scores, Index b);
+/// The labels of that path alone: several times as fast, because nothing is summed.
+RNN_API std::vector<std::int32_t> crf_best_labels(const CrfScores<float>& scores, Index b);
 /// The n most probable paths of sequence b, best first; fewer when there are fewer.
 RNN_API std::vector<CrfPath> crf_n_best(const CrfScores<float>& scores, Index b, Index n);
 

@@ -22,16 +22,20 @@ struct EpochRecord {
   double gradient_norm = 0;  ///< mean over the epoch, before clipping
   LossSum train{};           ///< as training saw it, regularisers acting
   std::optional<LossSum> validation{};
-  double seconds = 0;  ///< wall time of the epoch
+  std::optional<double> metric{};  ///< what FitOptions::metric gave: the higher, the better
+  double seconds = 0;              ///< wall time of the epoch
 };
 
 struct RNN_API History {
   std::vector<EpochRecord> epochs{};
 
   std::vector<double> validation_losses() const;
-  /// The record with the smallest validation loss, or training loss where nothing was validated;
-  /// the earliest of equals. Null while there is none.
+  /// The record with the highest metric; without metrics that with the smallest validation loss, or
+  /// training loss where nothing was validated. The earliest of equals. Null while there is none.
   const EpochRecord* best() const;
+  /// The same choice in numbers, the smaller the better, for each epoch that was validated: a
+  /// metric negated, or a validation loss.
+  std::vector<double> costs() const;
   /// One header line, then one line an epoch; numbers with all their digits, read back exactly.
   std::string to_csv() const;
 };

@@ -1,6 +1,7 @@
 // Model: a network, its parameters, and training as one call.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,7 +30,10 @@ struct FitOptions {
   std::int64_t epochs = 1;                  ///< in all, those before a resume included
   BatchSource* validation = nullptr;        ///< evaluated after every epoch
   StatePolicy state = StatePolicy::kReset;  ///< in training and validation
-  std::vector<Callback*> callbacks{};       ///< called in this order
+  /// Called after every epoch, for a measure by which the best epoch is chosen instead of by its
+  /// validation loss: the higher, the better.
+  std::function<double(const Model&)> metric{};
+  std::vector<Callback*> callbacks{};  ///< called in this order
 };
 
 /// Memory of a training, in bytes.

@@ -28,6 +28,7 @@
 #include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
 #include "rnn/tasks/language_model.h"
+#include "rnn/tasks/tagger.h"
 #include "rnn/tasks/text_classifier.h"
 #include "rnn/text/corpus.h"
 #include "rnn/text/lane_dataset.h"

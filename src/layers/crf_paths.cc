@@ -113,6 +113,59 @@ std::vector<CrfPath> crf_n_best(const CrfScores<float>& s, Index b, Index n) {
   return paths;
 }
 
+std::vector<std::int32_t> crf_best_labels(const CrfScores<float>& s, Index b) {
+  const Index K = s.labels(), length = length_of(s.lengths, b, s.emissions.extent(0));
+  if (length == 0) return {};
+  const auto width = static_cast<std::size_t>(K);
+  // steps[j * K + i]: from label i to label j, so that the loop over i runs through memory.
+  std::vector<double> steps(width * width), before(width), now(width);
+  for (Index j = 0; j < K; ++j) {
+    for (Index i = 0; i < K; ++i) {
+      steps[static_cast<std::size_t>(j * K + i)] =
+          s.allows(i, j) ? double{s.transitions(i, j)} : -HUGE_VAL;
+    }
+  }
+  std::vector<std::int32_t> from(static_cast<std::size_t>(length) * width);
+  for (Index j = 0; j < K; ++j) {
+    before[static_cast<std::size_t>(j)] =
+        s.allows(K, j) ? double{s.start[j]} + double{s.emissions(0, b, j)} : -HUGE_VAL;
+  }
+  for (Index t = 1; t < length; ++t) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const double emission = s.emissions(t, b, static_cast<Index>(j));
+      double top = -HUGE_VAL;
+      std::int32_t best = 0;
+      for (std::size_t i = 0; i < width; ++i) {
+        const double score = before[i] + (steps[j * width + i] + emission);
+        if (score > top) {
+          top = score;
+          best = static_cast<std::int32_t>(i);
+        }
+      }
+      now[j] = top;
+      from[static_cast<std::size_t>(t) * width + j] = best;
+    }
+    before.swap(now);
+  }
+  double top = -HUGE_VAL;
+  std::int32_t label = 0;
+  for (Index j = 0; j < K; ++j) {
+    const double score =
+        s.allows(j, K) ? before[static_cast<std::size_t>(j)] + double{s.end[j]} : -HUGE_VAL;
+    if (score > top) {
+      top = score;
+      label = static_cast<std::int32_t>(j);
+    }
+  }
+  if (top == -HUGE_VAL) return {};  // no path is possible
+  std::vector<std::int32_t> labels(static_cast<std::size_t>(length));
+  for (Index t = length - 1; t >= 0; --t) {
+    labels[static_cast<std::size_t>(t)] = label;
+    label = from[static_cast<std::size_t>(t) * width + static_cast<std::size_t>(label)];
+  }
+  return labels;
+}
+
 CrfPath crf_viterbi(const CrfScores<float>& scores, Index b) {
   std::vector<CrfPath> best = crf_n_best(scores, b, 1);
   return best.empty() ? CrfPath{} : std::move(best.front());

@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Everything that SHA256SUMS may cover; a model has those that its task needs.
-constexpr std::array kFiles{"config.json",     "model.safetensors", "vocabulary.txt",
-                            "tokenizer.model", "labels.txt",        "history.csv"};
+constexpr std::array kFiles{"config.json", "model.safetensors", "vocabulary.txt", "tokenizer.model",
+                            "labels.txt",  "characters.txt",    "history.csv"};
 constexpr const char* kSums = "SHA256SUMS";
 constexpr const char* kNew = ".new";
 constexpr const char* kCheckpoints = "checkpoint";

@@ -20,7 +20,7 @@ void EarlyStopping::on_epoch_end(Model& model, const History& history) {
   // Counted anew from the history each time, so that a resumed training stops at the same epoch.
   double best = std::numeric_limits<double>::infinity();
   int without_gain = 0;
-  for (double loss : history.validation_losses()) {
+  for (double loss : history.costs()) {
     if (loss < best - options_.min_delta) {
       best = loss;
       without_gain = 0;
@@ -29,7 +29,7 @@ void EarlyStopping::on_epoch_end(Model& model, const History& history) {
     }
   }
   if (without_gain > options_.patience) {
-    model.stop("no better validation loss in " + std::to_string(without_gain) + " epochs");
+    model.stop("no better validation in " + std::to_string(without_gain) + " epochs");
   }
 }
 

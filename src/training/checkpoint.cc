@@ -25,6 +25,7 @@ Json to_json(const EpochRecord& record) {
                {"train", to_json(record.train)},
                {"seconds", record.seconds}};
   if (record.validation) json["validation"] = to_json(*record.validation);
+  if (record.metric) json["metric"] = *record.metric;
   return json;
 }
 
@@ -37,6 +38,7 @@ EpochRecord record_from(const Json& json, const std::string& where) {
                      .train = loss_from(member<Json>(json, "train", where), where),
                      .seconds = member<double>(json, "seconds", where)};
   if (json.contains("validation")) record.validation = loss_from(json["validation"], where);
+  if (json.contains("metric")) record.metric = member<double>(json, "metric", where);
   return record;
 }
 

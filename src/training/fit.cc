@@ -158,6 +158,7 @@ const History& Model::fit(BatchSource& data, const FitOptions& fit) {
                               to_text(epoch.learning_rate) + "; try a smaller learning rate");
       }
     }
+    if (fit.metric) epoch.metric = fit.metric(*this);
     m.history.epochs.push_back(epoch);
     progress.position = {progress.position.epoch + 1, 0};
     for (Callback* callback : fit.callbacks) callback->on_epoch_end(*this, m.history);

@@ -12,20 +12,36 @@ std::vector<double> History::validation_losses() const {
   return losses;
 }
 
+namespace {
+
+double cost(const EpochRecord& record) {
+  return record.metric ? -*record.metric : record.validation.value_or(record.train).mean();
+}
+
+}  // namespace
+
+std::vector<double> History::costs() const {
+  std::vector<double> costs;
+  for (const EpochRecord& record : epochs) {
+    if (record.metric || record.validation) costs.push_back(cost(record));
+  }
+  return costs;
+}
+
 const EpochRecord* History::best() const {
-  const auto loss = [](const EpochRecord& r) { return r.validation.value_or(r.train).mean(); };
   const EpochRecord* best = nullptr;
   for (const EpochRecord& record : epochs) {
-    // A loss that is not a number is worse than any.
-    if (!best || !(loss(*best) <= loss(record))) best = &record;
+    // What is not a number is worse than any.
+    if (!best || !(cost(*best) <= cost(record))) best = &record;
   }
   return best;
 }
 
 std::string History::to_csv() const {
+  const bool metrics = !epochs.empty() && epochs.front().metric.has_value();
   std::string csv =
-      "epoch,steps,tokens,learning_rate,gradient_norm,train_nats,train_ppl,valid_nats,valid_ppl,"
-      "seconds\n";
+      "epoch,steps,tokens,learning_rate,gradient_norm,train_nats,train_ppl,valid_nats,valid_ppl,";
+  csv += metrics ? "metric,seconds\n" : "seconds\n";
   for (const EpochRecord& record : epochs) {
     csv += std::to_string(record.epoch) + ',' + std::to_string(record.steps) + ',' +
            std::to_string(record.tokens) + ',' + to_text(record.learning_rate) + ',' +
@@ -34,6 +50,7 @@ std::string History::to_csv() const {
     if (record.validation) csv += to_text(record.validation->mean());
     csv += ',';
     if (record.validation) csv += to_text(perplexity(*record.validation));
+    if (metrics) csv += ',' + to_text(record.metric.value_or(0));
     csv += ',' + to_fixed(record.seconds, 3) + '\n';
   }
   return csv;

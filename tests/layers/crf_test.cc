@@ -5,6 +5,7 @@
 
 #include "support/for_each_backend.h"
 #include "support/head_call.h"
+#include "support/random_values.h"
 
 namespace rnn {
 namespace {
@@ -107,6 +108,31 @@ TEST(CRF, TheNBestPathsAreThoseOfAllPaths) {
       });
     }
   });
+}
+
+// The fast way gives the labels of the slow one.
+TEST(CRF, TheBestLabelsAreThoseOfTheBestPath) {
+  const Index K = 5;
+  const std::vector<std::int32_t> lengths{7, 0, 1};
+  for (const bool restricted : {false, true}) {
+    std::vector<std::uint8_t> allowed((K + 1) * (K + 1), 1);
+    for (const std::size_t i : {2, 14, 31, 11}) allowed[i] = !restricted;  // of rows of 6
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      const Random random(seed);
+      const Tensor emissions = test::random_values<float>({7, 3, K}, random.fold(1));
+      const Tensor transitions = test::random_values<float>({K, K}, random.fold(2));
+      const Tensor ends = test::random_values<float>({K}, random.fold(3));
+      const CrfScores<float> scores{.emissions = emissions,
+                                    .lengths = lengths,
+                                    .transitions = transitions,
+                                    .start = ends,
+                                    .end = ends,
+                                    .allowed = allowed};
+      for (Index b = 0; b < 3; ++b) {
+        EXPECT_EQ(crf_best_labels(scores, b), crf_n_best(scores, b, 2).front().labels);
+      }
+    }
+  }
 }
 
 TEST(CRF, PredictsMarginalsThatAgreeWithTheLossOfOneTarget) {

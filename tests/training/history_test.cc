@@ -21,6 +21,22 @@ TEST(History, KnowsItsBestEpoch) {
   EXPECT_EQ(history.validation_losses(), (std::vector<double>{9.0 / 5, 8.0 / 5, 7.0 / 5}));
 }
 
+TEST(History, AMetricDecidesBeforeTheLoss) {
+  History history;
+  const double metrics[] = {0.5, 0.75, 0.75, 0.25};
+  for (const double metric : metrics) {
+    const auto epoch = static_cast<std::int64_t>(history.epochs.size()) + 1;
+    history.epochs.push_back({.epoch = epoch,
+                              .train = {4, 2},
+                              .validation = LossSum{static_cast<double>(10 - epoch), 2},
+                              .metric = metric});
+  }
+  EXPECT_EQ(history.best()->epoch, 2);
+  EXPECT_EQ(history.costs(), (std::vector<double>{-0.5, -0.75, -0.75, -0.25}));
+  EXPECT_NE(history.to_csv().find("valid_ppl,metric,seconds\n"), std::string::npos);
+  EXPECT_NE(history.to_csv().find(",0.75,0.000\n"), std::string::npos);
+}
+
 TEST(History, IsATableOfCommas) {
   History history;
   history.epochs.push_back({.epoch = 1,

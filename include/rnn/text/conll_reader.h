@@ -19,10 +19,19 @@ struct ConllOptions {
   TextPolicy policy{};
 };
 
+/// Lines of a file as they stand, so that it can be written again with a cell changed here and
+/// there: all that comes after the sentence before, up to and with the empty line after this one.
+struct SourceLines {
+  std::int64_t first = 1;            ///< number of the first one in the file
+  std::vector<std::string> lines{};  ///< with their line ends
+  std::vector<std::size_t> words{};  ///< which of them each row, or word proper, stands in
+};
+
 /// A sentence as rows of columns.
 struct ConllSentence {
   std::vector<std::vector<std::string>> rows{};
   std::int64_t line = 0;  ///< of the first row
+  SourceLines source{};   ///< after the last sentence: what else is in the file
 };
 
 /// Columns separated by spaces or tabs, such as the files of CoNLL-2003. Errors: as LineReader's;
@@ -53,6 +62,7 @@ struct ConlluSentence {
   std::vector<ConlluWord> multiword{};  ///< surface tokens that several words share
   std::vector<ConlluWord> empty{};      ///< empty nodes
   std::int64_t line = 0;                ///< of the first line
+  SourceLines source{};                 ///< after the last sentence: what else is in the file
 
   /// The value of a comment "name = value"; empty when there is none.
   std::string comment(std::string_view name) const;

@@ -42,6 +42,9 @@ class RNN_API LineReader {
   bool next();
   /// The line; valid until the next call of next().
   std::string_view line() const;
+  /// What ends it and was left out of it: a line feed, perhaps with the carriage return before it,
+  /// or nothing where the last line has none.
+  std::string_view line_end() const;
   /// Its number, from 1.
   std::int64_t line_number() const;
   /// The path as given, "<stdin>" for "-": for messages.

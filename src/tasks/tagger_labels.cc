@@ -1,0 +1,162 @@
+#include "tasks/tagger_labels.h"
+
+#include <algorithm>
+
+#include "rnn/error.h"
+
+namespace rnn {
+namespace {
+
+struct Parts {
+  char prefix = 'O';
+  std::string_view type{};
+};
+
+Parts parts_of(std::string_view label) {
+  if (label == "O") return {};
+  return {label[0], label.substr(2)};
+}
+
+bool is_entity_tag(const std::string& tag) {
+  return tag.size() > 2 && tag[1] == '-' &&
+         std::string_view("BIES").find(tag[0]) != std::string_view::npos;
+}
+
+/// Whether an entity may end after this label, or the label is O.
+bool may_end(Parts label, TagScheme scheme) {
+  return scheme == TagScheme::kBio || label.prefix == 'O' || label.prefix == 'E' ||
+         label.prefix == 'S';
+}
+
+bool continues(Parts label) { return label.prefix == 'I' || label.prefix == 'E'; }
+
+bool may_follow(Parts before, Parts label, TagScheme scheme) {
+  if (!continues(label)) return may_end(before, scheme);
+  return before.type == label.type && (before.prefix == 'B' || before.prefix == 'I');
+}
+
+}  // namespace
+
+std::string detect_scheme(std::span<const TaggedSentence> sentences) {
+  bool entities = false, ends = false, bio = true;
+  for (const TaggedSentence& sentence : sentences) {
+    for (const std::string& tag : sentence.tags) {
+      if (tag == "O") continue;
+      if (!is_entity_tag(tag)) return "none";
+      entities = true;
+      ends = ends || tag[0] == 'E' || tag[0] == 'S';
+    }
+    for (std::size_t i = 0; bio && i < sentence.tags.size(); ++i) {
+      const Parts before = i > 0 ? parts_of(sentence.tags[i - 1]) : Parts{};
+      bio = may_follow(before, parts_of(sentence.tags[i]), TagScheme::kBio);
+    }
+  }
+  return !entities ? "none" : ends ? "bioes" : bio ? "bio" : "iob1";
+}
+
+TaggerLabels::TaggerLabels(std::vector<std::string> labels, const std::string& scheme,
+                           const std::string& training_scheme)
+    : names_(std::move(labels)), training_scheme_(tag_scheme(training_scheme)) {
+  if (scheme != "none") scheme_ = tag_scheme(scheme);
+  if (training_scheme_ == TagScheme::kIob1) {
+    throw ConfigError("training-scheme: expected bio or bioes, got 'iob1'");
+  }
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (entities() && names_[i] != "O" && !is_entity_tag(names_[i])) {
+      throw FormatError("label '" + names_[i] + "': expected O or a tag of the scheme " +
+                        training_scheme);
+    }
+    if (!numbers_.emplace(names_[i], static_cast<std::int32_t>(i)).second) {
+      throw FormatError("label '" + names_[i] + "' is there twice");
+    }
+  }
+}
+
+TaggerLabels TaggerLabels::of(const TaggedPart& part, const std::string& scheme,
+                              const std::string& training_scheme) {
+  const TaggerLabels none({}, scheme, training_scheme);
+  std::map<std::string, std::int64_t> counts;
+  if (none.entities()) counts["O"] = 0;  // so that every sentence has a possible path
+  for (std::size_t i = 0; i < part.sentences.size(); ++i) {
+    for (const std::string& tag : none.training_tags(part.sentences[i], part.file_of(i))) {
+      ++counts[tag];
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, count] : counts) names.push_back(name);
+  std::stable_sort(names.begin(), names.end(),
+                   [&](const auto& a, const auto& b) { return counts.at(a) > counts.at(b); });
+  return TaggerLabels(std::move(names), scheme, training_scheme);
+}
+
+std::vector<std::string> TaggerLabels::training_tags(const TaggedSentence& sentence,
+                                                     const std::string& file) const {
+  if (!entities()) return sentence.tags;
+  try {
+    return convert_tags(sentence.tags, *scheme_, training_scheme_);
+  } catch (const TextError& error) {
+    throw TextError(at(file, sentence.lines.front(),
+                       std::string("in the sentence that starts here ") + error.what() +
+                           "; mend it, or give --scheme iob1, which reads I-X as the start of an "
+                           "entity wherever it stands"));
+  }
+}
+
+std::vector<std::int32_t> TaggerLabels::labels_of(const TaggedSentence& sentence,
+                                                  const std::string& file) const {
+  std::vector<std::int32_t> labels;
+  for (const std::string& tag : training_tags(sentence, file)) {
+    const auto found = numbers_.find(tag);
+    labels.push_back(found == numbers_.end() ? -1 : found->second);
+  }
+  // A sequence through a label that training has not seen may be one that decoding rules out: the
+  // neighbours of such a label are left out of the loss with it.
+  if (entities()) {
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] < 0) {
+        std::fill(labels.begin(), labels.end(), -1);
+        break;
+      }
+    }
+  }
+  return labels;
+}
+
+std::vector<std::string> TaggerLabels::tags_of(std::span<const std::int32_t> labels) const {
+  std::vector<std::string> tags;
+  tags.reserve(labels.size());
+  for (const std::int32_t label : labels) tags.push_back(names_[static_cast<std::size_t>(label)]);
+  if (entities() && *scheme_ != training_scheme_) {
+    return convert_tags(tags, training_scheme_, *scheme_);
+  }
+  return tags;
+}
+
+std::vector<std::uint8_t> TaggerLabels::allowed() const {
+  if (!entities()) return {};
+  const std::size_t K = names_.size();
+  std::vector<std::uint8_t> allowed((K + 1) * (K + 1), 1);
+  for (std::size_t i = 0; i <= K; ++i) {
+    for (std::size_t j = 0; j <= K; ++j) {
+      const Parts from = i < K ? parts_of(names_[i]) : Parts{};
+      const Parts to = j < K ? parts_of(names_[j]) : Parts{};
+      allowed[i * (K + 1) + j] = may_follow(from, to, training_scheme_);
+    }
+  }
+  return allowed;
+}
+
+std::string TaggerLabels::forbidden() const {
+  const std::vector<std::uint8_t> table = allowed();
+  const std::size_t K = names_.size();
+  std::string text;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const std::size_t from = i / (K + 1), to = i % (K + 1);
+    if (table[i]) continue;
+    text += (text.empty() ? "" : " ") + (from < K ? std::to_string(from) : "start") + ">" +
+            (to < K ? std::to_string(to) : "end");
+  }
+  return text;
+}
+
+}  // namespace rnn

@@ -1,0 +1,104 @@
+#include "tasks/tagger_labels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "rnn/error.h"
+#include "text/text_files.h"
+
+namespace rnn {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+TaggedSentence sentence_of(const Strings& tags) {
+  TaggedSentence sentence{.tags = tags};
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    sentence.words.push_back("w");
+    sentence.lines.push_back(static_cast<std::int64_t>(i) + 10);
+  }
+  return sentence;
+}
+
+TaggedPart part_of(const std::vector<Strings>& sentences) {
+  TaggedPart part{.files = {"f.txt"}, .first = {0}};
+  for (const Strings& tags : sentences) part.sentences.push_back(sentence_of(tags));
+  return part;
+}
+
+std::string detected(const std::vector<Strings>& sentences) {
+  return detect_scheme(part_of(sentences).sentences);
+}
+
+TEST(TaggerLabels, TheSchemeIsFoundOutFromTheTags) {
+  EXPECT_EQ(detected({{"NOUN", "O"}}), "none");
+  EXPECT_EQ(detected({{"O", "O"}}), "none");
+  EXPECT_EQ(detected({{"O", "I-A", "I-A"}, {"B-A"}}), "iob1");
+  EXPECT_EQ(detected({{"B-A", "I-B"}}), "iob1");
+  EXPECT_EQ(detected({{"B-A", "I-A", "O"}}), "bio");
+  EXPECT_EQ(detected({{"B-A", "E-A", "O"}}), "bioes");
+  EXPECT_EQ(detected({{"S-A"}}), "bioes");
+}
+
+TEST(TaggerLabels, TagsComeBackInTheSchemeOfTheFiles) {
+  const Strings tags{"I-A", "B-A", "I-A", "O", "I-B"};
+  for (const char* training : {"bio", "bioes"}) {
+    const TaggerLabels labels = TaggerLabels::of(part_of({tags}), "iob1", training);
+    const auto numbers = labels.labels_of(sentence_of(tags), "f");
+    EXPECT_EQ(labels.tags_of(numbers), tags);
+    EXPECT_EQ(labels.names().size(), training == std::string("bio") ? 4u : 5u);
+  }
+  const TaggerLabels plain = TaggerLabels::of(part_of({{"N", "V", "N"}}), "none", "bioes");
+  EXPECT_EQ(plain.names(), (Strings{"N", "V"}));
+  EXPECT_EQ(plain.labels_of(sentence_of({"V", "X", "N"}), "f"),
+            (std::vector<std::int32_t>{1, -1, 0}));
+  EXPECT_TRUE(plain.allowed().empty());
+  EXPECT_EQ(plain.forbidden(), "");
+}
+
+// Whatever may stand side by side is, and what may not is not, what the scheme's reader accepts.
+TEST(TaggerLabels, PossibleIsWhatTheSchemeAllows) {
+  const std::vector<Strings> examples{{"S-A", "O"}, {"B-A", "I-A", "E-A"}, {"B-B", "E-B"}};
+  for (const char* training : {"bio", "bioes"}) {
+    const TaggerLabels labels = TaggerLabels::of(part_of(examples), "bioes", training);
+    const auto K = static_cast<std::size_t>(labels.size());
+    const auto allowed = labels.allowed();
+    const auto is_good = [&](const Strings& tags) {
+      try {
+        entities_of(tags, tag_scheme(training));
+        return true;
+      } catch (const TextError&) {
+        return false;
+      }
+    };
+    std::size_t forbidden = 0;
+    for (std::size_t i = 0; i < K; ++i) {
+      EXPECT_EQ(allowed[K * (K + 1) + i] && allowed[i * (K + 1) + K], is_good({labels.names()[i]}));
+      for (std::size_t j = 0; j < K; ++j) {
+        const bool path =
+            allowed[K * (K + 1) + i] && allowed[i * (K + 1) + j] && allowed[j * (K + 1) + K];
+        EXPECT_EQ(path, is_good({labels.names()[i], labels.names()[j]}))
+            << labels.names()[i] << ' ' << labels.names()[j];
+      }
+    }
+    for (const auto one : allowed) forbidden += one == 0;
+    const std::string text = labels.forbidden();
+    EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '>')), forbidden);
+  }
+}
+
+TEST(TaggerLabels, MistakesNameTheFileTheLineAndARemedy) {
+  expect_error<TextError>(
+      [] {
+        TaggerLabels::of(part_of({{"O", "I-A"}}), "bio", "bioes");
+      },
+      "f.txt:10:", "\"I-A\" of word 2", "--scheme iob1");
+  expect_error<ConfigError>([] { TaggerLabels({}, "iob2", "bioes"); }, "iob2");
+  expect_error<ConfigError>([] { TaggerLabels({}, "none", "iob1"); }, "training-scheme");
+  expect_error<FormatError>([] { TaggerLabels({"O", "O"}, "none", "bioes"); }, "twice");
+  expect_error<FormatError>([] { TaggerLabels({"NN"}, "bio", "bioes"); }, "'NN'");
+}
+
+}  // namespace
+}  // namespace rnn
