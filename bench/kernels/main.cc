@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bench/kernels/peak.h"
+#include "bench/kernels/precision.h"
 #include "bench/kernels/work.h"
 
 namespace rnn::bench {
@@ -18,6 +19,7 @@ struct Options {
   int rounds = 7;
   std::string only{};  // part of a case's name
   std::string backend = "native";
+  Precision precision = Precision::kFp32;
 };
 
 /// Medians over rounds. Other tenants of a machine change what it can do from second to second, so
@@ -149,8 +151,9 @@ void run_case(const Options& options, const std::string& text) {
                     : words[1] == "gru-reset-before" ? Cell::kGruResetBefore
                                                      : Cell::kRnnTanh;
   const Index T = std::stol(words[2]), B = std::stol(words[3]), H = std::stol(words[4]);
-  const auto backend =
-      make_backend({.name = options.backend, .threads = {.threads = options.threads}});
+  const auto backend = make_backend({.name = options.backend,
+                                     .threads = {.threads = options.threads},
+                                     .precision = options.precision});
   RecurrentWork work(*backend, cell, T, B, H, H);
   Bench bench(options);
   if (words[0] == "infer") {
@@ -176,11 +179,17 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--rounds")) options.rounds = std::atoi(argv[i + 1]);
     if (!std::strcmp(argv[i], "--only")) options.only = argv[i + 1];
     if (!std::strcmp(argv[i], "--backend")) options.backend = argv[i + 1];
+    if (!std::strcmp(argv[i], "--precision")) {
+      options.precision = rnn::parse_precision(argv[i + 1]);
+    }
     if (!std::strcmp(argv[i], "--case")) one = argv[i + 1];
     if (!std::strcmp(argv[i], "--clock")) rnn::bench::count_cpu_time = argv[i + 1][0] == 'c';
   }
   if (!one.empty()) {
     rnn::bench::run_case(options, one);
+  } else if (options.precision != rnn::Precision::kFp32) {
+    rnn::bench::compare_precisions(options.precision, options.threads, options.rounds,
+                                   options.only);
   } else {
     rnn::bench::run(options);
   }

@@ -40,7 +40,8 @@ double operations_per_token(const Case& c) {
   return 3 * (recurrent + 2.0 * c.width * c.vocabulary);
 }
 
-void run(const Case& c, int threads, int rounds, const std::string& backend) {
+void run(const Case& c, int rounds, const BackendOptions& backend) {
+  const int threads = backend.threads.threads;
   std::vector<std::int32_t> ids(200000);
   const Random random(1);
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -48,9 +49,7 @@ void run(const Case& c, int threads, int rounds, const std::string& backend) {
   }
   LaneDataset lanes(ids, 0, {.batch = c.batch, .bptt = c.bptt});
   Model model(network_of(c));
-  model.compile({.optimizer = SGD{.learning_rate = 0.1f},
-                 .clip_norm = 0.25f,
-                 .backend = {.name = backend, .threads = {.threads = threads}}});
+  model.compile({.optimizer = SGD{.learning_rate = 0.1f}, .clip_norm = 0.25f, .backend = backend});
   const MemoryPlan plan = model.plan_training(c.bptt, c.batch);
 
   // One fit; a callback takes the time between steps.
@@ -78,9 +77,10 @@ void run(const Case& c, int threads, int rounds, const std::string& backend) {
     tokens = 0;
   });
   model.fit(lanes, {.epochs = 100000, .state = StatePolicy::kCarry, .callbacks = {&measure}});
-  std::printf("%-12s %d threads  %8.0f tokens/s  %6.1f GFLOP/s  %5.1f%% of the peak  %s\n", c.name,
-              threads, median(rates), 1e-9 * median(rates) * operations_per_token(c),
-              100 * median(shares), plan.to_string().c_str());
+  std::printf("%-12s %s %d threads  %8.0f tokens/s  %6.1f GFLOP/s  %5.1f%% of the fp32 peak  %s\n",
+              c.name, std::string(name_of(backend.precision)).c_str(), threads, median(rates),
+              1e-9 * median(rates) * operations_per_token(c), 100 * median(shares),
+              plan.to_string().c_str());
   std::fflush(stdout);
 }
 
@@ -88,17 +88,19 @@ void run(const Case& c, int threads, int rounds, const std::string& backend) {
 }  // namespace rnn::bench
 
 int main(int argc, char** argv) {
-  int threads = 2, rounds = 7;
-  std::string only, backend = "native";
+  int rounds = 7;
+  std::string only;
+  rnn::BackendOptions backend{.name = "native", .threads = {.threads = 2}};
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (!std::strcmp(argv[i], "--threads")) threads = std::atoi(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--threads")) backend.threads.threads = std::atoi(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--precision")) backend.precision = rnn::parse_precision(argv[i + 1]);
     if (!std::strcmp(argv[i], "--rounds")) rounds = std::atoi(argv[i + 1]);
     if (!std::strcmp(argv[i], "--only")) only = argv[i + 1];
-    if (!std::strcmp(argv[i], "--backend")) backend = argv[i + 1];
+    if (!std::strcmp(argv[i], "--backend")) backend.name = argv[i + 1];
   }
   for (const auto& c : rnn::bench::kCases) {
     if (std::string(c.name).find(only) != std::string::npos) {
-      rnn::bench::run(c, threads, rounds, backend);
+      rnn::bench::run(c, rounds, backend);
     }
   }
 }

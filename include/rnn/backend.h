@@ -34,6 +34,7 @@ class BasicBackend {
 
   virtual std::string_view name() const noexcept = 0;
   virtual int threads() const noexcept { return 1; }
+  virtual Precision precision() const noexcept { return Precision::kFp32; }
   /// Where tensors for this backend live.
   virtual std::pmr::memory_resource* memory() const noexcept {
     return std::pmr::get_default_resource();

@@ -10,7 +10,9 @@
 // Order of sums, which the promises of the library rest on: an element of an output or of the
 // gradient of an input is one accumulator, started at the bias, to which x_k * w_k is added in the
 // order of k, then h_k * u_k likewise. A parameter's gradient is summed in an order that depends on
-// (T, B, lengths) alone. No order depends on the number of threads.
+// (T, B, lengths) alone. No order depends on the number of threads. A backend that computes in bf16
+// (precision.h) rounds both factors of each product first, to nearest, ties to even, and may add
+// two neighbouring products at a time; all else is as in fp32.
 #pragma once
 
 #include <cstddef>

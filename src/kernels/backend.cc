@@ -7,15 +7,6 @@
 #include "rnn/error.h"
 
 namespace rnn {
-namespace {
-
-void require_fp32(const BackendOptions& options, const std::string& name) {
-  if (options.precision == Precision::kFp32) return;
-  throw ConfigError("precision: the " + name + " backend computes in fp32 only, got " +
-                    std::string(name_of(options.precision)));
-}
-
-}  // namespace
 
 Precision parse_precision(std::string_view name) {
   for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
@@ -30,12 +21,14 @@ std::shared_ptr<const Backend> make_backend(const BackendOptions& options) {
     if (const char* forced = std::getenv("RNN_BACKEND")) name = forced;
   }
   if (name == "reference") {
-    require_fp32(options, name);
+    if (options.precision != Precision::kFp32) {
+      throw ConfigError("precision: the reference backend computes in fp32 only, got " +
+                        std::string(name_of(options.precision)) + "; take the native backend");
+    }
     return std::make_shared<ReferenceBackend<float>>();
   }
   if (name.empty() || name == "native") {
-    require_fp32(options, "native");
-    return std::make_shared<NativeBackend>(options.threads);
+    return std::make_shared<NativeBackend>(options.threads, std::string(), options.precision);
   }
   throw ConfigError("backend: expected reference or native, got '" + name + "'");
 }

@@ -14,6 +14,7 @@ class DryBackend : public Backend {
 
   std::string_view name() const noexcept override { return like_->name(); }
   int threads() const noexcept override { return like_->threads(); }
+  Precision precision() const noexcept override { return like_->precision(); }
   std::pmr::memory_resource* memory() const noexcept override { return like_->memory(); }
   KernelPath supports(const RecurrentForward<float>& args) const override {
     return like_->supports(args);

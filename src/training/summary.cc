@@ -64,6 +64,7 @@ std::string Model::summary() const {
   text += grouped(total) + " parameters";
   if (impl_->backend) {
     text += ", backend " + std::string(impl_->backend->name()) + ", " +
+            std::string(name_of(impl_->backend->precision())) + ", " +
             std::to_string(impl_->backend->threads()) + " thread" +
             (impl_->backend->threads() == 1 ? "" : "s");
   }

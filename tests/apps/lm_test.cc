@@ -39,6 +39,20 @@ TEST_F(LanguageModelCommand, EvalInANewProcessEqualsTheValidationOfTheTraining) 
   EXPECT_LT(trained["best_epoch"].get<int>(), trained["epochs"].get<int>());
 }
 
+TEST_F(LanguageModelCommand, EvalComputesInThePrecisionItIsGiven) {
+  const RunResult training = must_train("m", {"--json", "--precision", "bf16"});
+  EXPECT_NE(training.err.find("_BF16"), std::string::npos) << "the summary names the path";
+  const auto nats = [&](const char* precision) {
+    return must_run({"lm", "eval", "--model", "m", "--text", "valid.txt", "--json", "--precision",
+                     precision})
+        .json()["nats_per_token"]
+        .get<double>();
+  };
+  EXPECT_EQ(nats("bf16"), training.json()["valid_nats_per_token"].get<double>());
+  EXPECT_NE(nats("fp32"), nats("bf16"));
+  EXPECT_NEAR(nats("fp32"), nats("bf16"), 0.01);
+}
+
 TEST_F(LanguageModelCommand, EvalHasTheFieldsOfItsContract) {
   must_train("m");
   files.write("t.txt", "the old fox\nzebra sang\n\n");

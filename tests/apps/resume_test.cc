@@ -49,6 +49,16 @@ TEST_F(Resume, ManyShortRunsGiveTheModelOfOneLongRun) {
   }
 }
 
+TEST_F(Resume, InBf16LikewiseAndThatIsAnotherModel) {
+  must_run(long_training("fp32"));
+  must_run(long_training("whole", {"--precision", "bf16"}));
+  EXPECT_NE(read("whole/model.safetensors"), read("fp32/model.safetensors"));
+  const Words again =
+      long_training("parts", {"--precision", "bf16", "--resume", "--max-time", "0.01"}, "2");
+  EXPECT_GT(resume_until_done(again), 0);
+  expect_same("whole", "parts");
+}
+
 TEST_F(Resume, ASignalSavesAndExitsCleanly) {
   const Words epochs{"--epochs", "40"};
   must_train("whole", epochs);

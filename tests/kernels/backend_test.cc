@@ -50,6 +50,15 @@ TEST(Backend, EveryBackendSaysHowItRunsALayer) {
   });
 }
 
+TEST(Backend, ThePathOfBf16SaysSo) {
+  const auto backend = make_backend({.name = "native", .precision = Precision::kBf16});
+  EXPECT_EQ(backend->precision(), Precision::kBf16);
+  const KernelPath path = backend->supports({});
+  EXPECT_TRUE(path.path.ends_with("_BF16")) << path.path;
+  // By an instruction of the processor, or by widening, which is no secret.
+  EXPECT_TRUE(path.path == "native/AVX3_BF16" || !path.reason.empty()) << path.path;
+}
+
 TEST(Backend, UnknownNameIsRefusedByName) {
   try {
     make_backend({.name = "abacus"});

@@ -1,5 +1,5 @@
-// The native recurrent kernels on every SIMD target: agreement with the reference, and the promises
-// about bits.
+// The native recurrent kernels on every path (SIMD target and precision): agreement with the
+// reference, and the promises about bits.
 #include <gtest/gtest.h>
 
 #include "support/native_problem.h"
@@ -7,26 +7,31 @@
 namespace rnn::test {
 namespace {
 
-class NativeRecurrent : public testing::TestWithParam<std::string> {
+class NativeRecurrent : public testing::TestWithParam<NativePath> {
  protected:
-  static NativeBackend backend(int threads = 2) {
-    return NativeBackend({.threads = threads}, GetParam());
-  }
-  Index lanes() const {
-    return GetParam() == "AVX3" ? 16 : GetParam() == "AVX2" ? 8 : GetParam() == "SCALAR" ? 1 : 4;
-  }
+  static NativeBackend backend(int threads = 2) { return GetParam().backend(threads); }
+  static Index lanes() { return GetParam().lanes(); }
 };
+
+// Of the largest value. A bf16 has 8 bits of significand, so an operand is wrong by up to 2^-9 of
+// itself; errors of a sum's terms mostly cancel, those of steps add up.
+constexpr double kBf16Tolerance = 0.04;
 
 void expect_agreement(const NativeBackend& native, const RecurrentShape& shape) {
   SCOPED_TRACE(shape.to_string());
   const auto ours = run_recurrent<float>(native, RecurrentInputs<float>(shape));
   const auto truth =
       run_recurrent<double>(ReferenceBackend<double>(), RecurrentInputs<double>(shape));
-  const double tolerance = 2e-6 * std::sqrt(static_cast<double>(shape.T + 4)) * 4;
+  const bool bf16 = native.precision() == Precision::kBf16;
+  const double tolerance =
+      bf16 ? kBf16Tolerance : 2e-6 * std::sqrt(static_cast<double>(shape.T + 4)) * 4;
   EXPECT_LE(distance(ours.y, truth.y), tolerance);
   EXPECT_TRUE(same_bits(ours.y, ours.y_inference));
   EXPECT_LE(distance(ours.hn, truth.hn), tolerance);
   EXPECT_LE(distance(ours.cn, truth.cn), tolerance);
+  // Where max(0, x) has its step, the least error turns a gradient on or off; see the test with
+  // integers.
+  if (bf16 && shape.cell == Cell::kRnnRelu) return;
   EXPECT_LE(distance(ours.dx, truth.dx), tolerance);
   EXPECT_LE(distance(ours.dh0, truth.dh0), tolerance);
   EXPECT_LE(distance(ours.dc0, truth.dc0), tolerance);
@@ -261,8 +266,55 @@ TEST_P(NativeRecurrent, NewWeightsUnderANewVersionAreUsed) {
   EXPECT_GT(distance(second, first), 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, NativeRecurrent, testing::ValuesIn(NativeBackend::targets()),
-                         [](const auto& target) { return target.param; });
+// Step by step, and with operands that are bf16 already, rounding changes nothing in what one step
+// multiplies: sums of products that are exact in fp32 are as near to the truth as fp32's.
+TEST_P(NativeRecurrent, OneStepOfRoundedNumbersIsAsExactAsFp32) {
+  for (Cell cell : kCells) {
+    if (cell == Cell::kGruResetBefore) continue;  // r * h' is an operand too
+    const RecurrentShape shape{.cell = cell, .T = 1, .B = 9, .I = 75, .H = 41};
+    RecurrentInputs<float> inputs(shape);
+    RecurrentInputs<double> exact(shape);
+    for (Tensor* operand : {&inputs.x, &inputs.h0, &inputs.kernel, &inputs.recurrent_kernel}) {
+      round_to_bf16(*operand);
+    }
+    for (auto* operand : {&exact.x, &exact.h0, &exact.kernel, &exact.recurrent_kernel}) {
+      round_to_bf16(*operand);
+    }
+    const auto ours = run_recurrent<float>(backend(), inputs);
+    const auto truth = run_recurrent<double>(ReferenceBackend<double>(), exact);
+    EXPECT_LE(distance(ours.y, truth.y), 2e-5) << name_of(cell);
+    EXPECT_LE(distance(ours.cn, truth.cn), 2e-5) << name_of(cell);
+  }
+}
+
+// Whole numbers up to 256 are bf16, and a rectified simple RNN makes such of such: nothing may be
+// lost, forward or backward.
+TEST_P(NativeRecurrent, SmallIntegersThroughARectifiedRnnAreExact) {
+  const auto make_whole = [](Tensor& tensor, float limit) {
+    for (Index i = 0; i < tensor.size(); ++i) tensor[i] = std::round(tensor[i] * limit);
+  };
+  for (const auto& [I, H] : {std::pair<Index, Index>{5, 3}, {9, 17}, {1, 8}, {35, 33}}) {
+    RecurrentInputs<float> inputs(
+        {.cell = Cell::kRnnRelu, .T = 3, .B = 7, .I = I, .H = H, .lengths = {3, 1, 0, 2, 3, 3, 2}});
+    for (Tensor* tensor : {&inputs.x, &inputs.h0, &inputs.dy, &inputs.dhn, &inputs.bias}) {
+      make_whole(*tensor, 2);
+    }
+    make_whole(inputs.kernel, 1.5f);
+    make_whole(inputs.recurrent_kernel, std::sqrt(static_cast<float>(H)));
+    const auto ours = run_recurrent<float>(backend(), inputs);
+    const auto truth = run_recurrent<float>(ReferenceBackend<float>(), inputs);
+    for (Index i = 0; i < truth.y.size(); ++i) ASSERT_LE(std::abs(truth.y[i]), 256);
+    EXPECT_EQ(distance(ours.y, truth.y), 0);
+    EXPECT_EQ(distance(ours.dx, truth.dx), 0);
+    EXPECT_EQ(distance(ours.dh0, truth.dh0), 0);
+    // These are added to numbers that are not whole.
+    EXPECT_LE(distance(ours.dkernel, truth.dkernel), 1e-6);
+    EXPECT_LE(distance(ours.drecurrent_kernel, truth.drecurrent_kernel), 1e-6);
+    EXPECT_LE(distance(ours.dbias, truth.dbias), 1e-6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, NativeRecurrent, testing::ValuesIn(native_paths()), path_name);
 
 }  // namespace
 }  // namespace rnn::test

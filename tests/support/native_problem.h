@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -33,6 +34,48 @@ BasicTensor<T> random_tensor(const Shape& shape, std::uint64_t seed, float scale
   BasicTensor<T> tensor(shape);
   fill_random(tensor, seed, scale);
   return tensor;
+}
+
+/// An execution path: what the promises about bits hold on.
+struct NativePath {
+  std::string target{};
+  Precision precision = Precision::kFp32;
+
+  NativeBackend backend(int threads = 2) const {
+    return NativeBackend({.threads = threads}, target, precision);
+  }
+  bool bf16() const { return precision == Precision::kBf16; }
+  Index lanes() const {
+    return target.starts_with("AVX3") ? 16 : target == "AVX2" ? 8 : target == "SCALAR" ? 1 : 4;
+  }
+};
+
+/// Every path of a precision that this machine can take.
+inline std::vector<NativePath> native_paths(Precision precision) {
+  std::vector<NativePath> paths;
+  for (const std::string& target : NativeBackend::targets(precision)) {
+    paths.push_back({target, precision});
+  }
+  return paths;
+}
+inline std::vector<NativePath> native_paths() {
+  std::vector<NativePath> paths = native_paths(Precision::kFp32);
+  for (const NativePath& path : native_paths(Precision::kBf16)) paths.push_back(path);
+  return paths;
+}
+inline std::string path_name(const testing::TestParamInfo<NativePath>& path) {
+  return path.param.target + "_in_" + std::string(name_of(path.param.precision));
+}
+
+/// The nearest bf16, ties to even.
+inline float to_bf16(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if (std::isnan(x)) return std::bit_cast<float>(bits | 0x400000u);
+  return std::bit_cast<float>((bits + 0x7FFFu + (bits >> 16 & 1)) & 0xFFFF0000u);
+}
+template <class T>
+void round_to_bf16(BasicTensor<T>& tensor) {
+  for (Index i = 0; i < tensor.size(); ++i) tensor[i] = T(to_bf16(static_cast<float>(tensor[i])));
 }
 
 inline std::vector<std::byte> scratch_of(std::size_t bytes) {

@@ -27,7 +27,7 @@ TEST(Summary, ListsLayersParametersAndKernels) {
             "dropout         Dropout     vectors of 200      0\n"
             "softmax         Softmax     10000 classes       10,000          shares "
             "embedding/embeddings\n"
-            "2,330,800 parameters, backend reference, 1 thread\n");
+            "2,330,800 parameters, backend reference, fp32, 1 thread\n");
 }
 
 TEST(Summary, CountsWhatTheNetworkHolds) {

@@ -25,18 +25,23 @@ struct ForwardPlan {
   float* packed;
   const float** x;
   float** y;
+  float* words;  // under bf16: rows of x, rounded
   float* buffers;
 };
 
-ForwardPlan lay_out(const DenseForward<float>& a, int threads, Scratch& scratch) {
+ForwardPlan lay_out(const DenseForward<float>& a, const Bf16Arithmetic* bf16, int threads,
+                    Scratch& scratch) {
   const Index rows = a.x.extent(0) * a.x.extent(1);
   ForwardPlan p{};
   p.F = a.x.extent(2);
   p.U = a.y.extent(2);
   p.key = scratch.take<PackedKey>(1);
-  if (rows <= kRowsToKeepPacked) p.packed = scratch.take<float>(packed_floats(p.F, p.U));
+  if (rows <= kRowsToKeepPacked) {
+    p.packed = scratch.take<float>(packed_floats(bf16, p.F, p.U));
+  }
   p.x = scratch.take<const float*>(rows);
   p.y = scratch.take<float*>(rows);
+  if (bf16) p.words = scratch.take<float>(rows * words_of(bf16, p.F));
   p.buffers = scratch.take<float>(product_buffer_floats() * threads);
   return p;
 }
@@ -46,11 +51,14 @@ struct BackwardPlan {
   const float** x;
   const float** dy;
   float** dx;
+  float* words;  // under bf16: rows of dy, rounded
+  const float** dy_words;
   float* buffers;
   Index buffer_floats;
 };
 
-BackwardPlan lay_out(const DenseBackward<float>& a, int threads, Scratch& scratch) {
+BackwardPlan lay_out(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, int threads,
+                     Scratch& scratch) {
   const Index rows = a.x.extent(0) * a.x.extent(1);
   BackwardPlan p{};
   p.F = a.x.extent(2);
@@ -58,6 +66,10 @@ BackwardPlan lay_out(const DenseBackward<float>& a, int threads, Scratch& scratc
   p.x = scratch.take<const float*>(rows);
   p.dy = scratch.take<const float*>(rows);
   p.dx = scratch.take<float*>(rows);
+  if (bf16 && a.dx) {
+    p.words = scratch.take<float>(rows * words_of(bf16, p.U));
+    p.dy_words = scratch.take<const float*>(rows);
+  }
   p.buffer_floats = std::max(product_buffer_floats(), outer_buffer_floats());
   p.buffers = scratch.take<float>(p.buffer_floats * threads);
   return p;
@@ -80,21 +92,23 @@ void for_rows(std::span<const std::int32_t> lengths, Index time, Index batch, co
 
 }  // namespace
 
-std::size_t dense_forward_scratch(const DenseForward<float>& a, int threads) {
+std::size_t dense_forward_scratch(const DenseForward<float>& a, const Bf16Arithmetic* bf16,
+                                  int threads) {
   Scratch scratch;
-  lay_out(a, threads, scratch);
+  lay_out(a, bf16, threads, scratch);
   return scratch.bytes();
 }
 
-std::size_t dense_backward_scratch(const DenseBackward<float>& a, int threads) {
+std::size_t dense_backward_scratch(const DenseBackward<float>& a, const Bf16Arithmetic* bf16,
+                                   int threads) {
   Scratch scratch;
-  lay_out(a, threads, scratch);
+  lay_out(a, bf16, threads, scratch);
   return scratch.bytes();
 }
 
-void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
+void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, ThreadPool& pool) {
   Scratch scratch(a.scratch.data());
-  const ForwardPlan p = lay_out(a, pool.threads(), scratch);
+  const ForwardPlan p = lay_out(a, bf16, pool.threads(), scratch);
   const Index F = p.F, U = p.U;
   Index rows = 0;
   for_rows(
@@ -110,13 +124,20 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
                        .second = nullptr,
                        .extents = {F, U},
                        .kind = a.transposed ? 101 : 100,
-                       .layout = 0};
+                       .layout = 0,
+                       .arithmetic = bf16};
   const PackedKey found = *p.key;
+  SpinBarrier barrier;
   const int limit = team_limit(rows * F * U, pool.threads());
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
     PackedKey wanted = made;
     wanted.layout = members;  // panels end where a member's columns do
-    multiply_share({.a = p.x,
+    if (bf16) {
+      round_share(*bf16, p.x, rows, F, p.words, p.x, member, members);
+      barrier.wait(members);
+    }
+    multiply_share({.bf16 = bf16,
+                    .a = p.x,
                     .c = p.y,
                     .rows = rows,
                     .depth = F,
@@ -135,9 +156,9 @@ void dense_forward(const DenseForward<float>& a, ThreadPool& pool) {
   });
 }
 
-void dense_backward(const DenseBackward<float>& a, ThreadPool& pool) {
+void dense_backward(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, ThreadPool& pool) {
   Scratch scratch(a.scratch.data());
-  const BackwardPlan p = lay_out(a, pool.threads(), scratch);
+  const BackwardPlan p = lay_out(a, bf16, pool.threads(), scratch);
   const Index F = p.F, U = p.U;
   Index rows = 0;
   for_rows(
@@ -150,10 +171,16 @@ void dense_backward(const DenseBackward<float>& a, ThreadPool& pool) {
       [&](Index row) {
         if (a.dx) std::fill_n(a.dx.data() + row * F, F, 0.0f);
       });
+  SpinBarrier barrier;
   pool.run_team(team_limit(rows * F * U, pool.threads()), [&](int member, int members) HWY_ATTR {
     float* buffer = p.buffers + member * p.buffer_floats;
     if (a.dx) {
-      multiply_share({.a = p.dy,
+      if (bf16) {
+        round_share(*bf16, p.dy, rows, U, p.words, p.dy_words, member, members);
+        barrier.wait(members);
+      }
+      multiply_share({.bf16 = bf16,
+                      .a = bf16 ? p.dy_words : p.dy,
                       .c = p.dx,
                       .rows = rows,
                       .depth = U,
@@ -168,6 +195,7 @@ void dense_backward(const DenseBackward<float>& a, ThreadPool& pool) {
                      member, members, buffer);
     }
     OuterProduct outer{};
+    outer.bf16 = bf16;
     outer.depth = rows;
     if (a.transposed) {
       if (a.dkernel) {

@@ -8,21 +8,27 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/native/bf16.h"
 #include "rnn/kernels.h"
 #include "rnn/thread_pool.h"
 
 namespace rnn::native {
 
+/// Those with products take how these are computed; null: in fp32.
 struct KernelTable {
-  std::size_t (*recurrent_forward_scratch)(const RecurrentForward<float>&, int threads);
-  std::size_t (*recurrent_backward_scratch)(const RecurrentBackward<float>&, int threads);
-  std::size_t (*dense_forward_scratch)(const DenseForward<float>&, int threads);
-  std::size_t (*dense_backward_scratch)(const DenseBackward<float>&, int threads);
+  std::size_t (*recurrent_forward_scratch)(const RecurrentForward<float>&, const Bf16Arithmetic*,
+                                           int threads);
+  std::size_t (*recurrent_backward_scratch)(const RecurrentBackward<float>&, const Bf16Arithmetic*,
+                                            int threads);
+  std::size_t (*dense_forward_scratch)(const DenseForward<float>&, const Bf16Arithmetic*,
+                                       int threads);
+  std::size_t (*dense_backward_scratch)(const DenseBackward<float>&, const Bf16Arithmetic*,
+                                        int threads);
 
-  void (*recurrent_forward)(const RecurrentForward<float>&, ThreadPool&);
-  void (*recurrent_backward)(const RecurrentBackward<float>&, ThreadPool&);
-  void (*dense_forward)(const DenseForward<float>&, ThreadPool&);
-  void (*dense_backward)(const DenseBackward<float>&, ThreadPool&);
+  void (*recurrent_forward)(const RecurrentForward<float>&, const Bf16Arithmetic*, ThreadPool&);
+  void (*recurrent_backward)(const RecurrentBackward<float>&, const Bf16Arithmetic*, ThreadPool&);
+  void (*dense_forward)(const DenseForward<float>&, const Bf16Arithmetic*, ThreadPool&);
+  void (*dense_backward)(const DenseBackward<float>&, const Bf16Arithmetic*, ThreadPool&);
   void (*embedding_forward)(const EmbeddingForward<float>&, ThreadPool&);
   void (*embedding_backward)(const EmbeddingBackward<float>&, ThreadPool&);
   void (*dropout)(const DropoutForward<float>&, ThreadPool&);

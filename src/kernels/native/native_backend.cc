@@ -8,16 +8,37 @@
 #include "rnn/error.h"
 
 namespace rnn {
-std::vector<std::string> NativeBackend::targets() {
+namespace {
+
+// The target AVX3 whose tiles are made by the processor's bf16 instruction.
+constexpr const char* kAvx3 = "AVX3";
+constexpr const char* kAvx3Bf16 = "AVX3_BF16";
+
+}  // namespace
+
+std::vector<std::string> NativeBackend::targets(Precision precision) {
   std::vector<std::string> names;
-  for (const native::SimdTarget& target : native::usable_targets()) names.push_back(target.name);
+  for (const native::SimdTarget& target : native::usable_targets()) {
+    if (precision == Precision::kBf16 && target.name == kAvx3 && native::avx512_bf16()) {
+      names.push_back(kAvx3Bf16);
+    }
+    names.push_back(target.name);
+  }
   return names;
 }
 
-NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string& target)
-    : pool_(threads) {
+NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string& target,
+                             Precision precision)
+    : precision_(precision), pool_(threads) {
+  if (precision == Precision::kInt8) {
+    throw ConfigError("precision: the native backend computes in fp32 or bf16, got int8");
+  }
+  const std::vector<std::string> names = targets(precision);
+  target_ = target.empty() ? names.front() : target;
+  const bool known = std::find(names.begin(), names.end(), target_) != names.end();
+  const bool has_bf16 = target_ == kAvx3Bf16;
   for (const native::SimdTarget& candidate : native::usable_targets()) {
-    if (!target.empty() && target != candidate.name) continue;
+    if (!known || candidate.name != (has_bf16 ? kAvx3 : target_)) continue;
     native::fill_recurrent_forward(kernels_, candidate.place);
     native::fill_recurrent_backward(kernels_, candidate.place);
     native::fill_dense(kernels_, candidate.place);
@@ -25,39 +46,44 @@ NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string
     native::fill_elementwise(kernels_, candidate.place);
     native::fill_softmax(kernels_, candidate.place);
     native::fill_optimizer_steps(kernels_, candidate.place);
-    target_ = candidate.name;
+    bf16_ = has_bf16 ? *native::avx512_bf16() : native::widening_bf16(candidate.place);
     return;
   }
   throw ConfigError("native backend: this machine or build has no SIMD target '" + target + "'");
 }
 
 KernelPath NativeBackend::supports(const RecurrentForward<float>&) const {
-  return {"native/" + target_, ""};
+  KernelPath path{"native/" + target_, ""};
+  if (precision_ == Precision::kBf16 && target_ != kAvx3Bf16) {
+    path.path += "_BF16";
+    path.reason = "bf16 widened to fp32, for want of an instruction";
+  }
+  return path;
 }
 
 std::size_t NativeBackend::scratch_bytes(const RecurrentForward<float>& args) const {
-  return kernels_.recurrent_forward_scratch(args, pool_.threads());
+  return kernels_.recurrent_forward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const RecurrentBackward<float>& args) const {
-  return kernels_.recurrent_backward_scratch(args, pool_.threads());
+  return kernels_.recurrent_backward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const DenseForward<float>& args) const {
-  return kernels_.dense_forward_scratch(args, pool_.threads());
+  return kernels_.dense_forward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const DenseBackward<float>& args) const {
-  return kernels_.dense_backward_scratch(args, pool_.threads());
+  return kernels_.dense_backward_scratch(args, bf16(), pool_.threads());
 }
 void NativeBackend::recurrent_forward(const RecurrentForward<float>& args) const noexcept {
-  kernels_.recurrent_forward(args, pool_);
+  kernels_.recurrent_forward(args, bf16(), pool_);
 }
 void NativeBackend::recurrent_backward(const RecurrentBackward<float>& args) const noexcept {
-  kernels_.recurrent_backward(args, pool_);
+  kernels_.recurrent_backward(args, bf16(), pool_);
 }
 void NativeBackend::dense_forward(const DenseForward<float>& args) const noexcept {
-  kernels_.dense_forward(args, pool_);
+  kernels_.dense_forward(args, bf16(), pool_);
 }
 void NativeBackend::dense_backward(const DenseBackward<float>& args) const noexcept {
-  kernels_.dense_backward(args, pool_);
+  kernels_.dense_backward(args, bf16(), pool_);
 }
 void NativeBackend::embedding_forward(const EmbeddingForward<float>& args) const noexcept {
   kernels_.embedding_forward(args, pool_);

@@ -12,14 +12,19 @@ namespace rnn {
 
 class NativeBackend : public Backend {
  public:
-  /// SIMD targets that this build has and this machine can run, the best first; Highway's names.
-  static std::vector<std::string> targets();
+  /// What this build has and this machine can run, the best first: SIMD targets by Highway's names.
+  /// For bf16 also "AVX3_BF16", the target AVX3 with the processor's own bf16 products; the others
+  /// widen to fp32.
+  static std::vector<std::string> targets(Precision precision = Precision::kFp32);
 
-  /// `target`: one of targets(); empty: the best.
-  explicit NativeBackend(const ThreadPoolOptions& threads = {}, const std::string& target = {});
+  /// `target`: one of targets(precision); empty: the best. Throws ConfigError for others, and for
+  /// int8.
+  explicit NativeBackend(const ThreadPoolOptions& threads = {}, const std::string& target = {},
+                         Precision precision = Precision::kFp32);
 
   std::string_view name() const noexcept override { return "native"; }
   int threads() const noexcept override { return pool_.threads(); }
+  Precision precision() const noexcept override { return precision_; }
   KernelPath supports(const RecurrentForward<float>&) const override;
 
   std::size_t scratch_bytes(const RecurrentForward<float>&) const override;
@@ -61,8 +66,14 @@ class NativeBackend : public Backend {
   void clip(View<float> x, float limit) const noexcept override;
 
  private:
+  const native::Bf16Arithmetic* bf16() const {
+    return precision_ == Precision::kBf16 ? &bf16_ : nullptr;
+  }
+
   std::string target_;
+  Precision precision_;
   native::KernelTable kernels_{};
+  native::Bf16Arithmetic bf16_{};
   mutable ThreadPool pool_;
 };
 

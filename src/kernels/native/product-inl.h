@@ -7,7 +7,8 @@
 // most four vectors of columns, packed so that a tile reads memory once and in order. How rows and
 // columns are divided into tiles and threads never changes what an element adds up, nor in which
 // order.
-#include "kernels/native/simd-inl.h"
+#include "kernels/native/bf16.h"
+#include "kernels/native/tile-inl.h"
 
 #if defined(RNN_KERNELS_NATIVE_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef RNN_KERNELS_NATIVE_PRODUCT_INL_H_
@@ -19,19 +20,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace rnn::native {
 namespace HWY_NAMESPACE {
-
-constexpr Index kMaxVectors = 4;
-
-/// Registers: 32 hold 24 accumulators, four vectors of B and a broadcast element of A; 16 hold 12.
-#if HWY_ARCH_ARM || (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)
-constexpr Index kAccumulators = 24;
-#else
-constexpr Index kAccumulators = 12;
-#endif
-constexpr Index kMaxTileRows = 8;
-constexpr Index tile_rows(Index vectors) {
-  return kAccumulators / vectors < kMaxTileRows ? kAccumulators / vectors : kMaxTileRows;
-}
 
 /// Part `part` of `parts` equal parts of [0, size), sizes differing by at most one.
 struct Range {
@@ -45,21 +33,19 @@ HWY_INLINE Range part_of(Index size, Index part, Index parts) {
 /// Parts of at most `most`, as equal as can be.
 HWY_INLINE Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
 
-enum class Start { kZero, kBias, kAdd };
-
-/// One tile. C's columns stand at c[r] + first_column, `lanes` of the last vector being real.
-struct Tile {
-  const float* const* a;  // row r is a[r][first_k ...]
-  Index first_k;
-  Index depth;
-  const float* panel;  // [depth][vectors * kLanes]
-  float* const* c;
-  Index first_column;
-  Index lanes;
-  Start start;
-  const float* bias;  // bias + first_column for this tile's columns
-};
-void multiply_tile(Index rows, Index vectors, const Tile& tile);
+/// One member's share of rounding rows of `depth` numbers for products that read them as words:
+/// rounded[r] is row r, in `words` (words_of(bf16, depth) a row). Padding that a product never
+/// reads need not be listed.
+HWY_INLINE void round_share(const Bf16Arithmetic& bf16, const float* const* rows, Index count,
+                            Index depth, float* words, const float** rounded, int member,
+                            int members) {
+  const Range mine = part_of(count, member, members);
+  for (Index r = mine.first; r < mine.last; ++r) {
+    float* to = words + r * words_of(&bf16, depth);
+    bf16.round(rows[r], depth, to);
+    rounded[r] = to;
+  }
+}
 
 /// Rows of a recurrent step done together: what is made of them stays in the first-level cache.
 constexpr Index kStepRows = 64;
@@ -69,9 +55,10 @@ constexpr Index kStepRows = 64;
 /// all rows pass was tried and gained nothing: a tile runs at 97 % of the FMA peak with its panel
 /// in the second-level cache, and at 93 % with it in the third.)
 struct PanelProduct {
-  const float* const* a;
-  Index rows;  // at most kStepRows
-  Index first_k, depth;
+  const Bf16Arithmetic* bf16;  // null: fp32
+  const float* const* a;       // floats, or rounded to words
+  Index rows;                  // at most kStepRows
+  Index first_k, depth;        // in numbers; under bf16 first_k is even
   const float* panel;
   Index vectors;
   float* const* c;
@@ -80,7 +67,7 @@ struct PanelProduct {
 void multiply_panel(const PanelProduct& product);
 
 /// panel[k][v][lane] for k in [0, depth): element (k, column[v] + lane) of B, zero from `lanes[v]`
-/// on. Rows of B are `b + k * stride`.
+/// on. Rows of B are `b + k * stride`. Under bf16 a panel has words of two rows.
 struct PanelColumns {
   Index vectors;
   Index column[kMaxVectors];
@@ -88,15 +75,20 @@ struct PanelColumns {
 };
 /// Neighbouring columns: those of vectors [first, first + vectors) of a row `columns` long.
 PanelColumns plain_columns(Index first, Index vectors, Index columns);
-void pack_panel(const float* b, Index stride, Index depth, const PanelColumns& columns,
-                float* panel);
+void pack_panel(const Bf16Arithmetic* bf16, const float* b, Index stride, Index depth,
+                const PanelColumns& columns, float* panel);
 /// The same of B transposed: element (k, n) stands at b[n * stride + k].
-void pack_panel_transposed(const float* b, Index stride, Index depth, const PanelColumns& columns,
-                           float* panel);
+void pack_panel_transposed(const Bf16Arithmetic* bf16, const float* b, Index stride, Index depth,
+                           const PanelColumns& columns, float* panel);
+
+/// The same of rows by pointer, from `first_column` on.
+void pack_panel_rows(const Bf16Arithmetic* bf16, const float* const* rows, Index first_column,
+                     Index depth, const PanelColumns& columns, float* panel);
 
 /// C = start + A B over whole rows of C.
 struct Product {
-  const float* const* a;
+  const Bf16Arithmetic* bf16;  // null: fp32
+  const float* const* a;       // floats, or rounded to words
   float* const* c;
   Index rows, depth, columns;
   const float* b;
@@ -108,7 +100,7 @@ struct Product {
   bool packed_valid;  // whether it does already
 };
 /// Floats that `packed` takes, and that `buffer` below takes.
-Index packed_floats(Index depth, Index columns);
+Index packed_floats(const Bf16Arithmetic* bf16, Index depth, Index columns);
 Index product_buffer_floats();
 /// The part of C in vectors [range.first, range.last) of its columns.
 void multiply(const Product& product, Range vectors, float* buffer);
@@ -117,13 +109,15 @@ void multiply(const Product& product, Range vectors, float* buffer);
 void multiply_share(const Product& product, int member, int members, float* buffer);
 
 /// C[m][n] += sum over k of A[k][m] * B[k][n]: the gradient of a weight matrix. A may be two
-/// matrices side by side, each with its own C, so that B is packed once.
+/// matrices side by side, each with its own C, so that B is packed once. All are floats; under bf16
+/// packing rounds A and B, but not what `sums` adds up.
 struct OuterTerm {
   const float* const* a;  // row k
   Index width;            // 0: absent
   float* c;               // row m at c + m * c_stride
 };
 struct OuterProduct {
+  const Bf16Arithmetic* bf16;  // null: fp32
   OuterTerm terms[2];
   Index c_stride;
   Index depth;
@@ -131,6 +125,12 @@ struct OuterProduct {
   Index first_column, columns;
   float* sums[2];  // [columns] each: the sums of B's columns are added; or null
 };
+/// At most so many rows of C share one packing of A.
+constexpr Index kOuterRows = 384;
+/// Columns [first, first + width) of `depth` rows by pointer, as blocks [tile][word][tile rows].
+/// `width` is at most kOuterRows.
+void pack_outer_rows(const Bf16Arithmetic* bf16, const float* const* rows, Index depth, Index first,
+                     Index width, float* packed);
 Index outer_buffer_floats();
 /// Divides the work over `members`: each C element belongs to one of them.
 void add_outer(const OuterProduct& outer, int member, int members, float* buffer);

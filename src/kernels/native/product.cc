@@ -3,6 +3,8 @@
 #include "hwy/foreach_target.h"
 #include "kernels/native/targets.h"
 //
+#include <algorithm>
+
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/native/product-inl.h"
@@ -22,133 +24,23 @@ constexpr Index kPrefetchDepth = 128;
 // once for each block of depth, so blocks are as deep as that allows, up to the second limit, whose
 // panel of B is 128 KiB.
 constexpr Index kOuterFloats = 96 << 10;
-constexpr Index kOuterRows = 384, kOuterDepth = 512;
+constexpr Index kOuterDepth = 512;
 
-// The tile must stay in registers from its first instruction to its last: loops over it are
-// unrolled by name, and partial vectors have loops of their own. (Left to itself, GCC 12 sent the
-// start of a tile through the stack, a tenth of the time at a depth of 512.)
-#define RNN_UNROLL _Pragma("GCC unroll 16")
-
-/// kPacked: A is one block [depth][R] with row r of C in column r; `rows` of them are real.
-template <int R, int V, bool kPacked>
-void run_tile(const Tile& t, Index rows) {
-  FloatVec acc[R][V];
-  const bool full = t.lanes == kLanes;
-  RNN_UNROLL
-  for (int r = 0; r < R; ++r) {
-    RNN_UNROLL
-    for (int v = 0; v < V; ++v) acc[r][v] = hn::Zero(Floats());
-  }
-  if (t.start != Start::kZero) {
-    RNN_UNROLL
-    for (int r = 0; r < R; ++r) {
-      if (kPacked && r >= rows) break;
-      const float* from = (t.start == Start::kBias ? t.bias : t.c[r]) + t.first_column;
-      RNN_UNROLL
-      for (int v = 0; v < V - 1; ++v) acc[r][v] = load(from + v * kLanes);
-      acc[r][V - 1] =
-          full ? load(from + (V - 1) * kLanes) : load_n(from + (V - 1) * kLanes, t.lanes);
-    }
-  }
-
-  const float* HWY_RESTRICT panel = t.panel;
-  if constexpr (kPacked) {
-    const float* HWY_RESTRICT a = t.a[0];
-    for (Index k = 0; k < t.depth; ++k, panel += V * kLanes, a += R) {
-      FloatVec b[V];
-      RNN_UNROLL
-      for (int v = 0; v < V; ++v) b[v] = load(panel + v * kLanes);
-      RNN_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const FloatVec x = splat(a[r]);
-        RNN_UNROLL
-        for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(x, b[v], acc[r][v]);
-      }
-    }
-  } else {
-    const float* a[R];
-    RNN_UNROLL
-    for (int r = 0; r < R; ++r) a[r] = t.a[r] + t.first_k;
-    for (Index k = 0; k < t.depth; ++k, panel += V * kLanes) {
-      FloatVec b[V];
-      RNN_UNROLL
-      for (int v = 0; v < V; ++v) b[v] = load(panel + v * kLanes);
-      RNN_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const FloatVec x = splat(a[r][k]);
-        RNN_UNROLL
-        for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(x, b[v], acc[r][v]);
-      }
-    }
-  }
-
-  RNN_UNROLL
-  for (int r = 0; r < R; ++r) {
-    if (kPacked && r >= rows) break;
-    float* to = t.c[r] + t.first_column;
-    RNN_UNROLL
-    for (int v = 0; v < V - 1; ++v) store(acc[r][v], to + v * kLanes);
-    if (full) {
-      store(acc[r][V - 1], to + (V - 1) * kLanes);
-    } else {
-      store_n(acc[r][V - 1], to + (V - 1) * kLanes, t.lanes);
-    }
-  }
-}
-
-template <int V, int R = static_cast<int>(tile_rows(V))>
-void run_tile_of(Index rows, const Tile& tile) {
-  if (rows == R) return run_tile<R, V, false>(tile, rows);
-  if constexpr (R > 1) run_tile_of<V, R - 1>(rows, tile);
-}
-
-template <int V>
-void run_packed_tile(Index rows, const Tile& tile) {
-  run_tile<static_cast<int>(tile_rows(kMaxVectors)), V, true>(tile, rows);
-}
-
-void multiply_packed_tile(Index rows, Index vectors, const Tile& tile) {
-  if (vectors == 4) return run_packed_tile<4>(rows, tile);
-  if (vectors == 3) return run_packed_tile<3>(rows, tile);
-  if (vectors == 2) return run_packed_tile<2>(rows, tile);
-  run_packed_tile<1>(rows, tile);
-}
-
-/// Columns [first, first + width) of `depth` rows by pointer, as tiles [tile][k][kTile].
-void pack_outer_rows(const float* const* rows, Index depth, Index first, Index width,
-                     float* packed) {
-  constexpr Index kTile = tile_rows(kMaxVectors);
-  for (Index m = 0; m < width; m += kTile) {
-    const Index n = width - m < kTile ? width - m : kTile;
-    if (n == kTile) {
-      for (Index k = 0; k < depth; ++k, packed += kTile) {
-        std::memcpy(packed, rows[k] + first + m, kTile * sizeof(float));
-      }
-    } else {
-      for (Index k = 0; k < depth; ++k, packed += kTile) {
-        for (Index i = 0; i < kTile; ++i) packed[i] = i < n ? rows[k][first + m + i] : 0.0f;
-      }
-    }
-  }
+TileFunction tile_of(const Bf16Arithmetic* bf16) {
+  return bf16 ? bf16->tile : multiply_tile_of<FloatWords>;
 }
 
 }  // namespace
 
-void multiply_tile(Index rows, Index vectors, const Tile& tile) {
-  if (vectors == 4) return run_tile_of<4>(rows, tile);
-  if (vectors == 3) return run_tile_of<3>(rows, tile);
-  if (vectors == 2) return run_tile_of<2>(rows, tile);
-  run_tile_of<1>(rows, tile);
-}
-
 void multiply_panel(const PanelProduct& p) {
+  const TileFunction multiply_tile = tile_of(p.bf16);
   const Index tiles = parts_of(p.rows, tile_rows(p.vectors));
   for (Index tile = 0; tile < tiles; ++tile) {
     const Range rows = part_of(p.rows, tile, tiles);
     multiply_tile(rows.size(), p.vectors,
                   {.a = p.a + rows.first,
-                   .first_k = p.first_k,
-                   .depth = p.depth,
+                   .first_k = words_of(p.bf16, p.first_k),
+                   .depth = words_of(p.bf16, p.depth),
                    .panel = p.panel,
                    .c = p.c + rows.first,
                    .first_column = 0,
@@ -158,86 +50,25 @@ void multiply_panel(const PanelProduct& p) {
   }
 }
 
-PanelColumns plain_columns(Index first, Index vectors, Index columns) {
-  PanelColumns result{.vectors = vectors, .column = {}, .lanes = {}};
-  for (Index v = 0; v < vectors; ++v) {
-    result.column[v] = (first + v) * kLanes;
-    const Index left = columns - result.column[v];
-    result.lanes[v] = left < kLanes ? left : kLanes;
-  }
-  return result;
-}
-
-void pack_panel(const float* b, Index stride, Index depth, const PanelColumns& columns,
-                float* panel) {
-  for (Index k = 0; k < depth; ++k) {
-    for (Index v = 0; v < columns.vectors; ++v, panel += kLanes) {
-      store(load_n(b + k * stride + columns.column[v], columns.lanes[v]), panel);
-    }
-  }
-}
-
-void pack_panel_transposed(const float* b, Index stride, Index depth, const PanelColumns& columns,
-                           float* panel) {
-  const Index width = columns.vectors * kLanes;
-  for (Index v = 0; v < columns.vectors; ++v) {
-    const float* from = b + columns.column[v] * stride;
-    float* to = panel + v * kLanes;
-    Index n = 0;
-#if HWY_TARGET != HWY_SCALAR
-    // Four by four: the same shuffles on every target.
-    const hn::CappedTag<float, 4> four;
-    const hn::Repartition<double, decltype(four)> two;
-    for (; n + 4 <= columns.lanes[v]; n += 4) {
-      const float* row = from + n * stride;
-      Index k = 0;
-      for (; k + 4 <= depth; k += 4) {
-        const auto r0 = hn::LoadU(four, row + k), r1 = hn::LoadU(four, row + stride + k);
-        const auto r2 = hn::LoadU(four, row + 2 * stride + k);
-        const auto r3 = hn::LoadU(four, row + 3 * stride + k);
-        const auto low01 = hn::BitCast(two, hn::InterleaveLower(four, r0, r1));
-        const auto low23 = hn::BitCast(two, hn::InterleaveLower(four, r2, r3));
-        const auto high01 = hn::BitCast(two, hn::InterleaveUpper(four, r0, r1));
-        const auto high23 = hn::BitCast(two, hn::InterleaveUpper(four, r2, r3));
-        float* out = to + k * width + n;
-        hn::StoreU(hn::BitCast(four, hn::InterleaveLower(two, low01, low23)), four, out);
-        hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(two, low01, low23)), four, out + width);
-        hn::StoreU(hn::BitCast(four, hn::InterleaveLower(two, high01, high23)), four,
-                   out + 2 * width);
-        hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(two, high01, high23)), four,
-                   out + 3 * width);
-      }
-      for (; k < depth; ++k) {
-        for (Index i = 0; i < 4; ++i) to[k * width + n + i] = row[i * stride + k];
-      }
-    }
-#endif
-    for (; n < kLanes; ++n) {
-      for (Index k = 0; k < depth; ++k) {
-        to[k * width + n] = n < columns.lanes[v] ? from[n * stride + k] : 0.0f;
-      }
-    }
-  }
-}
-
-Index packed_floats(Index depth, Index columns) { return depth * vectors_of(columns) * kLanes; }
 Index product_buffer_floats() { return kDepthBlock * kMaxVectors * kLanes; }
 
 void multiply(const Product& p, Range range, float* buffer) {
+  const TileFunction multiply_tile = tile_of(p.bf16);
+  const Index words = words_of(p.bf16, p.depth), numbers = p.bf16 ? 2 : 1;  // of a word
   const Index panels = parts_of(range.size(), kMaxVectors);
   for (Index panel = 0; panel < panels; ++panel) {
     const Range part = part_of(range.size(), panel, panels);
     const Index first = range.first + part.first, vectors = part.size();
     const PanelColumns columns = plain_columns(first, vectors, p.columns);
-    for (Index k0 = 0; k0 == 0 || k0 < p.depth; k0 += kDepthBlock) {
-      const Index depth = p.depth - k0 < kDepthBlock ? p.depth - k0 : kDepthBlock;
-      float* packed =
-          p.packed ? p.packed + first * kLanes * p.depth + k0 * vectors * kLanes : buffer;
+    for (Index k0 = 0; k0 == 0 || k0 < words; k0 += kDepthBlock) {
+      const Index depth = words - k0 < kDepthBlock ? words - k0 : kDepthBlock;
+      float* packed = p.packed ? p.packed + first * kLanes * words + k0 * vectors * kLanes : buffer;
       if (!p.packed || !p.packed_valid) {
+        const Index k = k0 * numbers, here = std::min(depth * numbers, p.depth - k);
         if (p.b_transposed) {
-          pack_panel_transposed(p.b + k0, p.b_stride, depth, columns, packed);
+          pack_panel_transposed(p.bf16, p.b + k, p.b_stride, here, columns, packed);
         } else {
-          pack_panel(p.b + k0 * p.b_stride, p.b_stride, depth, columns, packed);
+          pack_panel(p.bf16, p.b + k * p.b_stride, p.b_stride, here, columns, packed);
         }
       }
       const Index tiles = parts_of(p.rows, tile_rows(vectors));
@@ -288,6 +119,9 @@ Index outer_buffer_floats() {
 
 void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
   constexpr Index kTile = tile_rows(kMaxVectors);
+  const TileFunction multiply_packed_tile =
+      p.bf16 ? p.bf16->packed_tile : multiply_packed_tile_of<FloatWords>;
+  const Index words = words_of(p.bf16, p.depth), numbers = p.bf16 ? 2 : 1;  // of a word
   const Index all_rows = p.terms[0].width + p.terms[1].width;
   // Whoever divides the longer side packs less of what others pack too.
   const bool by_rows = all_rows > p.columns;
@@ -310,27 +144,23 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
       const Index m0 = first + part_of(all, stretch, stretches).first;
       const Index width = part_of(all, stretch, stretches).size();
       const Index deepest = HWY_MIN(kOuterDepth, kOuterFloats / HWY_MAX(width, kTile));
-      const Index blocks = parts_of(p.depth, deepest);
+      const Index blocks = parts_of(words, deepest);
       for (Index block = 0; block < blocks; ++block) {
-        const Index k0 = part_of(p.depth, block, blocks).first;
-        const Index depth = part_of(p.depth, block, blocks).size();
-        if (width > 0) pack_outer_rows(term.a + k0, depth, m0, width, packed_a);
+        const Index k0 = part_of(words, block, blocks).first;
+        const Index depth = part_of(words, block, blocks).size();
+        const Index k = k0 * numbers, here = std::min(depth * numbers, p.depth - k);
+        if (width > 0) pack_outer_rows(p.bf16, term.a + k, here, m0, width, packed_a);
         const Index panels = parts_of(columns.size(), kMaxVectors);
         for (Index panel = 0; panel < panels; ++panel) {
           const Range part = part_of(columns.size(), panel, panels);
           const PanelColumns c = plain_columns(columns.first + part.first, part.size(), p.columns);
-          float* to = buffer;
-          for (Index k = 0; k < depth; ++k) {
-            for (Index v = 0; v < c.vectors; ++v, to += kLanes) {
-              store(load_n(p.b[k0 + k] + p.first_column + c.column[v], c.lanes[v]), to);
-            }
-          }
+          pack_panel_rows(p.bf16, p.b + k, p.first_column, here, c, buffer);
           for (float* sum : p.sums) {
             if (!sums_here || !sum || m0 != first) continue;
             for (Index v = 0; v < c.vectors; ++v) {
               FloatVec acc = load_n(sum + c.column[v], c.lanes[v]);
-              for (Index k = 0; k < depth; ++k) {
-                acc = hn::Add(acc, load(buffer + (k * c.vectors + v) * kLanes));
+              for (Index row = k; row < k + here; ++row) {
+                acc = hn::Add(acc, load_n(p.b[row] + p.first_column + c.column[v], c.lanes[v]));
               }
               store_n(acc, sum + c.column[v], c.lanes[v]);
             }

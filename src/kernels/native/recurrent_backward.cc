@@ -25,6 +25,7 @@ using Args = RecurrentBackward<float>;
 
 /// Everything a call keeps in scratch.
 struct Plan {
+  const Bf16Arithmetic* bf16;
   Index I, H, width, steps;
   PackedKey* key;
   float *packed, *zeros, *dh, *dc;
@@ -42,18 +43,21 @@ struct Plan {
   const float** gates;
   const float** extra;
   float** dx;
+  float* gate_words;  // under bf16, where dx is wanted: rows of `gates`, rounded
+  const float** rounded_gates;
   float* buffers;
   Index buffer_floats;
 };
 
-Plan lay_out(const Args& a, int threads, Scratch& scratch) {
+Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& scratch) {
   const Index time = a.x.extent(0), batch = a.x.extent(1), rows = (time + 1) * batch;
   Plan p{};
+  p.bf16 = bf16;
   p.I = a.x.extent(2);
   p.H = a.y.extent(2);
   p.width = gates_of(a.cell) * p.H;
   p.key = scratch.take<PackedKey>(1);
-  p.packed = scratch.take<float>(packed_floats(p.width, p.H));
+  p.packed = scratch.take<float>(packed_floats(bf16, p.width, p.H));
   p.zeros = scratch.take<float>(p.H);
   p.dh = scratch.take<float>(batch * p.H);
   p.dc = scratch.take<float>(batch * p.H);
@@ -65,9 +69,14 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
   p.gates = scratch.take<const float*>(rows);
   p.extra = scratch.take<const float*>(rows);
   p.dx = scratch.take<float*>(rows);
+  if (bf16 && a.dx) {
+    p.gate_words = scratch.take<float>(time * batch * words_of(bf16, p.width));
+    p.rounded_gates = scratch.take<const float*>(rows);
+  }
   p.sequence = scratch.take<Index>(rows);
   p.first = scratch.take<Index>((time + 1) * threads * 2 + 1);
-  const Index step_floats = kStepRows * kMaxVectors * kLanes;
+  const Index step_floats =
+      kStepRows * kMaxVectors * kLanes + (bf16 ? batch * words_of(bf16, p.width) : 0);
   p.buffer_floats = std::max(step_floats, std::max(product_buffer_floats(), outer_buffer_floats()));
   p.buffers = scratch.take<float>(p.buffer_floats * threads);
   return p;
@@ -154,7 +163,7 @@ struct Team {
 };
 
 float* panel_of(const Plan& p, Index unit_vector) {
-  return p.packed + p.width * kLanes * unit_vector;
+  return p.packed + words_of(p.bf16, p.width) * kLanes * unit_vector;
 }
 
 template <class Work>
@@ -171,15 +180,36 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
   for_groups(
       team.units,
       [&](Index first, Index count) HWY_ATTR {
-        pack_panel_transposed(a.recurrent_kernel.data(), p.width, p.width,
+        pack_panel_transposed(p.bf16, a.recurrent_kernel.data(), p.width, p.width,
                               plain_columns(first, count, p.H), panel_of(p, first));
       },
       team.by_batch ? team.member : 0, team.by_batch ? team.members : 1);
 }
 
-/// out[r] = dh that the step after sends, for up to kStepRows rows that go on, from row r0 on.
+/// What a step works with. Under bf16 every member rounds all rows that its products read.
+struct StepBuffer {
+  float* out[kStepRows];
+  float* words;  // of row r at words + r * words_of(bf16, width)
+};
+
+/// Rounds what the recurrent product of rows [rows.first, rows.last) reads.
 template <Cell kCell>
-void receive(const Plan& p, Index r0, Index rows, Index first, Index count, float* const* out) {
+void round_after(const Plan& p, Range rows, const StepBuffer& buffer) {
+  if (!p.bf16) return;
+  const Index depth = gates_of(kCell) == 3 ? 2 * p.H : p.width;
+  for (Index r = 0; r < rows.size(); ++r) {
+    float* to = buffer.words + r * words_of(p.bf16, p.width);
+    p.bf16->round(p.gates_after[rows.first + r], depth, to);
+    if (kCell == Cell::kGru) p.bf16->round(p.extra_after[rows.first + r], p.H, to + p.H);
+  }
+}
+
+/// out[r] = dh that the step after sends, for up to kStepRows rows that go on, from row r0 on; the
+/// rounded rows begin with row `rounded_first`.
+template <Cell kCell>
+void receive(const Plan& p, Index rounded_first, Index r0, Index rows, Index first, Index count,
+             const StepBuffer& buffer) {
+  float* const* out = buffer.out;
   const bool adds = gates_of(kCell) == 3;
   for (Index r = 0; adds && r < rows; ++r) {
     for (Index v = 0; v < count; ++v) {
@@ -189,11 +219,17 @@ void receive(const Plan& p, Index r0, Index rows, Index first, Index count, floa
   }
   const Index depth = kCell == Cell::kLstm ? 4 * p.H : adds ? 2 * p.H : p.H;
   const auto multiply_by = [&](const float* const* a, Index k0, Index size) HWY_ATTR {
-    multiply_panel({.a = a + r0,
+    const float* rounded[kStepRows];
+    for (Index r = 0; p.bf16 && r < rows; ++r) {
+      rounded[r] = buffer.words + (r0 + r - rounded_first) * words_of(p.bf16, p.width) +
+                   words_of(p.bf16, k0);
+    }
+    multiply_panel({.bf16 = p.bf16,
+                    .a = p.bf16 ? rounded : a + r0,
                     .rows = rows,
                     .first_k = 0,
                     .depth = size,
-                    .panel = panel_of(p, first) + k0 * count * kLanes,
+                    .panel = panel_of(p, first) + words_of(p.bf16, k0) * count * kLanes,
                     .vectors = count,
                     .c = out,
                     .start = adds ? Start::kAdd : Start::kZero});
@@ -226,11 +262,12 @@ void finish_rows(const Plan& p, Index r0, Index rows, Index first, Index count, 
 
 /// A step for rows [rows.first, rows.last), of which those before `ending` go on.
 template <Cell kCell>
-void run_step(const Plan& p, Range rows, Index ending, Range units, float* const* out) {
+void run_step(const Plan& p, Range rows, Index ending, Range units, const StepBuffer& buffer) {
+  round_after<kCell>(p, {rows.first, ending}, buffer);
   for_groups(units, [&](Index first, Index count) HWY_ATTR {
     for_stretches({rows.first, ending}, [&](Index r0, Index size) HWY_ATTR {
-      receive<kCell>(p, r0, size, first, count, out);
-      finish_rows<kCell, 0>(p, r0, size, first, count, out);
+      receive<kCell>(p, rows.first, r0, size, first, count, buffer);
+      finish_rows<kCell, 0>(p, r0, size, first, count, buffer.out);
     });
     for (Index r = ending; r < rows.last; ++r) {
       for (Index v = 0; v < count; ++v) {
@@ -242,48 +279,58 @@ void run_step(const Plan& p, Range rows, Index ending, Range units, float* const
 }
 
 /// GRU with reset before: the gradient of r * h' is a product of its own.
-void run_candidate(const Plan& p, Range rows, Range units, float* const* out) {
+void run_candidate(const Plan& p, Range rows, Range units, const StepBuffer& buffer) {
+  const Index words = words_of(p.bf16, p.H);
+  for (Index r = 0; p.bf16 && r < rows.size(); ++r) {
+    p.bf16->round(p.rows[rows.first + r].gates + 2 * p.H, p.H, buffer.words + r * words);
+  }
   for_groups(units, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       const float* in[kStepRows];
-      for (Index r = 0; r < size; ++r) in[r] = p.rows[r0 + r].gates;
-      multiply_panel({.a = in,
+      for (Index r = 0; r < size; ++r) {
+        in[r] =
+            p.bf16 ? buffer.words + (r0 + r - rows.first) * words : p.rows[r0 + r].gates + 2 * p.H;
+      }
+      multiply_panel({.bf16 = p.bf16,
+                      .a = in,
                       .rows = size,
-                      .first_k = 2 * p.H,
+                      .first_k = 0,
                       .depth = p.H,
-                      .panel = panel_of(p, first) + 2 * p.H * count * kLanes,
+                      .panel = panel_of(p, first) + words_of(p.bf16, 2 * p.H) * count * kLanes,
                       .vectors = count,
-                      .c = out,
+                      .c = buffer.out,
                       .start = Start::kZero});
-      finish_rows<Cell::kGruResetBefore, 1>(p, r0, size, first, count, out);
+      finish_rows<Cell::kGruResetBefore, 1>(p, r0, size, first, count, buffer.out);
     });
   });
 }
 
 template <Cell kCell>
-void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* buffer) {
-  float* out[kStepRows];
-  for (Index r = 0; r < kStepRows; ++r) out[r] = buffer + r * kMaxVectors * kLanes;
+void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* memory) {
+  StepBuffer buffer;
+  for (Index r = 0; r < kStepRows; ++r) buffer.out[r] = memory + r * kMaxVectors * kLanes;
+  buffer.words = memory + kStepRows * kMaxVectors * kLanes;
   const int parts = team.by_batch ? team.members : 1, part = team.by_batch ? team.member : 0;
   for (Index s = steps - 1; s >= 0; --s) {
     const Index* first = p.first + ((s + 1) * parts + part) * 2;
     const Range rows{first[0], first[2]};
-    run_step<kCell>(p, rows, first[1], team.units, out);
+    run_step<kCell>(p, rows, first[1], team.units, buffer);
     team.meet();
     if constexpr (kCell == Cell::kGruResetBefore) {
-      run_candidate(p, rows, team.units, out);
+      run_candidate(p, rows, team.units, buffer);
       team.meet();
     }
   }
   if (!a.dh0) return;
   const Range rows{p.first[part * 2], p.first[part * 2 + 1]};
+  round_after<kCell>(p, rows, buffer);
   for_groups(team.units, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
-      receive<kCell>(p, r0, size, first, count, out);
+      receive<kCell>(p, rows.first, r0, size, first, count, buffer);
       for (Index r = 0; r < size; ++r) {
         for (Index v = 0; v < count; ++v) {
           const Index u = (first + v) * kLanes;
-          store_n(load(out[r] + v * kLanes), p.dh + p.sequence[r0 + r] * p.H + u, p.H - u);
+          store_n(load(buffer.out[r] + v * kLanes), p.dh + p.sequence[r0 + r] * p.H + u, p.H - u);
         }
       }
     });
@@ -329,6 +376,7 @@ void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, 
     float* dU = a.drecurrent_kernel && a_recurrent ? a.drecurrent_kernel.data() : nullptr;
     float* dW = a.dkernel && with_kernel ? a.dkernel.data() : nullptr;
     OuterProduct outer{};
+    outer.bf16 = p.bf16;
     outer.terms[0] = {p.x, dW ? p.I : 0, dW ? dW + gate * H : nullptr};
     outer.terms[1] = {a_recurrent, dU ? H : 0, dU ? dU + gate * H : nullptr};
     outer.c_stride = p.width;
@@ -357,7 +405,13 @@ void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, 
       add(p.gates, 0, 0, gates_of(a.cell), p.h_before, db, nullptr, true);
   }
   if (!a.dx) return;
-  multiply_share({.a = p.gates,
+  if (p.bf16) {
+    round_share(*p.bf16, p.gates, depth, p.width, p.gate_words, p.rounded_gates, team.member,
+                team.members);
+    team.barrier.wait(team.members);
+  }
+  multiply_share({.bf16 = p.bf16,
+                  .a = p.bf16 ? p.rounded_gates : p.gates,
                   .c = p.dx,
                   .rows = depth,
                   .depth = p.width,
@@ -374,15 +428,15 @@ void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, 
 
 }  // namespace
 
-std::size_t recurrent_backward_scratch(const Args& a, int threads) {
+std::size_t recurrent_backward_scratch(const Args& a, const Bf16Arithmetic* bf16, int threads) {
   Scratch scratch;
-  lay_out(a, threads, scratch);
+  lay_out(a, bf16, threads, scratch);
   return scratch.bytes();
 }
 
-void recurrent_backward(const Args& a, ThreadPool& pool) {
+void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& pool) {
   Scratch scratch(a.scratch.data());
-  const Plan p = lay_out(a, pool.threads(), scratch);
+  const Plan p = lay_out(a, bf16, pool.threads(), scratch);
   const Index time = a.x.extent(0), batch = a.x.extent(1), vectors = vectors_of(p.H);
   const Index steps = longest(a.lengths, time);
   start_state(a, p);

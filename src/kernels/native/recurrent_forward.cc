@@ -29,12 +29,14 @@ constexpr Index kChunkRows = 512;
 
 /// Everything a call keeps in scratch.
 struct Plan {
+  const Bf16Arithmetic* bf16;
   Index I, H, width, steps;  // steps: of a chunk
   PackedKey* key;
   float *packed_recurrent, *packed_kernel;
   float *bias, *zeros, *c, *gates, *extra;
   // For each valid row of the chunk, in the order of steps:
   const float** x;
+  float* x_words;  // under bf16: rounded
   const float** h_before;
   float** gate_rows;
   ForwardRow* rows;
@@ -43,9 +45,10 @@ struct Plan {
   Index buffer_floats;
 };
 
-Plan lay_out(const Args& a, int threads, Scratch& scratch) {
+Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& scratch) {
   const Index time = a.x.extent(0), batch = a.x.extent(1);
   Plan p{};
+  p.bf16 = bf16;
   p.I = a.x.extent(2);
   p.H = a.y.extent(2);
   p.width = gates_of(a.cell) * p.H;
@@ -53,19 +56,21 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
       a.gates ? time : std::min(time, std::max<Index>(1, kChunkRows / std::max<Index>(1, batch)));
   const Index rows = p.steps * batch;
   p.key = scratch.take<PackedKey>(1);
-  p.packed_recurrent = scratch.take<float>(packed_floats(p.H, p.H) * gates_of(a.cell));
-  if (!a.gates) p.packed_kernel = scratch.take<float>(packed_floats(p.I, p.width));
+  p.packed_recurrent = scratch.take<float>(packed_floats(bf16, p.H, p.H) * gates_of(a.cell));
+  if (!a.gates) p.packed_kernel = scratch.take<float>(packed_floats(bf16, p.I, p.width));
   p.bias = scratch.take<float>(p.width);
   p.zeros = scratch.take<float>(p.H);
   if (a.cell == Cell::kLstm) p.c = scratch.take<float>(batch * p.H);
   if (!a.gates) p.gates = scratch.take<float>(rows * p.width);
   if (!a.extra && a.cell == Cell::kGruResetBefore) p.extra = scratch.take<float>(batch * p.H);
   p.x = scratch.take<const float*>(rows);
+  if (bf16) p.x_words = scratch.take<float>(rows * words_of(bf16, p.I));
   p.h_before = scratch.take<const float*>(rows);
   p.gate_rows = scratch.take<float*>(rows);
   p.rows = scratch.take<ForwardRow>(rows);
   p.first = scratch.take<Index>(p.steps * threads + 1);
   p.buffer_floats = product_buffer_floats() + kStepRows * kMaxVectors * kLanes;
+  if (bf16) p.buffer_floats += batch * words_of(bf16, p.H);
   p.buffers = scratch.take<float>(p.buffer_floats * threads);
   return p;
 }
@@ -117,8 +122,8 @@ void for_groups(const Phase& phase, Range units, const Work& work, Index begin =
 }
 
 float* panel_of(const Plan& p, const Phase& phase, Index unit_vector) {
-  return p.packed_recurrent +
-         p.H * kLanes * (phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates);
+  return p.packed_recurrent + words_of(p.bf16, p.H) * kLanes *
+                                  (phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates);
 }
 
 /// One thread's part in a call.
@@ -144,7 +149,8 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
         columns.column[v] = (phase.first_gate + v % phase.gates) * p.H + u;
         columns.lanes[v] = std::min(kLanes, p.H - u);
       }
-      pack_panel(a.recurrent_kernel.data(), p.width, p.H, columns, panel_of(p, phase, first));
+      pack_panel(p.bf16, a.recurrent_kernel.data(), p.width, p.H, columns,
+                 panel_of(p, phase, first));
     };
     for_groups(phase, team.units, pack, team.by_batch ? team.member : 0,
                team.by_batch ? team.members : 1);
@@ -160,6 +166,15 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool backw
   const bool keep = static_cast<bool>(a.gates);
   const float* q_bias =
       kCell == Cell::kGru ? (a.bias ? a.bias.data() + p.width + 2 * p.H : p.zeros) : nullptr;
+  const auto state_of = [](const ForwardRow& row) {
+    return kCell == Cell::kGruResetBefore && kPhase == 1 ? row.extra : row.h_before;
+  };
+  // Under bf16 every member rounds all rows for itself: one part in H of the product's work.
+  const Index words = words_of(p.bf16, p.H);
+  float* rounded = buffer + kStepRows * kMaxVectors * kLanes;
+  for (Index r = 0; p.bf16 && r < rows.size(); ++r) {
+    p.bf16->round(state_of(p.rows[rows.first + r]), p.H, rounded + r * words);
+  }
   for_groups(
       kPhaseOf, units,
       [&](Index first, Index count) HWY_ATTR {
@@ -174,7 +189,7 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool backw
           for (Index r = 0; r < part.size(); ++r) {
             const ForwardRow& row = these[r];
             out[r] = buffer + r * vectors * kLanes;
-            in[r] = kCell == Cell::kGruResetBefore && kPhase == 1 ? row.extra : row.h_before;
+            in[r] = p.bf16 ? rounded + (part.first + r) * words : state_of(row);
             for (Index v = 0; v < vectors; ++v) {
               const Index gate = kPhaseOf.first_gate + v % kPhaseOf.gates;
               const Index u = (first + v / kPhaseOf.gates) * kLanes;
@@ -183,7 +198,8 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool backw
               store(load_n(from + u, p.H - u), out[r] + v * kLanes);
             }
           }
-          multiply_panel({.a = in,
+          multiply_panel({.bf16 = p.bf16,
+                          .a = in,
                           .rows = part.size(),
                           .first_k = 0,
                           .depth = p.H,
@@ -269,15 +285,15 @@ void finish_window(const Args& a, const Plan& p) {
 
 }  // namespace
 
-std::size_t recurrent_forward_scratch(const Args& a, int threads) {
+std::size_t recurrent_forward_scratch(const Args& a, const Bf16Arithmetic* bf16, int threads) {
   Scratch scratch;
-  lay_out(a, threads, scratch);
+  lay_out(a, bf16, threads, scratch);
   return scratch.bytes();
 }
 
-void recurrent_forward(const Args& a, ThreadPool& pool) {
+void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& pool) {
   Scratch scratch(a.scratch.data());
-  const Plan p = lay_out(a, pool.threads(), scratch);
+  const Plan p = lay_out(a, bf16, pool.threads(), scratch);
   const Index time = a.x.extent(0), batch = a.x.extent(1), vectors = vectors_of(p.H);
   const Index all_steps = longest(a.lengths, time);
   start_state(a, p);
@@ -300,15 +316,22 @@ void recurrent_forward(const Args& a, ThreadPool& pool) {
                           .second = a.recurrent_kernel.data(),
                           .extents = {p.I, p.H},
                           .kind = static_cast<int>(a.cell) * 2 + (p.packed_kernel ? 1 : 0),
-                          .layout = members * 2 + (by_batch ? 1 : 0)};
+                          .layout = members * 2 + (by_batch ? 1 : 0),
+                          .arithmetic = bf16};
       const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
       if (member == 0) list_rows(a, p, s0, steps, parts);
       if (!valid) pack_units(a, p, team);
       barrier.wait(members);
       if (member == 0) *p.key = key;
-      multiply_share({.a = p.x,
+      const Index rows = p.first[steps * parts];
+      if (bf16) {
+        round_share(*bf16, p.x, rows, p.I, p.x_words, p.x, member, members);
+        barrier.wait(members);
+      }
+      multiply_share({.bf16 = bf16,
+                      .a = p.x,
                       .c = p.gate_rows,
-                      .rows = p.first[steps * parts],
+                      .rows = rows,
                       .depth = p.I,
                       .columns = p.width,
                       .b = a.kernel.data(),

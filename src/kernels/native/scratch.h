@@ -42,6 +42,7 @@ struct PackedKey {
   const void *first, *second;
   Index extents[2];
   int kind, layout;
+  const void* arithmetic;  // null: fp32
   friend bool operator==(const PackedKey&, const PackedKey&) = default;
 };
 

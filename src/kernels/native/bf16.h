@@ -1,0 +1,38 @@
+// Products of bf16 operands with fp32 sums.
+//
+// A bf16 is the upper half of an fp32. Two neighbours in k, k even, share a word of 32 bits, the
+// even one in the lower half; with an odd depth the last word's upper half is zero. So a product of
+// bf16 is a product of fp32 over half as many words whose multiply-add is
+//
+//   c = c + a_even * b_even + a_odd * b_odd
+//
+// and all that walks over tiles, panels and blocks is shared with fp32. How the two terms are added
+// is the instruction's business: vdpbf16ps rounds and treats tiny numbers in its own way; elsewhere
+// they are two fp32 multiply-adds, the even one first. Either way each element is one accumulator
+// that takes words in order, so the promises hold on each path.
+#pragma once
+
+#include "kernels/native/tile.h"
+
+namespace rnn::native {
+
+struct Bf16Arithmetic {
+  TileFunction tile, packed_tile;
+  /// n floats to bf16, to nearest, ties to even: words_of(n) words.
+  void (*round)(const float* from, Index n, float* words);
+  /// n words of even[i] and odd[i], and zeros up to whole vectors. `odd` null: zeros.
+  void (*interleave)(const float* even, const float* odd, Index n, float* words);
+};
+
+/// Words that `depth` numbers take; `bf16` null: fp32.
+inline Index words_of(const Bf16Arithmetic* bf16, Index depth) {
+  return bf16 ? (depth + 1) / 2 : depth;
+}
+
+/// By widening to fp32, for the SIMD target at that place of Highway's tables.
+Bf16Arithmetic widening_bf16(int target);
+
+/// By vdpbf16ps, for tiles of the target AVX3; null where compiler or processor lack it.
+const Bf16Arithmetic* avx512_bf16();
+
+}  // namespace rnn::native
