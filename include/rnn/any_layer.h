@@ -21,6 +21,7 @@ class AnyLayer {
   explicit operator bool() const { return layer_ != nullptr; }
   const Layer& operator*() const { return *layer_; }
   const Layer* operator->() const { return layer_.get(); }
+  const std::shared_ptr<const Layer>& pointer() const { return layer_; }
 
  private:
   std::shared_ptr<const Layer> layer_;

@@ -2,14 +2,33 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rnn/export.h"
 #include "rnn/tensor.h"
 
 namespace rnn {
+
+/// What a network takes beside its first input (see Graph::input), by the name it has there.
+struct BatchInput {
+  std::string name{};
+  std::vector<std::int32_t> ids{};  ///< [T,B] symbols or row numbers; empty when `values` are given
+  Tensor values{};                  ///< [T,B,F]
+  // Of an input that is not aligned with the first; otherwise those of the batch hold.
+  Index time = 0, batch = 0;
+  std::vector<std::int32_t> lengths{};    ///< as in Batch
+  std::vector<std::uint32_t> examples{};  ///< as in Batch
+};
+
+/// Targets of an output beside the first, by its name.
+struct BatchTargets {
+  std::string name{};
+  std::vector<std::int32_t> targets{};  ///< as in Batch
+};
 
 /// Sequences that are worked on together, time-major. Reuse one: its memory stays.
 struct Batch {
@@ -25,6 +44,18 @@ struct Batch {
   std::vector<std::uint32_t> examples{};  ///< [B] identity of each sequence, from which its random
                                           ///< draws are made; empty: 0, 1, ...
 
+  // For networks with several inputs or outputs. A reference into them stays good as they grow.
+  std::list<BatchInput> other_inputs{};
+  std::list<BatchTargets> other_targets{};
+
+  /// The other input of that name; made when there is none.
+  BatchInput& input(std::string_view name) { return named(other_inputs, name); }
+  /// Targets of the output of that name, one beside the first; made when there are none.
+  std::vector<std::int32_t>& targets_of(std::string_view name) {
+    return named(other_targets, name).targets;
+  }
+
+  /// Empties everything; names of other inputs and targets stay, with their memory.
   void clear() {
     time = batch = 0;
     ids.clear();
@@ -32,6 +63,24 @@ struct Batch {
     targets.clear();
     lengths.clear();
     examples.clear();
+    for (BatchInput& other : other_inputs) {
+      other.time = other.batch = 0;
+      other.ids.clear();
+      other.values.resize({0});
+      other.lengths.clear();
+      other.examples.clear();
+    }
+    for (BatchTargets& other : other_targets) other.targets.clear();
+  }
+
+ private:
+  template <class Named>
+  static Named& named(std::list<Named>& all, std::string_view name) {
+    for (Named& one : all) {
+      if (one.name == name) return one;
+    }
+    all.emplace_back().name = name;
+    return all.back();
   }
 };
 

@@ -22,15 +22,18 @@
 
 namespace rnn {
 
-/// What flows between layers, as a type: symbols numbered 0 .. size-1, or vectors `size` wide.
+/// What flows between layers, as a type: symbols numbered 0 .. size-1, vectors `size` wide, or
+/// numbers of the rows of something computed (see Gather), whose count each batch has its own.
 struct Signal {
-  enum class Kind { kSymbols, kVectors };
+  enum class Kind { kSymbols, kVectors, kRows };
   Kind kind = Kind::kVectors;
   Index size = 0;
 
   static Signal symbols(Index count) { return {Kind::kSymbols, count}; }
   static Signal vectors(Index width) { return {Kind::kVectors, width}; }
+  static Signal rows() { return {Kind::kRows, 0}; }
   std::string to_string() const {
+    if (kind == Kind::kRows) return "row numbers";
     return (kind == Kind::kSymbols ? "symbols of " : "vectors of ") + std::to_string(size);
   }
   friend bool operator==(const Signal&, const Signal&) = default;

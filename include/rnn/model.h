@@ -12,7 +12,7 @@
 #include "rnn/history.h"
 #include "rnn/optimizer.h"
 #include "rnn/schedule.h"
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 #include "rnn/session.h"
 
 namespace rnn {
@@ -53,7 +53,7 @@ struct MemoryPlan {
 ///   model.fit(train, {.epochs = 10, .validation = &valid, .state = rnn::StatePolicy::kCarry});
 class RNN_API Model {
  public:
-  explicit Model(Sequential network);
+  explicit Model(Network network);
   ~Model();
   Model(Model&&) noexcept;
 
@@ -77,7 +77,7 @@ class RNN_API Model {
   /// Why the last fit returned before its last epoch; empty when it did not.
   const std::string& stopped() const;
 
-  const Sequential& network() const;
+  const Network& network() const;
   const std::shared_ptr<const Backend>& backend() const;
   const Parameters& parameters() const;
   /// Takes other values. Throws FormatError unless names and shapes are the network's.

@@ -6,15 +6,22 @@
 #include <string_view>
 
 #include "rnn/parameters.h"
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 
 namespace rnn {
 
 /// The network with every option of every layer, for a person and for `network_from_json`:
 ///   {"input_features": 0, "layers": [{"type": "Embedding", ...}, ...], "head": {...}}
-RNN_API std::string network_to_json(const Sequential& network);
+/// A chain needs no more. What branches names its inputs, layers and edges; a layer without `from`
+/// takes from the one before it, and one with `shares` uses the parameters of another:
+///   {"inputs": [{"name": "words", "symbols": 100}, {"name": "letters", "symbols": 30,
+///               "aligned": false}, {"name": "spelling", "rows": true}],
+///    "layers": [{"name": "embedding", "from": ["words"], "type": "Embedding", ...}, ...],
+///    "outputs": [{"name": "crf", "from": "bidirectional", "weight": 1, "type": "CRF", ...}]}
+/// An output without `type` gives features as they are.
+RNN_API std::string network_to_json(const Network& network);
 /// Throws FormatError or ConfigError, naming `where` and the layer.
-RNN_API Sequential network_from_json(std::string_view json, std::string_view where = "network");
+RNN_API Network network_from_json(std::string_view json, std::string_view where = "network");
 
 /// Writes tensors as float32 in the safetensors format (huggingface/safetensors), under a temporary
 /// name that is flushed and renamed. Throws IoError, or ConfigError when two have the same name.

@@ -16,9 +16,10 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "rnn/batch.h"
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 
 namespace rnn {
 
@@ -28,27 +29,39 @@ enum class StatePolicy {
   kCarry,  ///< the state after the batch before; zeros at the start of an epoch
 };
 
+/// What reached an output, and the Call with which its head can be asked more than the general
+/// questions, as in `crf.scores(input.features, *input.call)`.
+struct HeadInput {
+  Sequence features{};
+  Call* call = nullptr;
+};
+
 /// Runs a network without training it. The network and parameters stay with the caller, unchanged,
 /// and may serve many of these at once; one Inference is for one thread at a time.
 class RNN_API Inference {
  public:
-  Inference(const Sequential& network, const Parameters& parameters,
+  Inference(const Network& network, const Parameters& parameters,
             std::shared_ptr<const Backend> backend);
   ~Inference();
   Inference(Inference&&) noexcept;
 
   /// Loss of a batch; `state` goes from before its first step to after its last. Regularisers are
-  /// off. Throws ShapeError when the batch does not fit the network.
+  /// off. Of several outputs it is the sum of the losses, each times its weight, over the targets
+  /// of the first that has any. Throws ShapeError when the batch does not fit the network.
   LossSum evaluate(const Batch& batch, State& state);
   /// Loss over the first epoch of a source.
   LossSum evaluate(BatchSource& data, StatePolicy policy);
   /// Loss of each target [T,B] of the last `evaluate`; 0 where masked.
-  View<const float> nats() const;
-  /// What `predict` would give for the batch of the last `evaluate`. Valid until the next call.
-  View<const float> predictions();
+  View<const float> nats(std::size_t output = 0) const;
+  /// The loss of each output in the last `evaluate`, without its weight.
+  const std::vector<LossSum>& losses() const;
   /// Probabilities [T,B,classes], or features [T,B,F] of a network without head. Valid until the
   /// next call.
   View<const float> predict(const Batch& batch, State& state);
+  /// The same of any output (see Network::output) for the batch of the last `evaluate` or
+  /// `predict`.
+  View<const float> predictions(std::size_t output = 0);
+  HeadInput head_input(std::size_t output = 0);
 
  private:
   struct Impl;
@@ -62,15 +75,16 @@ struct SessionOptions {
 /// Runs a network forward and backward.
 class RNN_API Session {
  public:
-  Session(const Sequential& network, const Parameters& parameters,
+  Session(const Network& network, const Parameters& parameters,
           std::shared_ptr<const Backend> backend, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;
 
   /// Random draws are a function of the seed and this number.
   void begin_step(std::int64_t step);
-  /// Loss of a batch, in training; `state` goes from before its first step to after its last. The
-  /// batch is borrowed: it must stay as it is until `backward` is done with it.
+  /// Loss of a batch, in training, as Inference::evaluate counts it; `state` goes from before its
+  /// first step to after its last. The batch is borrowed: it must stay as it is until `backward` is
+  /// done with it.
   LossSum forward(const Batch& batch, State& state);
   /// Adds the gradient of the mean loss per target of the last `forward` (or of `scale` times the
   /// summed loss) to `gradients`. Consumes what `forward` kept: a second call without a forward of
@@ -78,10 +92,16 @@ class RNN_API Session {
   void backward();
   void backward(float scale);
 
+  /// The loss of each output in the last `forward`, without its weight.
+  const std::vector<LossSum>& losses() const;
+
   TensorList& gradients();
   void zero_gradients();
   /// Takes the memory that batches up to this size need, so that no later step allocates any.
   void reserve(Index time, Index batch);
+  /// The same for batches as large as this one; only its shapes are looked at. Of use for inputs
+  /// with sequences of their own, which otherwise are thought as large as the first.
+  void reserve(const Batch& like);
   /// Bytes held for activations and scratch; gradients are as large as the parameters.
   std::size_t memory() const;
 

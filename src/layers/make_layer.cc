@@ -9,8 +9,10 @@
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
+#include "rnn/gather.h"
 #include "rnn/highway.h"
 #include "rnn/layer_normalization.h"
+#include "rnn/merging.h"
 #include "rnn/ngram_embedding.h"
 #include "rnn/pooling.h"
 #include "rnn/recurrent.h"
@@ -57,6 +59,15 @@ std::shared_ptr<const Layer> make_layer(std::string_view type, Fields& options) 
       {"SimpleRNN", make<SimpleRNN, SimpleRNNOptions>},
   };
   return find("layer", makers, type)(options);
+}
+
+std::shared_ptr<const JointLayer> make_joint_layer(std::string_view type, Fields&) {
+  if (type == "Add") return std::make_shared<const Add>();
+  if (type == "Average") return std::make_shared<const Average>();
+  if (type == "Concatenate") return std::make_shared<const Concatenate>();
+  if (type == "Gather") return std::make_shared<const Gather>();
+  if (type == "Multiply") return std::make_shared<const Multiply>();
+  return nullptr;
 }
 
 std::shared_ptr<const OutputHead> make_output_head(std::string_view type, Fields& options) {

@@ -44,7 +44,8 @@ inline void require_size(std::string_view type, std::string_view option, Index v
 inline void require_vectors(std::string_view type, const Signal& input) {
   if (input.kind == Signal::Kind::kVectors) return;
   throw ConfigError(std::string(type) + ": expected vectors, got " + input.to_string() +
-                    "; put an Embedding before it");
+                    (input.kind == Signal::Kind::kRows ? "; those are for Gather"
+                                                       : "; put an Embedding before it"));
 }
 
 /// Zeros beyond each length, after a function that does not keep zero.

@@ -2,20 +2,12 @@
 
 #include <algorithm>
 
+#include "network/batch_inputs.h"
 #include "network/dry_backend.h"
-#include "rnn/error.h"
 
 namespace rnn {
-namespace {
 
-[[noreturn]] void wrong(const std::string& what, Index expected, Index got) {
-  throw ShapeError("batch: expected " + std::to_string(expected) + " " + what + ", got " +
-                   std::to_string(got));
-}
-
-}  // namespace
-
-Pass::Pass(const Sequential& network, const Parameters& parameters,
+Pass::Pass(const Network& network, const Parameters& parameters,
            std::shared_ptr<const Backend> backend)
     : network_(network), parameters_(parameters), backend_(std::move(backend)) {
   const auto& specs = network.parameter_specs();
@@ -29,138 +21,123 @@ Pass::Pass(const Sequential& network, const Parameters& parameters,
                        ", got " + parameters[i].shape().to_string());
     }
   }
-  frames_.resize(network.nodes().size() + 1);
-  for (Frame& frame : frames_) frame.memory = CallMemory(backend_->memory());
+  std::pmr::memory_resource* memory = backend_->memory();
+  places_.resize(network.nodes().size());
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    places_[i].memory = CallMemory(memory);
+    places_[i].sum = Tensor(memory);
+    places_[i].inputs.resize(network.nodes()[i].from.size());
+    places_[i].dinputs.resize(network.nodes()[i].from.size());
+  }
+  for (const Network::Head& output : network.outputs()) outputs_.emplace_back(output, memory);
+  losses_.resize(outputs_.size());
 }
 
-void Pass::check(const Batch& batch, const State& state) const {
-  if (batch.time < 0 || batch.batch < 0) {
-    throw ShapeError("batch: time and batch must be at least 0, got " +
-                     Shape{batch.time, batch.batch}.to_string());
-  }
-  const Index steps = batch.time * batch.batch;
-  if (network_.input().kind == Signal::Kind::kSymbols) {
-    if (static_cast<Index>(batch.ids.size()) != steps) {
-      wrong("ids (time * batch)", steps, static_cast<Index>(batch.ids.size()));
-    }
-  } else if (batch.values.shape() != Shape{batch.time, batch.batch, network_.input().size}) {
-    throw ShapeError("batch: expected values of shape " +
-                     Shape{batch.time, batch.batch, network_.input().size}.to_string() + ", got " +
-                     batch.values.shape().to_string());
-  }
-  if (!batch.lengths.empty()) {
-    if (static_cast<Index>(batch.lengths.size()) != batch.batch) {
-      wrong("lengths", batch.batch, static_cast<Index>(batch.lengths.size()));
-    }
-    for (std::int32_t length : batch.lengths) {
-      if (length < 0 || length > batch.time) {
-        throw ShapeError("batch: a length must be between 0 and " + std::to_string(batch.time) +
-                         ", got " + std::to_string(length));
-      }
-    }
-  }
-  if (!batch.examples.empty() && static_cast<Index>(batch.examples.size()) != batch.batch) {
-    wrong("examples", batch.batch, static_cast<Index>(batch.examples.size()));
-  }
-  const auto& parts = network_.state_specs();
-  if (state.size() != parts.size()) {
-    throw ShapeError("state: expected the " + std::to_string(parts.size()) +
-                     " parts of the network's zero_state, got " + std::to_string(state.size()));
-  }
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const Shape expected{batch.batch, parts[i].width};
-    if (state[i].shape() != expected) {
-      throw ShapeError("state '" + parts[i].name + "': expected " + expected.to_string() +
-                       ", got " + state[i].shape().to_string());
-    }
-  }
+const Sequence& Pass::value(const Network::Source& source) const {
+  return source.is_input ? inputs_[source.number] : places_[source.number].result;
 }
 
-void Pass::bind(Frame& frame, const std::vector<std::size_t>& positions, bool training,
-                const Random& random) {
-  frame.parameters.clear();
-  for (std::size_t position : positions) frame.parameters.push_back(parameters_[position]);
-  frame.call = {.backend = backend_.get(),
-                .memory = &frame.memory,
-                .training = training,
-                .random = random,
-                .weights_version = parameters_.version(),
-                .parameters = frame.parameters};
-}
-
-void Pass::bind_gradients(Frame& frame, const std::vector<std::size_t>& positions,
-                          TensorList& gradients) {
-  frame.gradients.clear();
-  for (std::size_t position : positions) {
-    frame.gradients.push_back(gradients.size() > 0 ? gradients[position].view() : View<float>());
-  }
-  frame.call.gradients = frame.gradients;
-}
-
-Sequence Pass::forward(const Batch& batch, State& state, bool training, const Random& random) {
-  check(batch, state);
+void Pass::forward(const Batch& batch, State& state, bool training, const Random& random) {
+  take_inputs(network_, batch, inputs_);
+  require_state(network_, state, batch.batch);
   ready_for_backward_ = false;
   before_ = state;
-  Sequence signal{.lengths = batch.lengths, .examples = batch.examples};
-  const Shape steps{batch.time, batch.batch};
-  if (network_.input().kind == Signal::Kind::kSymbols) {
-    signal.ids = View<const std::int32_t>(batch.ids.data(), steps);
-  } else {
-    signal.values = batch.values;
+  for (std::size_t i = 0; i < places_.size(); ++i) run(i, state, training, random.fold(i));
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    outputs_[i].begin(value(network_.outputs()[i].from), targets_for(network_, batch, i),
+                      parameters_, *backend_, training, random.fold(places_.size() + i));
   }
-  for (std::size_t i = 0; i < network_.nodes().size(); ++i) {
-    const Sequential::Node& node = network_.nodes()[i];
-    Frame& frame = frames_[i];
-    bind(frame, node.parameters, training, random.fold(i));
-    frame.state.clear();
-    frame.new_state.clear();
-    for (std::size_t s = node.first_state; s < node.first_state + node.states; ++s) {
-      frame.state.push_back(before_[s]);
-      frame.new_state.push_back(state[s]);
-    }
-    frame.call.state = frame.state;
-    frame.call.new_state = frame.new_state;
-    frame.input = signal;
-    signal = node.layer->forward(signal, frame.call);
-  }
-  features_ = signal;
-  if (network_.head().head) {
-    bind(frames_.back(), network_.head().parameters, training,
-         random.fold(network_.nodes().size()));
-    take_targets(batch, signal);
-  }
-  return signal;
 }
 
-void Pass::take_targets(const Batch& batch, const Sequence& features) {
-  const Index time = features.time(), batch_size = features.batch();
-  const Index width = network_.head().head->targets_per_step(), size = time * batch_size * width;
-  targets_.assign(batch.targets.begin(), batch.targets.end());
-  if (!targets_.empty() && static_cast<Index>(targets_.size()) != size) {
-    wrong("targets", size, static_cast<Index>(targets_.size()));
+void Pass::run(std::size_t number, State& state, bool training, const Random& random) {
+  const Network::Node& node = network_.nodes()[number];
+  Place& place = places_[number];
+  place.bind(node.parameters, parameters_, *backend_, training, random);
+  for (std::size_t i = 0; i < node.from.size(); ++i) place.inputs[i] = value(node.from[i]);
+  place.state.clear();
+  place.new_state.clear();
+  for (std::size_t s = node.first_state; s < node.first_state + node.states; ++s) {
+    place.state.push_back(before_[s]);
+    place.new_state.push_back(state[s]);
   }
-  for (Index b = 0; !targets_.empty() && b < batch_size; ++b) {
-    for (Index t = length_of(features.lengths, b, time); t < time; ++t) {
-      std::fill_n(targets_.begin() + (t * batch_size + b) * width, width, -1);
-    }
+  place.call.state = place.state;
+  place.call.new_state = place.new_state;
+  place.result = in_layer(node.name, node.type(), [&] {
+    return node.layer ? node.layer->forward(place.inputs[0], place.call)
+                      : node.joint->forward(place.inputs, place.call);
+  });
+  check_result(node, place);
+}
+
+/// A layer of somebody's own may break its promise; better said here than by a kernel behind it.
+void Pass::check_result(const Network::Node& node, const Place& place) const {
+  const Sequence &x = place.inputs.back(), &y = place.result;
+  const std::string where = "layer '" + node.name + "' (" + std::string(node.type()) + "): ";
+  const Shape got = y.values.shape();
+  if (got.rank() != 3 || got[1] != x.batch() || got[2] != node.output.size) {
+    throw ShapeError(where + "expected to get [T," + std::to_string(x.batch()) + "," +
+                     std::to_string(node.output.size) + "] from it, got " + got.to_string());
   }
-  target_view_ = {targets_.data(),
-                  width == 1 ? Shape{time, batch_size} : Shape{time, batch_size, width}};
+  if (!y.lengths.empty() && static_cast<Index>(y.lengths.size()) != x.batch()) {
+    throw ShapeError(where + "expected " + std::to_string(x.batch()) + " lengths from it, got " +
+                     std::to_string(y.lengths.size()));
+  }
+  if (!x.lengths.empty() && y.lengths.empty() && y.time() == x.time() && y.time() > 1) {
+    throw ShapeError(where + "the lengths of its input were lost on the way: it took " +
+                     std::to_string(x.batch()) + " of them and gave none");
+  }
 }
 
 LossSum Pass::loss() {
-  const Sequential::Head& head = network_.head();
-  if (!head.head) throw ConfigError("loss: the network has no output head");
-  if (targets_.empty()) throw ShapeError("batch: a loss needs targets");
-  nats_.resize({features_.time(), features_.batch()});
-  const LossSum sum = head.head->loss(features_, target_view_, nats_, frames_.back().call);
-  ready_for_backward_ = frames_.back().call.training;
-  return sum;
+  LossSum total;
+  bool has_head = false;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const Network::Head& output = network_.outputs()[i];
+    if (!output.head) continue;
+    has_head = true;
+    losses_[i] = outputs_[i].loss();
+    total.nats += static_cast<double>(output.weight) * losses_[i].nats;
+    if (total.targets == 0) total.targets = losses_[i].targets;
+    ready_for_backward_ = outputs_[i].call().training;
+  }
+  if (!has_head) throw ConfigError("loss: the network has no output head");
+  return total;
 }
 
-View<const float> Pass::predict() {
-  if (!network_.head().head) return features_.values;
-  return network_.head().head->predict(features_, frames_.back().call);
+void Pass::add_gradient(const Network::Source& source, View<const float> gradient) {
+  if (source.is_input || !network_.nodes()[source.number].needs_gradient || !gradient) return;
+  Place& place = places_[source.number];
+  if (!place.dresult) {
+    place.dresult = gradient;
+    return;
+  }
+  const View<const float> before = place.dresult;
+  if (before.data() != place.sum.data()) place.sum.resize(before.shape());
+  backend_->merge_forward({.merge = Merge::kSum,
+                           .a = before,
+                           .b = gradient,
+                           .lengths = place.result.lengths,
+                           .y = place.sum});
+  place.dresult = place.sum;
+}
+
+void Pass::run_back(std::size_t number, TensorList& gradients) {
+  const Network::Node& node = network_.nodes()[number];
+  Place& place = places_[number];
+  if (!place.dresult) return;  // it leads to features alone
+  place.bind_gradients(node.parameters, gradients);
+  place.call.wants_dx =
+      std::any_of(node.from.begin(), node.from.end(), [&](const Network::Source& source) {
+        return !source.is_input && network_.nodes()[source.number].needs_gradient;
+      });
+  if (node.layer) {
+    place.dinputs[0] = node.layer->backward(place.inputs[0], place.dresult, place.call);
+  } else {
+    node.joint->backward(place.inputs, place.dresult, place.call, place.dinputs);
+  }
+  for (std::size_t i = 0; i < node.from.size(); ++i) {
+    add_gradient(node.from[i], place.dinputs[i]);
+  }
 }
 
 void Pass::backward(float scale, TensorList& gradients) {
@@ -168,35 +145,40 @@ void Pass::backward(float scale, TensorList& gradients) {
     throw ConfigError("backward: each call needs a forward of its own before it");
   }
   ready_for_backward_ = false;  // what forward kept is consumed
-  bind_gradients(frames_.back(), network_.head().parameters, gradients);
-  View<const float> dy =
-      network_.head().head->backward(features_, target_view_, scale, frames_.back().call);
-  for (std::size_t i = network_.nodes().size(); i-- > 0;) {
-    const Sequential::Node& node = network_.nodes()[i];
-    Frame& frame = frames_[i];
-    bind_gradients(frame, node.parameters, gradients);
-    frame.call.wants_dx = i > 0;
-    dy = node.layer->backward(frame.input, dy, frame.call);
+  for (Place& place : places_) place.dresult = {};
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const Network::Head& output = network_.outputs()[i];
+    if (!output.head) continue;
+    add_gradient(output.from, outputs_[i].backward(scale * output.weight, gradients));
   }
+  for (std::size_t i = places_.size(); i-- > 0;) run_back(i, gradients);
 }
 
-void Pass::reserve(Index time, Index batch_size) {
-  Batch batch{.time = time, .batch = batch_size};
-  const auto steps = static_cast<std::size_t>(time * batch_size);
-  if (network_.input().kind == Signal::Kind::kSymbols) {
-    batch.ids.assign(steps, 0);
-  } else {
-    batch.values.resize({time, batch_size, network_.input().size});
-  }
+void Pass::reserve(Batch batch) {
+  const auto blank = [](std::vector<std::int32_t>& ids, std::int32_t value) {
+    std::fill(ids.begin(), ids.end(), value);
+  };
+  blank(batch.ids, 0);
+  for (BatchInput& other : batch.other_inputs) blank(other.ids, 0);
+  batch.targets.clear();
+  batch.other_targets.clear();
   const std::shared_ptr<const Backend> real = backend_;
   backend_ = std::make_shared<DryBackend>(real);
-  State state = network_.zero_state(batch_size, *real);
-  const Sequence features = forward(batch, state, true, Random());
-  if (network_.head().head) {
-    batch.targets.assign(static_cast<std::size_t>(features.time() * features.batch() *
-                                                  network_.head().head->targets_per_step()),
-                         -1);
-    take_targets(batch, features);
+  State state = network_.zero_state(batch.batch, *real);
+  forward(batch, state, true, Random());
+  bool has_head = false;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const Network::Head& output = network_.outputs()[i];
+    if (!output.head) continue;
+    has_head = true;
+    const Sequence features = outputs_[i].features();
+    const std::vector<std::int32_t> masked(
+        static_cast<std::size_t>(features.time() * features.batch() *
+                                 output.head->targets_per_step()),
+        -1);
+    outputs_[i].begin(features, masked, parameters_, *backend_, true, Random());
+  }
+  if (has_head) {
     TensorList none;  // the gradients are the caller's; null views make the layers skip them
     loss();
     backward(1, none);
@@ -206,7 +188,10 @@ void Pass::reserve(Index time, Index batch_size) {
 
 std::size_t Pass::memory() const {
   std::size_t total = 0;
-  for (const Frame& frame : frames_) total += frame.memory.size();
+  for (const Place& place : places_) {
+    total += place.memory.size() + static_cast<std::size_t>(place.sum.size()) * sizeof(float);
+  }
+  for (const OutputPass& output : outputs_) total += output.memory();
   return total;
 }
 

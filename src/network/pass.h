@@ -5,56 +5,59 @@
 #include <memory>
 #include <vector>
 
+#include "network/frame.h"
+#include "network/output_pass.h"
 #include "rnn/batch.h"
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 
 namespace rnn {
 
 class Pass {
  public:
-  Pass(const Sequential& network, const Parameters& parameters,
+  Pass(const Network& network, const Parameters& parameters,
        std::shared_ptr<const Backend> backend);
 
-  /// Features that leave the last layer. `state` is read and then written.
-  Sequence forward(const Batch& batch, State& state, bool training, const Random& random);
-  /// After forward: the loss of the batch's targets.
+  /// Up to the outputs. `state` is read and then written.
+  void forward(const Batch& batch, State& state, bool training, const Random& random);
+  /// After forward: the losses of all heads, each times its weight. Counted are the targets of the
+  /// first output that has any.
   LossSum loss();
-  View<const float> nats() const { return nats_; }
-  /// After forward: the head's probabilities, or the features.
-  View<const float> predict();
+  /// Of the last loss: one for each output, without its weight.
+  const std::vector<LossSum>& losses() const { return losses_; }
+  OutputPass& output(std::size_t number) { return outputs_.at(number); }
+  const OutputPass& output(std::size_t number) const { return outputs_.at(number); }
   /// Once after each loss in training: adds the gradient of `scale` times the summed loss to
   /// `gradients`, one tensor for each parameter.
   void backward(float scale, TensorList& gradients);
 
-  /// Takes the memory of a training pass over so large a batch, without computing anything.
-  void reserve(Index time, Index batch);
+  /// Takes the memory of a training pass over batches as large as this, without computing anything.
+  void reserve(Batch batch);
   std::size_t memory() const;
 
  private:
-  struct Frame {
-    CallMemory memory;
-    Call call;
-    std::vector<View<const float>> parameters, state;
-    std::vector<View<float>> gradients, new_state;
-    Sequence input;
+  /// A layer of the network, what it was given and what it made.
+  struct Place : Frame {
+    std::vector<Sequence> inputs{};
+    Sequence result{};
+    View<const float> dresult{};  // null until somebody who took the result has given its gradient
+    Tensor sum{};                 // of several gradients
+    std::vector<View<const float>> dinputs{};
   };
 
-  void check(const Batch& batch, const State& state) const;
-  void take_targets(const Batch& batch, const Sequence& features);
-  void bind(Frame& frame, const std::vector<std::size_t>& positions, bool training,
-            const Random& random);
-  void bind_gradients(Frame& frame, const std::vector<std::size_t>& positions,
-                      TensorList& gradients);
+  const Sequence& value(const Network::Source& source) const;
+  void run(std::size_t number, State& state, bool training, const Random& random);
+  void check_result(const Network::Node& node, const Place& place) const;
+  void add_gradient(const Network::Source& source, View<const float> gradient);
+  void run_back(std::size_t number, TensorList& gradients);
 
-  const Sequential& network_;
+  const Network& network_;
   const Parameters& parameters_;
   std::shared_ptr<const Backend> backend_;
-  std::vector<Frame> frames_;  // one a layer, then one for the head
-  State before_;               // the state at the start, which backward still needs
-  Sequence features_;
-  std::vector<std::int32_t> targets_;
-  View<const std::int32_t> target_view_;
-  Tensor nats_;
+  std::vector<Sequence> inputs_;
+  std::vector<Place> places_;  // one for each node
+  std::vector<OutputPass> outputs_;
+  std::vector<LossSum> losses_;
+  State before_;  // the state at the start, which backward still needs
   bool ready_for_backward_ = false;
 };
 

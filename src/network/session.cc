@@ -2,18 +2,19 @@
 
 #include <cmath>
 
+#include "network/batch_inputs.h"
 #include "network/pass.h"
 #include "rnn/error.h"
 
 namespace rnn {
 
 struct Inference::Impl {
-  const Sequential& network;
+  const Network& network;
   std::shared_ptr<const Backend> backend;
   Pass pass;
 };
 
-Inference::Inference(const Sequential& network, const Parameters& parameters,
+Inference::Inference(const Network& network, const Parameters& parameters,
                      std::shared_ptr<const Backend> backend)
     : impl_(new Impl{network, backend, Pass(network, parameters, backend)}) {}
 Inference::~Inference() = default;
@@ -42,16 +43,28 @@ LossSum Inference::evaluate(BatchSource& data, StatePolicy policy) {
   return total;
 }
 
-View<const float> Inference::nats() const { return impl_->pass.nats(); }
+View<const float> Inference::nats(std::size_t output) const {
+  return impl_->pass.output(output).nats();
+}
 
-View<const float> Inference::predictions() { return impl_->pass.predict(); }
+const std::vector<LossSum>& Inference::losses() const { return impl_->pass.losses(); }
+
+View<const float> Inference::predictions(std::size_t output) {
+  return impl_->pass.output(output).predict();
+}
+
+HeadInput Inference::head_input(std::size_t output) {
+  OutputPass& pass = impl_->pass.output(output);
+  return {pass.features(), &pass.call()};
+}
 
 View<const float> Inference::predict(const Batch& batch, State& state) {
   impl_->pass.forward(batch, state, false, Random());
-  return impl_->pass.predict();
+  return predictions();
 }
 
 struct Session::Impl {
+  const Network& network;
   Pass pass;
   std::shared_ptr<const Backend> backend;
   TensorList gradients;
@@ -59,10 +72,15 @@ struct Session::Impl {
   LossSum loss;
 };
 
-Session::Session(const Sequential& network, const Parameters& parameters,
+Session::Session(const Network& network, const Parameters& parameters,
                  std::shared_ptr<const Backend> backend, const SessionOptions& options)
-    : impl_(new Impl{
-          Pass(network, parameters, backend), backend, {}, Random(options.seed), Random(), {}}) {
+    : impl_(new Impl{network,
+                     Pass(network, parameters, backend),
+                     backend,
+                     {},
+                     Random(options.seed),
+                     Random(),
+                     {}}) {
   for (const NamedTensor& parameter : parameters) {
     impl_->gradients.add(parameter.name, Tensor(parameter.tensor.shape(), backend->memory()));
   }
@@ -88,13 +106,19 @@ void Session::backward() {
 
 void Session::backward(float scale) { impl_->pass.backward(scale, impl_->gradients); }
 
+const std::vector<LossSum>& Session::losses() const { return impl_->pass.losses(); }
+
 TensorList& Session::gradients() { return impl_->gradients; }
 
 void Session::zero_gradients() {
   for (NamedTensor& gradient : impl_->gradients) impl_->backend->fill(gradient.tensor, 0);
 }
 
-void Session::reserve(Index time, Index batch) { impl_->pass.reserve(time, batch); }
+void Session::reserve(Index time, Index batch) {
+  reserve(blank_batch(impl_->network, time, batch));
+}
+
+void Session::reserve(const Batch& like) { impl_->pass.reserve(like); }
 
 std::size_t Session::memory() const { return impl_->pass.memory(); }
 

@@ -79,7 +79,7 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
   const std::string where = directory.file("config.json");
   const Json tokenizer = member<Json>(config, "tokenizer", where);
   auto backend = make_backend(backend_options);
-  Sequential network =
+  Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
   const Index size = vocabulary.size();
@@ -99,7 +99,7 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
                member<bool>(tokenizer, "replace_invalid", where), std::move(backend)}));
 }
 
-const Sequential& LanguageModel::network() const { return impl_->network; }
+const Network& LanguageModel::network() const { return impl_->network; }
 const Parameters& LanguageModel::parameters() const { return impl_->parameters; }
 const Vocabulary& LanguageModel::vocabulary() const { return impl_->vocabulary; }
 const Tokenizer& LanguageModel::tokenizer() const { return *impl_->tokenizer; }

@@ -7,7 +7,7 @@
 namespace rnn {
 
 struct LanguageModel::Impl {
-  Sequential network;
+  Network network;
   Parameters parameters;
   Vocabulary vocabulary;
   std::shared_ptr<const Tokenizer> tokenizer;

@@ -9,6 +9,7 @@
 #include "rnn/error.h"
 #include "rnn/model_file.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/softmax.h"
 #include "tasks/optimization.h"
 
@@ -83,20 +84,18 @@ void validate(const LanguageModelRecipe& r) {
   validate_optimization(r);
 }
 
-Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocabulary) {
+Network language_model_network(const LanguageModelRecipe& recipe, Index vocabulary) {
   if (!recipe.network.empty()) {
-    Sequential network = network_from_json(recipe.network, "network");
+    Network network = network_from_json(recipe.network, "network");
     if (network.input() != Signal::symbols(vocabulary) || network.head().classes != vocabulary) {
       throw ConfigError(
           "network: a language model over this text needs an Embedding with input_dim " +
           std::to_string(vocabulary) + " and a head with as many units");
     }
-    for (const Sequential::Node& node : network.nodes()) {
-      if (!node.layer->causal()) {
-        throw ConfigError("network: layer '" + node.name +
-                          "' sees the future or gives fewer outputs than steps; a language model "
-                          "predicts each unit from those before it");
-      }
+    if (const Network::Node* node = network.first_not_causal()) {
+      throw ConfigError("network: layer '" + node->name +
+                        "' sees the future or gives fewer outputs than steps; a language model "
+                        "predicts each unit from those before it");
     }
     return network;
   }

@@ -72,7 +72,7 @@ void set_table(View<float> table, const EncodedTexts& texts, std::size_t labels,
 
 }  // namespace
 
-void set_log_count_ratios(TensorList& values, const Sequential& network, const EncodedTexts& texts,
+void set_log_count_ratios(TensorList& values, const Network& network, const EncodedTexts& texts,
                           std::size_t labels, float scale) {
   const auto& first = network.nodes().front();
   const auto* layer = dynamic_cast<const NgramEmbedding*>(first.layer.get());

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "rnn/parameters.h"
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 #include "tasks/labelled_texts.h"
 
 namespace rnn {
@@ -16,7 +16,7 @@ namespace rnn {
 /// columns stay as they are. A row is what is hashed into it.
 /// Throws ConfigError when the network does not begin with an NgramEmbedding at least as wide as
 /// there are labels.
-void set_log_count_ratios(TensorList& values, const Sequential& network, const EncodedTexts& texts,
+void set_log_count_ratios(TensorList& values, const Network& network, const EncodedTexts& texts,
                           std::size_t labels, float scale);
 
 }  // namespace rnn

@@ -6,7 +6,7 @@
 
 namespace rnn {
 
-SentenceScorer::SentenceScorer(const Sequential& network, const Parameters& parameters,
+SentenceScorer::SentenceScorer(const Network& network, const Parameters& parameters,
                                std::shared_ptr<const Backend> backend, std::int32_t end_id)
     : network_(network),
       backend_(backend),

@@ -16,7 +16,7 @@ inline constexpr std::size_t kSentencesTogether = 32;
 /// which does not change a bit of the result, so memory does not grow with a sentence's length.
 class SentenceScorer {
  public:
-  SentenceScorer(const Sequential& network, const Parameters& parameters,
+  SentenceScorer(const Network& network, const Parameters& parameters,
                  std::shared_ptr<const Backend> backend, std::int32_t end_id);
 
   /// `sentences` are ids without their ends; result [b][t] is the loss of the t-th, and last that
@@ -30,7 +30,7 @@ class SentenceScorer {
  private:
   void fill_window(std::span<const std::span<const std::int32_t>> sentences, std::size_t first);
 
-  const Sequential& network_;
+  const Network& network_;
   std::shared_ptr<const Backend> backend_;
   Inference inference_;
   std::int32_t end_id_;

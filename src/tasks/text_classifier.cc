@@ -47,10 +47,9 @@ std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bo
   return chosen;
 }
 
-ClassificationReport report_on(Inference& inference, const Sequential& network,
-                               const Backend& backend, ClassifierBatches& batches,
-                               const EncodedTexts& texts, std::span<const std::string> labels,
-                               bool multi_label) {
+ClassificationReport report_on(Inference& inference, const Network& network, const Backend& backend,
+                               ClassifierBatches& batches, const EncodedTexts& texts,
+                               std::span<const std::string> labels, bool multi_label) {
   ClassificationReport report(labels, multi_label);
   Batch batch;
   batches.seek({});
@@ -88,7 +87,7 @@ TextClassifier TextClassifier::load(const std::string& path, const BackendOption
   recipe.exchange(reader);
   reader.finish();
   auto backend = make_backend(options);
-  Sequential network =
+  Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
   std::vector<std::string> labels = read_labels(directory.file("labels.txt"));
@@ -199,7 +198,7 @@ ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths
 const std::vector<std::string>& TextClassifier::labels() const { return impl_->labels; }
 bool TextClassifier::multi_label() const { return impl_->recipe.multi_label; }
 const TextClassifierRecipe& TextClassifier::recipe() const { return impl_->recipe; }
-const Sequential& TextClassifier::network() const { return impl_->network; }
+const Network& TextClassifier::network() const { return impl_->network; }
 const Parameters& TextClassifier::parameters() const { return impl_->parameters; }
 const Vocabulary& TextClassifier::vocabulary() const { return impl_->vocabulary; }
 TextPolicy TextClassifier::text_policy() const { return impl_->recipe.reader().policy; }

@@ -41,7 +41,7 @@ struct TextClassifier::Impl {
   TextEncoder encoder;
   Vocabulary vocabulary;
   std::vector<std::string> labels;
-  Sequential network;
+  Network network;
   Parameters parameters;
   std::shared_ptr<const Backend> backend;
   InferencePool inferences{};
@@ -54,7 +54,7 @@ inline constexpr BucketDatasetOptions kEvaluationBatches{.batch = 32, .maximum_s
 std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label);
 
 /// Loss and answers over the first epoch of a source.
-ClassificationReport report_on(Inference& inference, const Sequential& network,
+ClassificationReport report_on(Inference& inference, const Network& network,
                                const Backend& backend, ClassifierBatches& batches,
                                const EncodedTexts& texts, std::span<const std::string> labels,
                                bool multi_label);

@@ -13,6 +13,7 @@
 #include "rnn/ngram_embedding.h"
 #include "rnn/pooling.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
 #include "tasks/optimization.h"
@@ -51,8 +52,8 @@ Part recurrent(const TextClassifierRecipe& r) {
   return LSTM({.units = r.hidden});
 }
 
-Sequential given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
-  Sequential network = network_from_json(r.network, "network");
+Network given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
+  Network network = network_from_json(r.network, "network");
   const std::string_view head = network.head().head ? network.head().head->type() : "";
   const std::string_view expected = r.multi_label ? "Sigmoid" : "Softmax";
   if (network.input() != Signal::symbols(vocabulary) || network.head().classes != labels ||
@@ -157,7 +158,7 @@ void validate(const TextClassifierRecipe& r) {
   validate_optimization(r);
 }
 
-Sequential text_classifier_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
+Network text_classifier_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
   if (!r.network.empty()) return given_network(r, vocabulary, labels);
   std::vector<Part> parts{NgramEmbedding({.input_dim = vocabulary,
                                           .output_dim = r.embedding,

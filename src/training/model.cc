@@ -6,7 +6,7 @@
 
 namespace rnn {
 
-Model::Model(Sequential network) : impl_(new Impl{.network = std::move(network)}) {}
+Model::Model(Network network) : impl_(new Impl{.network = std::move(network)}) {}
 Model::~Model() = default;
 Model::Model(Model&&) noexcept = default;
 
@@ -73,7 +73,7 @@ void Model::stop(std::string reason) {
 }
 
 const std::string& Model::stopped() const { return impl_->stop_reason; }
-const Sequential& Model::network() const { return impl_->network; }
+const Network& Model::network() const { return impl_->network; }
 const std::shared_ptr<const Backend>& Model::backend() const { return impl_->backend; }
 const Parameters& Model::parameters() const { return impl_->parameters; }
 const History& Model::history() const { return impl_->history; }

@@ -18,7 +18,7 @@ struct TrainingProgress {
 };
 
 struct Model::Impl {
-  Sequential network;
+  Network network;
   CompileOptions options{};
   std::shared_ptr<const Backend> backend{};
   Parameters parameters{};

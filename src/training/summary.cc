@@ -28,7 +28,7 @@ std::string MemoryPlan::to_string() const {
 }
 
 std::string Model::summary() const {
-  const Sequential& network = impl_->network;
+  const Network& network = impl_->network;
   const auto& specs = network.parameter_specs();
   std::vector<bool> counted(specs.size(), false);
   Index total = 0;
@@ -52,12 +52,13 @@ std::string Model::summary() const {
 
   std::string text = padded("layer", 16) + padded("type", 12) + padded("output", 20) +
                      padded("parameters", 14) + "kernels\n";
-  for (const Sequential::Node& node : network.nodes()) {
+  for (const Network::Node& node : network.nodes()) {
     const KernelPath path =
-        impl_->backend ? node.layer->path(*impl_->backend, node.input) : KernelPath{};
-    text += line(node.name, node.layer->type(), node.output.to_string(), node.parameters, path);
+        impl_->backend && node.layer ? node.layer->path(*impl_->backend, node.input) : KernelPath{};
+    text += line(node.name, node.type(), node.output.to_string(), node.parameters, path);
   }
-  if (const Sequential::Head& head = network.head(); head.head) {
+  for (const Network::Head& head : network.outputs()) {
+    if (!head.head) continue;
     text += line(head.name, head.head->type(), std::to_string(head.classes) + " classes",
                  head.parameters, {});
   }

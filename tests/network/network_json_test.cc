@@ -25,7 +25,7 @@ TEST(NetworkJson, IsReadAsItIsWritten) {
                             7);
   for (const Sequential* network : {&language_model, &features}) {
     const std::string json = network_to_json(*network);
-    const Sequential again = network_from_json(json);
+    const Network again = network_from_json(json);
     EXPECT_EQ(network_to_json(again), json);
     EXPECT_EQ(again.input(), network->input());
     ASSERT_EQ(again.parameter_specs().size(), network->parameter_specs().size());
@@ -47,7 +47,7 @@ TEST(NetworkJson, NumbersReadAsAPersonWroteThem) {
 }
 
 TEST(NetworkJson, TakesDefaultsForWhatIsNotSaid) {
-  const Sequential network =
+  const Network network =
       network_from_json(R"({"input_features": 3, "layers": [{"type": "LSTM", "units": 2}]})");
   EXPECT_EQ(network_to_json(network), network_to_json(Sequential({LSTM({.units = 2})}, 3)));
 }

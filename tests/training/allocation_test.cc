@@ -8,6 +8,7 @@
 
 #include "rnn/model.h"
 #include "support/for_each_backend.h"
+#include "support/spelling_network.h"
 #include "support/toy_source.h"
 
 namespace {
@@ -91,6 +92,41 @@ TEST_P(Allocations, NoneInAStepByHandAfterTheLargestShape) {
         const long before = allocations;
         step(i);
         EXPECT_EQ(allocations - before, 0) << "batch " << i << ", optimizer " << optimizer.index();
+      }
+    }
+  }
+}
+
+TEST(GraphAllocations, NoneInAStepAfterTheLargestShapeOrAReservedOne) {
+  for (const std::string& name : test::float_backends()) {
+    for (bool reserve : {false, true}) {
+      const auto backend = make_backend({.name = name});
+      const Network network = test::spelling_network({.dropout = 0.2f});
+      const Parameters parameters = network.initial_parameters(1, *backend);
+      Session session(network, parameters, backend);
+      std::vector<Batch> batches{test::spelling_batch(7, 5, 1), test::spelling_batch(7, 5, 1),
+                                 test::spelling_batch(3, 5, 2), test::spelling_batch(1, 1, 3),
+                                 test::spelling_batch(7, 5, 1)};
+      batches[1].lengths = {7, 0, 3, 1, 6};
+      std::vector<State> states;
+      for (const Batch& batch : batches)
+        states.push_back(network.zero_state(batch.batch, *backend));
+      const auto step = [&](std::size_t i) {
+        session.begin_step(static_cast<std::int64_t>(i));
+        session.zero_gradients();
+        session.forward(batches[i], states[i]);
+        session.backward();
+      };
+      if (reserve) session.reserve(batches[0]);
+      if (!reserve) step(0);
+      // What the first step takes beside the memory of layers and heads is lists of views.
+      const std::size_t held = session.memory();
+      step(0);
+      EXPECT_EQ(session.memory(), held);
+      for (std::size_t i = 1; i < batches.size(); ++i) {
+        const long before = allocations;
+        step(i);
+        EXPECT_EQ(allocations - before, 0) << "batch " << i;
       }
     }
   }

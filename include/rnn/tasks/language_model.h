@@ -139,7 +139,7 @@ class RNN_API LanguageModel {
   std::string generate(const GenerateOptions& options,
                        const std::function<void(std::string_view)>& on_text = {}) const;
 
-  const Sequential& network() const;
+  const Network& network() const;
   const Parameters& parameters() const;
   const Vocabulary& vocabulary() const;
   const Tokenizer& tokenizer() const;
@@ -155,7 +155,7 @@ class RNN_API LanguageModel {
 /// Throws ConfigError, naming the option, unless the recipe is possible.
 RNN_API void validate(const LanguageModelRecipe& recipe);
 /// The network of a recipe for a vocabulary of that size.
-RNN_API Sequential language_model_network(const LanguageModelRecipe& recipe, Index vocabulary);
+RNN_API Network language_model_network(const LanguageModelRecipe& recipe, Index vocabulary);
 
 /// Trains and writes the model directory: the best model by validation, and a checkpoint after
 /// every epoch and when a callback stops it. Nothing is written before the text has been read and

@@ -70,7 +70,7 @@ class RNN_API TextClassifier {
   const std::vector<std::string>& labels() const;
   bool multi_label() const;
   const TextClassifierRecipe& recipe() const;
-  const Sequential& network() const;
+  const Network& network() const;
   const Parameters& parameters() const;
   const Vocabulary& vocabulary() const;
   /// How text must be read for this model.

@@ -6,9 +6,9 @@
 
 #include "rnn/fields.h"
 #include "rnn/kernels.h"
+#include "rnn/network.h"
 #include "rnn/precision.h"
 #include "rnn/schedule.h"
-#include "rnn/sequential.h"
 #include "rnn/text/labelled_reader.h"
 
 namespace rnn {
@@ -93,7 +93,7 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///   clstm          Conv1D with relu, then as lstm (Zhou et al. 2015)
 ///
 /// Throws ConfigError when `network` is given and does not fit.
-RNN_API Sequential text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
-                                           Index labels);
+RNN_API Network text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
+                                        Index labels);
 
 }  // namespace rnn
