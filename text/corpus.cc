@@ -56,7 +56,7 @@ VocabularyBuilder count_symbols(std::span<const std::string> paths, const Tokeni
     }
   };
   scan_corpus<VocabularyBuilder>(
-      paths, options, policy, count, [](VocabularyBuilder&) {},
+      paths, options, policy, count, [](VocabularyBuilder&) {}, [](VocabularyBuilder&) {},
       [&](const VocabularyBuilder& part) { all.add(part); });
   if (all.total() == all.count(kEndSymbol)) throw_empty_corpus(paths, all.total());
   return all;

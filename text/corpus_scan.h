@@ -5,10 +5,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rnn/error.h"
@@ -31,97 +33,218 @@ inline std::string_view prepared(std::string_view line, const CorpusOptions& opt
   return memory = options.normalizer->normalize(line);
 }
 
-/// Calls work(LineCursor&, Result&) for each block on some thread and then consume(Result&) for
-/// each, in the order of the text, one at a time. Each thread has one Result, which it uses again.
-/// A block with an error is gone through once more when its turn has come, since only then the
-/// number of its first line is known. Each thread reads, works and hands over for itself, so that
-/// files are read and written while others work. When all went well, finish(Result&) is shown each
-/// thread's result on the calling thread: for sums, whose order does not matter.
-template <class Result, class Work, class Consume, class Finish>
-void scan_corpus(std::span<const std::string> paths, const CorpusOptions& options,
-                 const TextPolicy& policy, Work work, Consume consume, Finish finish) {
-  check_corpus_options(paths, options);
-  const std::int64_t total = total_size(paths);
-  ThreadPool pool({.threads = options.threads});
-  std::mutex reading, handing;
-  std::condition_variable turned;
-  // Under `reading`: where the text is read. A block is known by its number.
-  std::unique_ptr<BlockReader> reader;
-  std::size_t next_path = 0;
-  std::int64_t next_block = 0, done_before = 0;
-  // Under `handing`: whose turn it is, and the lines of its file so far.
-  std::int64_t turn = 0, lines = 0;
-  std::exception_ptr error;
-  std::atomic<bool> stop{false};
-  std::atomic<std::int64_t> done{0};
+/// A block of lines on its way: read, worked on, handed over in its turn, used again.
+template <class Result>
+struct ScanTask {
+  Block block{};
+  std::string name{};  // of the file it is from
+  Result result{};
+  std::int64_t lines = 0;
+  bool failed = false;              // it has to be gone through once more, when its turn has come
+  std::exception_ptr unreadable{};  // instead of a block
+};
 
-  std::vector<Result> results(static_cast<std::size_t>(options.threads));
-  const auto work_as = [&](int thread) {
-    Block block;
-    Result& result = results[static_cast<std::size_t>(thread)];
-    while (true) {
-      std::string name;
+/// Calls work(LineCursor&, Result&) for each block on some thread, then place(Result&) for each, in
+/// the order of the text, one at a time, and then store(Result&), on any thread and at the same
+/// time as for others. There are a few Results, which are used again. A block with an error is gone
+/// through once more when its turn has come, since only then the number of its first line is known.
+/// Each thread reads and works for itself; what is done too early is left for whoever hands over at
+/// the moment, so that no thread waits for another's writing. When all went well, finish(Result&)
+/// is shown each result on the calling thread: for sums, whose order does not matter.
+template <class Result, class Work, class Place, class Store, class Finish>
+class CorpusScan {
+ public:
+  using Task = ScanTask<Result>;
+
+  CorpusScan(std::span<const std::string> paths, const CorpusOptions& options,
+             const TextPolicy& policy, Work work, Place place, Store store, Finish finish)
+      : paths_(paths),
+        options_(options),
+        policy_(policy),
+        work_(work),
+        place_(place),
+        store_(store),
+        finish_(finish),
+        total_(total_size(paths)) {}
+
+  void run() {
+    // Two for each thread: one at hand, one that waits for its turn.
+    tasks_.resize(options_.threads == 1 ? 1 : 2 * static_cast<std::size_t>(options_.threads));
+    for (Task& task : tasks_) free_.push_back(&task);
+    ThreadPool pool({.threads = options_.threads});
+    pool.run(options_.threads, [&](int thread) { work_as(thread); });
+    if (error_ != nullptr) std::rethrow_exception(error_);
+    for (Task& task : tasks_) finish_(task.result);
+    if (options_.progress) options_.progress(done_before_, total_);
+  }
+
+ private:
+  void work_as(int thread) {
+    while (Task* const task = take()) {
       std::int64_t number = 0;
-      std::unique_lock read_lock(reading);
-      number = next_block;
-      try {
-        while (!stop) {
-          if (reader == nullptr) {
-            if (next_path == paths.size()) return;
-            reader = std::make_unique<BlockReader>(paths[next_path++]);
-          }
-          if (reader->next(block)) break;
-          done_before += reader->source().done();
-          reader.reset();
+      if (!read(*task, number)) {
+        const std::unique_lock lock(handing_);
+        ended_ = true;
+        free_.push_back(task);
+        changed_.notify_all();
+        continue;
+      }
+      if (task->unreadable == nullptr) {
+        try {
+          go_through(*task, 0);
+          task->failed = false;
+        } catch (...) {
+          task->failed = true;
         }
-        if (stop) return;
-        ++next_block;
-        name = reader->source().name();
-        done = done_before + reader->source().done();
-      } catch (...) {
-        stop = true;
-        read_lock.unlock();
-        // The blocks before may hold an error of their own, which then comes first.
-        std::unique_lock lock(handing);
-        turned.wait(lock, [&] { return turn == number || error != nullptr; });
-        if (error == nullptr) error = std::current_exception();
-        turned.notify_all();
-        return;
       }
-      read_lock.unlock();
-      bool failed = false;
-      std::int64_t count = 0;
-      const auto go_through = [&](std::int64_t lines_before) {
-        LineCursor cursor(block, name, lines_before, policy);
-        work(cursor, result);
-        count = cursor.line_number() - lines_before;
-      };
-      try {
-        go_through(0);
-      } catch (...) {
-        failed = true;
+      hand_over(*task, number);
+      if (thread == 0 && options_.progress) {
+        try {
+          options_.progress(done_, total_);
+        } catch (...) {
+          const std::unique_lock lock(handing_);
+          fail(std::current_exception());
+        }
       }
-      std::unique_lock lock(handing);
-      turned.wait(lock, [&] { return turn == number || error != nullptr; });
-      if (error != nullptr) return;
+    }
+  }
+
+  /// One that is free, after storing what has its place; null when there is nothing more to do.
+  Task* take() {
+    std::unique_lock lock(handing_);
+    while (true) {
+      changed_.wait(lock, [&] { return !placed_.empty() || !free_.empty() || error_ != nullptr; });
+      if (error_ != nullptr) return nullptr;
+      if (!placed_.empty()) {
+        Task* const task = placed_.back();
+        placed_.pop_back();
+        lock.unlock();
+        std::exception_ptr error;
+        try {
+          store_(task->result);
+        } catch (...) {
+          error = std::current_exception();
+        }
+        lock.lock();
+        if (error != nullptr) fail(error);
+        free_.push_back(task);
+        changed_.notify_one();
+        continue;
+      }
+      if (ended_) return nullptr;
+      Task* const task = free_.back();
+      free_.pop_back();
+      return task;
+    }
+  }
+
+  /// The next block; false at the end of the text.
+  bool read(Task& task, std::int64_t& number) {
+    const std::unique_lock lock(reading_);
+    number = next_block_;
+    try {
+      while (!stop_) {
+        if (reader_ == nullptr) {
+          if (next_path_ == paths_.size()) return false;
+          reader_ = std::make_unique<BlockReader>(paths_[next_path_++]);
+        }
+        if (reader_->next(task.block)) break;
+        done_before_ += reader_->source().done();
+        reader_.reset();
+      }
+      if (stop_) return false;
+      task.name = reader_->source().name();
+      done_ = done_before_ + reader_->source().done();
+    } catch (...) {
+      // The blocks before may hold an error of their own, which then comes first.
+      task.unreadable = std::current_exception();
+      stop_ = true;
+    }
+    ++next_block_;
+    return true;
+  }
+
+  void go_through(Task& task, std::int64_t lines_before) {
+    LineCursor cursor(task.block, task.name, lines_before, policy_);
+    work_(cursor, task.result);
+    task.lines = cursor.line_number() - lines_before;
+  }
+
+  /// Hands over all that are in turn, unless somebody does so already and will find this one.
+  void hand_over(Task& done, std::int64_t number) {
+    std::unique_lock lock(handing_);
+    ready_.emplace(number, &done);
+    if (handing_over_) return;
+    handing_over_ = true;
+    while (error_ == nullptr && !ready_.empty() && ready_.begin()->first == turn_) {
+      Task* const task = ready_.begin()->second;
+      ready_.erase(ready_.begin());
+      lock.unlock();
+      std::exception_ptr error;
       try {
-        if (block.starts_file) lines = 0;
-        if (failed) go_through(lines);
-        lines += count;
-        consume(result);
-        if (thread == 0 && options.progress) options.progress(done, total);
+        place(*task);
       } catch (...) {
         error = std::current_exception();
-        stop = true;
       }
-      ++turn;
-      turned.notify_all();
+      lock.lock();
+      if (error != nullptr) fail(error);
+      ++turn_;
+      placed_.push_back(task);
+      changed_.notify_one();
     }
-  };
-  pool.run(options.threads, work_as);
-  if (error != nullptr) std::rethrow_exception(error);
-  for (Result& result : results) finish(result);
-  if (options.progress) options.progress(done_before, total);
+    handing_over_ = false;
+  }
+
+  void place(Task& task) {
+    if (task.unreadable != nullptr) std::rethrow_exception(task.unreadable);
+    if (task.block.starts_file) lines_ = 0;
+    if (task.failed) go_through(task, lines_);
+    lines_ += task.lines;
+    place_(task.result);
+  }
+
+  /// Under `handing_`.
+  void fail(std::exception_ptr error) {
+    if (error_ == nullptr) error_ = std::move(error);
+    stop_ = true;
+    changed_.notify_all();
+  }
+
+  std::span<const std::string> paths_;
+  const CorpusOptions& options_;
+  TextPolicy policy_;
+  Work work_;
+  Place place_;
+  Store store_;
+  Finish finish_;
+  std::int64_t total_;
+  std::vector<Task> tasks_{};
+  std::atomic<bool> stop_{false};
+  std::atomic<std::int64_t> done_{0};
+
+  // Where the text is read. A block is known by its number.
+  std::mutex reading_{};
+  std::unique_ptr<BlockReader> reader_{};
+  std::size_t next_path_ = 0;
+  std::int64_t next_block_ = 0, done_before_ = 0;
+
+  // Whose turn it is, and who waits for it. The lines of the file so far belong to the one who
+  // hands over.
+  std::mutex handing_{};
+  std::condition_variable changed_{};
+  std::vector<Task*> free_{}, placed_{};
+  std::map<std::int64_t, Task*> ready_{};
+  bool handing_over_ = false, ended_ = false;
+  std::int64_t turn_ = 0, lines_ = 0;
+  std::exception_ptr error_{};
+};
+
+template <class Result, class Work, class Place, class Store, class Finish>
+void scan_corpus(std::span<const std::string> paths, const CorpusOptions& options,
+                 const TextPolicy& policy, Work work, Place place, Store store, Finish finish) {
+  check_corpus_options(paths, options);
+  CorpusScan<Result, Work, Place, Store, Finish>(paths, options, policy, work, place, store, finish)
+      .run();
 }
 
 }  // namespace rnn

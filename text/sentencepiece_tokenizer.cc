@@ -274,8 +274,9 @@ std::vector<std::string> draw_lines(std::span<const std::string> paths,
       }
     }
   };
-  scan_corpus<std::vector<std::string>>(paths, corpus, corpus.policy, collect, take,
-                                        [](std::vector<std::string>&) {});
+  scan_corpus<std::vector<std::string>>(
+      paths, corpus, corpus.policy, collect, take, [](std::vector<std::string>&) {},
+      [](std::vector<std::string>&) {});
   if (lines.empty()) throw_empty_corpus(paths, 0);
   return lines;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rnn/text/tokenizer.h"
+#include "support/locales.h"
 #include "text/escape.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
@@ -82,8 +83,8 @@ TEST(TextCommands, TokensAreThoseOfTheLibrary) {
     }
     for (const std::string& path : {with, without, windows}) {
       for (const char* locale : {"C", "de_DE.UTF-8", "tr_TR.UTF-8"}) {
-        const Result result = run("LC_ALL=" + std::string(locale) + " " + kText +
-                                  "tokenize --unit " + unit + " " + path);
+        const Result result = run("LOCPATH=" + test::locale_folder() + " LC_ALL=" + locale + " " +
+                                  kText + "tokenize --unit " + unit + " " + path);
         EXPECT_EQ(result.code, 0);
         EXPECT_TRUE(result.output == expected) << unit << " " << path << " " << locale;
       }
@@ -127,6 +128,25 @@ TEST(TextCommands, SentencePieceFromTrainingToText) {
   const std::string corpus = files.write("corpus", text), model = files.path("m.model");
   expect_output(kText + "train-sentencepiece " + corpus + " --size 300 --output " + model, "");
   const std::string options = " --unit sentencepiece --tokenizer-model " + model + " ";
+  // The tokens of the library, with and without a final line feed, wherever the user lives.
+  const auto tokenizer = make_tokenizer({.unit = "sentencepiece", .model = model});
+  std::string expected;
+  std::vector<Token> tokens;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    tokenizer->tokenize(std::string_view(text).substr(at, text.find('\n', at) - at), tokens);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      expected += (i > 0 ? " " : "") + escape(tokens[i].text);
+    }
+    expected += '\n';
+  }
+  const std::string without = files.write("without", text.substr(0, text.size() - 1));
+  for (const char* locale : {"C", "de_DE.UTF-8", "tr_TR.UTF-8"}) {
+    for (const std::string& path : {corpus, without}) {
+      const Result result = run("LOCPATH=" + test::locale_folder() + " LC_ALL=" + locale + " " +
+                                kText + "tokenize" + options + path);
+      EXPECT_TRUE(result.output == expected) << path << " " << locale;
+    }
+  }
   expect_output(kText + "tokenize" + options + corpus + " | " + kText + "detokenize" + options +
                     " | cmp - " + corpus,
                 "");

@@ -13,7 +13,7 @@ namespace rnn {
 /// The ids of all tokens of some text files in a memory-mapped file. Each line gives its tokens and
 /// then the id of `</s>`; an empty line gives `</s>` alone.
 ///
-/// The file has no name from the moment it is made, so that nothing is left behind whatever
+/// It has no name from the moment it is made, so that nothing is left behind whatever
 /// happens. Pages are read when they are touched and can be dropped by the system: memory does not
 /// grow with the corpus. Movable; safe to read from many threads.
 class RNN_API TokenFile {
