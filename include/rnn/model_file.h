@@ -36,6 +36,11 @@ struct SafetensorsContents {
 /// tensors. Sizes are checked against the file before memory is taken.
 RNN_API SafetensorsContents load_safetensors(const std::string& path);
 
+/// The parameters of a network out of a file's tensors, which must be these and no others. Throws
+/// FormatError, naming `where` and the tensor, before memory is taken that the file does not fill.
+RNN_API Parameters parameters_from(const Sequential& network, const TensorList& tensors,
+                                   const Backend& backend, std::string_view where);
+
 /// Copies loaded tensors into those of the same name. Throws FormatError, naming `where` and the
 /// tensor, unless names and shapes are the same on both sides; `to` is then as it was.
 RNN_API void assign_tensors(TensorList& to, const TensorList& from, std::string_view where);

@@ -7,7 +7,10 @@ namespace rnn {
 Json parse_json(std::string_view text, std::string_view where) {
   // Of two members with one name the parser would silently keep the last.
   std::vector<std::set<std::string>> seen;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kJsonDepth) {
+      throw FormatError(std::string(where) + ": nested deeper than " + std::to_string(kJsonDepth));
+    }
     if (event == Json::parse_event_t::object_start) seen.emplace_back();
     if (event == Json::parse_event_t::object_end) seen.pop_back();
     if (event == Json::parse_event_t::key &&

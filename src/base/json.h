@@ -13,6 +13,9 @@ namespace rnn {
 /// Keeps the order in which members were added, so that a person reads a file top to bottom.
 using Json = nlohmann::ordered_json;
 
+/// Values that stand inside one another; more would exhaust the stack of who walks through them.
+inline constexpr int kJsonDepth = 100;
+
 /// Throws FormatError "where: ..." with the position of the fault, or the name given twice.
 Json parse_json(std::string_view text, std::string_view where);
 

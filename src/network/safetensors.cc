@@ -145,6 +145,22 @@ SafetensorsContents load_safetensors(const std::string& path) {
   return result;
 }
 
+Parameters parameters_from(const Sequential& network, const TensorList& tensors,
+                           const Backend& backend, std::string_view where) {
+  Index left = tensors.elements();
+  for (const ParameterSpec& spec : network.parameter_specs()) {
+    if (spec.shape.size() > left) {
+      throw FormatError(std::string(where) + ": tensor '" + spec.name + "' should have shape " +
+                        spec.shape.to_string() + ", for which the file has too few numbers");
+    }
+    left -= spec.shape.size();
+  }
+  Parameters parameters = network.zero_parameters(backend);
+  assign_tensors(parameters, tensors, where);
+  parameters.changed();
+  return parameters;
+}
+
 void assign_tensors(TensorList& to, const TensorList& from, std::string_view where) {
   const std::string place(where);
   for (const NamedTensor& entry : from) {
