@@ -2,6 +2,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/mixture_option.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "rnn/error.h"
@@ -15,6 +16,7 @@ void lm_eval(const Arguments& arguments) {
                    "Perplexity of a text. Every token is predicted once, the end of each line\n"
                    "among them; unknown words count with the probability of <unk>.");
   add_model_option(line);
+  add_mixture_option(line);
   line.add("Files")("text", po::value<Arguments>()->multitoken()->value_name("F..."),
                     "text files; - is standard input");
   line.add("Run")("state", po::value<std::string>()->default_value("carry")->value_name("NAME"),
@@ -27,12 +29,18 @@ void lm_eval(const Arguments& arguments) {
   line.require("text");
 
   const StatePolicy policy = state_policy(line);
-  const LanguageModel model =
-      LanguageModel::load(line.get<std::string>("model"), backend_options(line));
-  TextPolicy text_policy = model.text_policy();
-  text_policy.replace_invalid |= line.get<bool>("replace-invalid");
-  const LanguageModelEvaluation result =
-      model.evaluate(line.get<Arguments>("text"), policy, text_policy);
+  const auto evaluated = [&](const auto& model, TextPolicy text_policy) {
+    text_policy.replace_invalid |= line.get<bool>("replace-invalid");
+    return model.evaluate(line.get<Arguments>("text"), policy, text_policy);
+  };
+  LanguageModelEvaluation result;
+  if (const auto mixture = load_mixture(line)) {
+    result = evaluated(*mixture, mixture->first().text_policy());
+  } else {
+    const LanguageModel model =
+        LanguageModel::load(line.get<std::string>("model"), backend_options(line));
+    result = evaluated(model, model.text_policy());
+  }
   if (line.get<bool>("json")) {
     std::cout << Json{{"tokens", result.tokens},
                       {"sentences", result.sentences},

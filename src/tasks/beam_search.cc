@@ -1,0 +1,78 @@
+#include "tasks/beam_search.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tasks/state_rows.h"
+#include "tasks/unit_sampler.h"
+
+namespace rnn {
+namespace {
+
+struct Hypothesis {
+  double log_prob = 0;
+  std::vector<std::int32_t> units{};
+  std::vector<char> seen{};
+};
+
+struct Extension {
+  double log_prob = 0;
+  std::size_t from = 0;
+  std::int32_t id = 0;
+};
+
+bool likelier(const Extension& a, const Extension& b) {
+  if (a.log_prob != b.log_prob) return a.log_prob > b.log_prob;
+  return a.from != b.from ? a.from < b.from : a.id < b.id;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> beam_search(Inference& inference, const State& state, std::int32_t last,
+                                      const std::vector<char>& seen, Index classes,
+                                      std::int32_t banned, const GenerateOptions& options) {
+  const auto width = static_cast<std::size_t>(options.beam);
+  std::vector<Hypothesis> beam{{.seen = seen}};
+  std::vector<Extension> extensions;
+  std::vector<std::size_t> rows;
+  State states = state, read = state;
+  Batch batch{.time = 1, .batch = 1, .ids = {last}};
+  for (std::int64_t i = 0; i < options.length; ++i) {
+    const View<const float> probabilities = inference.predict(batch, read);
+    extensions.clear();
+    for (std::size_t from = 0; from < beam.size(); ++from) {
+      const View<const float> row(&probabilities(0, static_cast<Index>(from), 0), {classes});
+      require_finite(row);
+      for (std::int32_t id = 0; id < classes; ++id) {
+        if (id == banned) continue;
+        double log_prob = std::log(static_cast<double>(row[id]));
+        if (beam[from].seen[static_cast<std::size_t>(id)] != 0) {
+          log_prob *= options.repetition_penalty;
+        }
+        extensions.push_back({beam[from].log_prob + log_prob, from, id});
+      }
+    }
+    const std::size_t kept = std::min(width, extensions.size());
+    std::partial_sort(extensions.begin(), extensions.begin() + static_cast<std::ptrdiff_t>(kept),
+                      extensions.end(), likelier);
+    extensions.resize(kept);
+    std::vector<Hypothesis> next;
+    rows.clear();
+    batch.ids.clear();
+    for (const Extension& extension : extensions) {
+      Hypothesis& hypothesis = next.emplace_back(beam[extension.from]);
+      hypothesis.log_prob = extension.log_prob;
+      hypothesis.units.push_back(extension.id);
+      hypothesis.seen[static_cast<std::size_t>(extension.id)] = 1;
+      rows.push_back(extension.from);
+      batch.ids.push_back(extension.id);
+    }
+    beam = std::move(next);
+    gather_rows(read, rows, states);
+    std::swap(read, states);
+    batch.batch = static_cast<Index>(kept);
+  }
+  return beam.front().units;
+}
+
+}  // namespace rnn

@@ -1,0 +1,42 @@
+// The choice of the next unit among those that a model finds likely.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rnn/tasks/language_model.h"
+#include "rnn/view.h"
+
+namespace rnn {
+
+/// Candidates are ordered by probability, equals by id, so that a choice is the same on every
+/// machine that computes the same probabilities.
+class UnitSampler {
+ public:
+  /// `banned` is never chosen; -1: none.
+  UnitSampler(const GenerateOptions& options, std::int32_t banned)
+      : options_(options), banned_(banned) {}
+
+  /// `draw` is uniform in [0, 1); `seen[id]` tells what the text has already. Throws
+  /// DivergenceError when the probabilities are no numbers.
+  std::int32_t choose(View<const float> probabilities, std::span<const char> seen, double draw);
+
+ private:
+  struct Candidate {
+    double log_prob = 0;
+    double weight = 0;
+    std::int32_t id = 0;
+  };
+  void cut_to_top_p(double& total);
+  void cut_to_typical(double& total);
+
+  const GenerateOptions& options_;
+  std::int32_t banned_;
+  std::vector<Candidate> candidates_{};
+};
+
+/// Throws DivergenceError unless all are finite.
+void require_finite(View<const float> probabilities);
+
+}  // namespace rnn
