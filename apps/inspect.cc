@@ -82,7 +82,7 @@ void inspect(const Arguments& arguments) {
   for (const NamedTensor& entry : tensors) {
     std::cout << "  " << entry.name << " " << entry.tensor.shape().to_string() << "\n";
   }
-  for (const char* part : {"tokenizer", "recipe", "training"}) {
+  for (const char* part : {"tokenizer", "normalizer", "recipe", "training"}) {
     if (!config.contains(part)) continue;
     std::cout << "\n" << part << "\n";
     print_object(config[part], "  ");

@@ -13,7 +13,8 @@ namespace {
 /// What the model has never seen it cannot go on from as one might hope.
 void warn_of_unknown(const LanguageModel& model, const std::string& prompt) {
   std::vector<Token> tokens;
-  model.tokenizer().tokenize(prompt, tokens);
+  const std::string text = model.normalizer().normalize(prompt);
+  model.tokenizer().tokenize(text, tokens);
   std::string unknown;
   for (const Token& token : tokens) {
     if (token.text != kUnknownSymbol &&
@@ -41,6 +42,16 @@ void lm_generate(const Arguments& arguments) {
       "choose among the N likeliest; 0: among all")(
       "top-p", po::value<double>()->default_value(1, "1")->value_name("X"),
       "choose among the fewest units that together reach this probability")(
+      "typical", po::value<double>()->default_value(1, "1")->value_name("X"),
+      "the same, but among those whose surprise is nearest to the expected (Meister et al. 2023)")(
+      "repetition-penalty", po::value<double>()->default_value(1, "1")->value_name("X"),
+      "above 1: units that the text has already become rarer")(
+      "stop", po::value<Arguments>()->composing()->value_name("TEXT"),
+      "end before this text; may be given several times")(
+      "samples", po::value<int>()->default_value(1)->value_name("N"),
+      "so many texts, separated by an empty line")(
+      "beam", po::value<int>()->default_value(0)->value_name("N"),
+      "the likeliest text that a beam of this width finds, instead of choices")(
       "seed", po::value<std::uint64_t>()->default_value(1)->value_name("N"), "of the choices")(
       "unknown", po::bool_switch(), "let <unk> be written")("json", po::bool_switch(),
                                                             "print one JSON object");
@@ -50,22 +61,32 @@ void lm_generate(const Arguments& arguments) {
 
   const LanguageModel model =
       LanguageModel::load(line.get<std::string>("model"), backend_options(line));
-  const GenerateOptions options{.prompt = line.get<std::string>("prompt"),
-                                .length = line.get<std::int64_t>("length"),
-                                .temperature = line.get<double>("temperature"),
-                                .top_k = line.get<std::int64_t>("top-k"),
-                                .top_p = line.get<double>("top-p"),
-                                .seed = line.get<std::uint64_t>("seed"),
-                                .unknown = line.get<bool>("unknown")};
+  const GenerateOptions options{
+      .prompt = line.get<std::string>("prompt"),
+      .length = line.get<std::int64_t>("length"),
+      .temperature = line.get<double>("temperature"),
+      .top_k = line.get<std::int64_t>("top-k"),
+      .top_p = line.get<double>("top-p"),
+      .typical = line.get<double>("typical"),
+      .repetition_penalty = line.get<double>("repetition-penalty"),
+      .stop = line.has("stop") ? line.get<Arguments>("stop") : Arguments{},
+      .samples = line.get<int>("samples"),
+      .beam = line.get<int>("beam"),
+      .seed = line.get<std::uint64_t>("seed"),
+      .unknown = line.get<bool>("unknown")};
   warn_of_unknown(model, options.prompt);
   if (line.get<bool>("json")) {
-    const Json json = {{"text", model.generate(options)}};
+    const std::vector<std::string> texts = model.generate_all(options);
+    const Json json = options.samples == 1 ? Json{{"text", texts.front()}} : Json{{"texts", texts}};
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
     return;
   }
-  const std::string text =
-      model.generate(options, [](std::string_view piece) { std::cout << piece << std::flush; });
-  if (text.empty() || text.back() != '\n') std::cout << '\n';
+  const std::vector<std::string> texts =
+      model.generate_all(options, [](std::string_view piece) { std::cout << piece << std::flush; });
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) std::cout << '\n' << texts[i];
+    if (texts[i].empty() || texts[i].back() != '\n') std::cout << '\n';
+  }
 }
 
 }  // namespace rnn

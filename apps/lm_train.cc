@@ -13,11 +13,28 @@ namespace {
 namespace po = boost::program_options;
 
 const OptionHelps kHelp = {
-    {"unit", {"word, icu-word, char (grapheme cluster) or byte", "NAME"}},
+    {"unit",
+     {"word, icu-word, char (grapheme cluster), byte, sentencepiece (pieces learned from the text) "
+      "or regex",
+      "NAME"}},
     {"locale", {"of icu-word: a name such as ja or sv", "NAME"}},
+    {"pattern", {"of regex: what a unit is, such as \\p{L}+|\\p{N}", "REGEX"}},
     {"min-count", {"units seen less often become <unk>"}},
     {"max-vocabulary", {"keep so many of the most frequent units; 0: all"}},
     {"replace-invalid", {"replace invalid UTF-8 by U+FFFD instead of refusing it"}},
+    {"normalize-form", {"before anything else: nfc, nfd, nfkc or nfkc-casefold", "NAME"}},
+    {"normalize-lowercase", {"lower case"}},
+    {"normalize-locale", {"whose rules lower case follows, such as tr", "NAME"}},
+    {"normalize-strip-accents", {"take accents off Latin and Greek letters"}},
+    {"normalize-controls", {"control characters: keep, drop or space", "NAME"}},
+    {"normalize-digits", {"keep; ascii: any decimal digit becomes 0 to 9; zero: 0", "NAME"}},
+    {"normalize-white-space", {"keep; collapse: one space, none at the ends", "NAME"}},
+    {"sentencepiece-size", {"pieces to learn, 256 bytes among them"}},
+    {"sentencepiece-kind", {"unigram or bpe", "NAME"}},
+    {"sentencepiece-coverage", {"share of the text's characters that get pieces"}},
+    {"sentencepiece-nbest",
+     {"train on segmentations drawn anew each epoch among so many best (Kudo 2018); 1: the best"}},
+    {"sentencepiece-alpha", {"how much likelier segmentations are preferred in that draw"}},
     {"cell", {"lstm, gru, gru-reset-before, rnn (tanh) or rnn-relu", "NAME"}},
     {"embedding", {"width of the embedding; 0: as --hidden"}},
     {"hidden", {"units of each recurrent layer"}},
@@ -46,6 +63,9 @@ void lm_train(const Arguments& arguments) {
                      "validation text; without it the last tenth of the training text");
   line.add("Files")("init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
                     "a model of the same network whose vocabulary and weights to start from");
+  line.add("Files")("tokenizer-model",
+                    po::value<std::string>()->default_value("")->value_name("FILE"),
+                    "of sentencepiece; without it one is learned from the training text");
   line.add_fields("Recipe", LanguageModelRecipe{}, with_training_help(kHelp));
   add_training_run(line);
   line.add("Run")("initial-evaluation", po::bool_switch(), "also validate before the first step");
@@ -60,6 +80,7 @@ void lm_train(const Arguments& arguments) {
   StopOnInterrupt stop_on_interrupt;
   ProgressBar progress(std::cerr, progress_options());
   auto run = training_run<LanguageModelRun>(line, {&stop_on_interrupt, &progress});
+  run.tokenizer_model = line.get<std::string>("tokenizer-model");
   run.init_from = line.get<std::string>("init-from");
   run.initial_evaluation = line.get<bool>("initial-evaluation");
   const History history = train_language_model(recipe, run);

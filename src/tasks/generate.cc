@@ -5,7 +5,11 @@
 
 #include "base/number.h"
 #include "base/require.h"
+#include "tasks/beam_search.h"
 #include "tasks/language_model_impl.h"
+#include "tasks/state_rows.h"
+#include "tasks/text_writer.h"
+#include "tasks/unit_sampler.h"
 #include "text/utf8.h"
 
 namespace rnn {
@@ -18,146 +22,129 @@ void check(const GenerateOptions& options) {
   require(options.top_k >= 0, "top-k", "at least 0", options.top_k);
   require(options.top_p > 0 && options.top_p <= 1, "top-p", "more than 0 and at most 1",
           options.top_p);
+  require(options.typical > 0 && options.typical <= 1, "typical", "more than 0 and at most 1",
+          options.typical);
+  require(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
+          "repetition-penalty", "more than 0 and finite", options.repetition_penalty);
+  require(options.samples >= 1 && options.samples <= 4096, "samples", "1 to 4096", options.samples);
+  require(options.beam >= 0 && options.beam <= 4096, "beam", "0 to 4096", options.beam);
+  if (options.beam > 0 && options.samples > 1) {
+    throw ConfigError("beam: finds the likeliest text, of which there is one; give samples = 1");
+  }
+  for (const std::string& stop : options.stop) {
+    if (stop.empty()) throw ConfigError("stop: a string to stop at must not be empty");
+  }
   if (const std::size_t bad = find_invalid_utf8(options.prompt); bad != std::string::npos) {
     throw TextError("prompt: invalid UTF-8 at byte " + to_text(bad + 1) +
                     "; give text encoded in UTF-8");
   }
 }
 
-/// Chooses a unit. `draw` is uniform in [0, 1). Candidates are ordered by probability, equals by
-/// id, so that a choice is the same on every machine that computes the same probabilities.
-class Sampler {
- public:
-  Sampler(const GenerateOptions& options, std::int32_t banned)
-      : options_(options), banned_(banned) {}
-
-  /// Throws DivergenceError when the probabilities are no numbers.
-  std::int32_t choose(View<const float> probabilities, double draw) {
-    for (float probability : probabilities) {
-      if (!std::isfinite(probability)) {
-        throw DivergenceError(
-            "generate: the model's probabilities are not finite; its training "
-            "must have diverged");
-      }
-    }
-    order_.resize(static_cast<std::size_t>(probabilities.size()));
-    std::iota(order_.begin(), order_.end(), 0);
-    if (banned_ >= 0) order_.erase(order_.begin() + banned_);
-    const auto likelier = [&](std::int32_t a, std::int32_t b) {
-      return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
-    };
-    if (options_.temperature == 0) {
-      return *std::min_element(order_.begin(), order_.end(), likelier);
-    }
-    std::sort(order_.begin(), order_.end(), likelier);
-    if (options_.top_k > 0 && options_.top_k < static_cast<std::int64_t>(order_.size())) {
-      order_.resize(static_cast<std::size_t>(options_.top_k));
-    }
-    // p^(1/temperature), relative to the likeliest so that nothing overflows.
-    const double top = std::log(static_cast<double>(probabilities[order_.front()]));
-    weights_.clear();
-    double total = 0;
-    for (std::int32_t id : order_) {
-      const double log_weight = std::log(static_cast<double>(probabilities[id])) - top;
-      weights_.push_back(std::exp(log_weight / options_.temperature));
-      total += weights_.back();
-    }
-    if (options_.top_p < 1) {
-      double kept = 0;
-      std::size_t count = 0;
-      while (count < weights_.size() && kept < options_.top_p * total) kept += weights_[count++];
-      weights_.resize(count);
-      total = kept;
-    }
-    double left = draw * total;
-    for (std::size_t i = 0; i < weights_.size(); ++i) {
-      left -= weights_[i];
-      if (left < 0) return order_[i];
-    }
-    return order_[weights_.size() - 1];
-  }
-
- private:
-  const GenerateOptions& options_;
-  std::int32_t banned_;
-  std::vector<std::int32_t> order_;
-  std::vector<double> weights_;
+/// A unit of the prompt, as it was given: one that the model does not know is read as <unk>.
+struct PromptUnit {
+  std::int32_t id = 0;
+  std::string text{};
 };
 
-/// Turns units back into text as they come.
-class Writer {
- public:
-  Writer(const Tokenizer& tokenizer, const std::function<void(std::string_view)>& on_text)
-      : tokenizer_(tokenizer), on_text_(on_text) {}
-
-  void unit(std::string_view symbol) {
-    const std::string_view one[] = {symbol};
-    const std::string text = tokenizer_.detokenize(one);
-    const bool gap = !tokenizer_.lossless() && !at_line_start_;
-    at_line_start_ = false;
-    emit(gap ? " " + text : text);
+/// Line by line: a line feed ends a sentence.
+std::vector<PromptUnit> units_of(const std::string& prompt, const TextPipeline& pipeline,
+                                 const Vocabulary& vocabulary) {
+  std::vector<PromptUnit> units;
+  std::vector<Token> tokens;
+  for (std::size_t from = 0; from < prompt.size();) {
+    const std::size_t line_end = std::min(prompt.find('\n', from), prompt.size());
+    const std::string line =
+        pipeline.prepare(std::string_view(prompt).substr(from, line_end - from));
+    pipeline.tokenizer->tokenize(line, tokens);
+    for (const Token& token : tokens) {
+      units.push_back({vocabulary.text_id(token.text), std::string(token.text)});
+    }
+    if (line_end < prompt.size()) units.push_back({vocabulary.end_id()});
+    from = line_end + 1;
   }
-  void end_of_sentence() {
-    at_line_start_ = true;
-    emit("\n");
-  }
-  std::string take() { return std::move(text_); }
+  return units;
+}
 
- private:
-  void emit(const std::string& piece) {
-    text_ += piece;
-    if (on_text_) on_text_(piece);
+void write(TextWriter& writer, std::int32_t id, std::string_view text,
+           const Vocabulary& vocabulary) {
+  if (id == vocabulary.end_id()) {
+    writer.end_of_sentence();
+  } else {
+    writer.unit(text);
   }
-
-  const Tokenizer& tokenizer_;
-  const std::function<void(std::string_view)>& on_text_;
-  std::string text_;
-  bool at_line_start_ = true;
-};
+}
 
 }  // namespace
 
-std::string LanguageModel::generate(const GenerateOptions& options,
-                                    const std::function<void(std::string_view)>& on_text) const {
+std::vector<std::string> LanguageModel::generate_all(
+    const GenerateOptions& options, const std::function<void(std::string_view)>& on_text) const {
   check(options);
   const Impl& m = *impl_;
-  const std::int32_t end = m.vocabulary.end_id();
+  const Vocabulary& vocabulary = m.vocabulary;
+  const Index classes = m.network.head().classes;
   Inference inference(m.network, m.parameters, m.backend);
-  State state = initial_state();
-  Writer writer(*m.tokenizer, on_text);
-  Batch batch{.time = 1, .batch = 1, .ids = {end}};
-  View<const float> probabilities = inference.predict(batch, state);
-  const auto read = [&](std::int32_t id, std::string_view text) {
-    batch.ids[0] = id;
-    probabilities = inference.predict(batch, state);
-    if (id == end) {
-      writer.end_of_sentence();
-    } else {
-      writer.unit(text);
-    }
-  };
 
-  // The prompt, line by line: a line feed in it ends a sentence. A unit that the model does not
-  // know is read as <unk> and written as it was given.
-  std::vector<Token> tokens;
-  for (std::size_t from = 0; from < options.prompt.size();) {
-    const std::size_t line_end = std::min(options.prompt.find('\n', from), options.prompt.size());
-    m.tokenizer->tokenize(std::string_view(options.prompt).substr(from, line_end - from), tokens);
-    for (const Token& token : tokens) read(m.vocabulary.text_id(token.text), token.text);
-    if (line_end < options.prompt.size()) read(end, {});
-    from = line_end + 1;
+  // The prompt, once for all samples.
+  State state = initial_state();
+  Batch batch{.time = 1, .batch = 1, .ids = {vocabulary.end_id()}};
+  std::vector<char> seen(static_cast<std::size_t>(classes));
+  const std::vector<PromptUnit> prompt = units_of(options.prompt, m.text, vocabulary);
+  for (const PromptUnit& unit : prompt) {
+    inference.predict(batch, state);
+    batch.ids[0] = unit.id;
+    seen[static_cast<std::size_t>(unit.id)] = 1;
+  }
+  const std::function<void(std::string_view)> silent;
+  std::vector<TextWriter> writers;
+  for (int i = 0; i < options.samples; ++i) {
+    TextWriter& writer = writers.emplace_back(*m.text.tokenizer, i == 0 ? on_text : silent);
+    for (const PromptUnit& unit : prompt) write(writer, unit.id, unit.text, vocabulary);
+    writer.stop_at(options.stop);
+  }
+  const std::int32_t banned = options.unknown ? -1 : vocabulary.unknown_id();
+  if (options.beam > 0) {
+    TextWriter& writer = writers.front();
+    for (const std::int32_t id :
+         beam_search(inference, state, batch.ids[0], seen, classes, banned, options)) {
+      write(writer, id, vocabulary.symbol(id), vocabulary);
+      if (writer.stopped()) break;
+    }
+    return {writer.take()};
   }
 
-  Sampler sampler(options, options.unknown ? -1 : m.vocabulary.unknown_id());
+  // All samples side by side. What one draws does not depend on how many there are.
+  const auto samples = static_cast<std::size_t>(options.samples);
+  State states = state;
+  gather_rows(state, std::vector<std::size_t>(samples, 0), states);
+  batch.batch = options.samples;
+  batch.ids.assign(samples, batch.ids[0]);
+  std::vector<std::vector<char>> seen_by(samples, seen);
+  UnitSampler sampler(options, banned);
   const Random random = Random(options.seed).fold(0x67656e6572617465u);
   for (std::int64_t i = 0; i < options.length; ++i) {
-    const auto words = random.block(static_cast<std::uint32_t>(i));
-    const double draw = Random::to_uniform(words[0], words[1]);
-    const std::int32_t id =
-        sampler.choose(probabilities.reshaped({m.network.head().classes}), draw);
-    read(id, m.vocabulary.symbol(id));
+    const View<const float> probabilities = inference.predict(batch, states);
+    bool all_stopped = true;
+    for (std::size_t s = 0; s < samples; ++s) {
+      if (writers[s].stopped()) continue;
+      const auto words = (s == 0 ? random : random.fold(s)).block(static_cast<std::uint32_t>(i));
+      const std::int32_t id =
+          sampler.choose({&probabilities(0, static_cast<Index>(s), 0), {classes}}, seen_by[s],
+                         Random::to_uniform(words[0], words[1]));
+      seen_by[s][static_cast<std::size_t>(id)] = 1;
+      batch.ids[s] = id;
+      write(writers[s], id, vocabulary.symbol(id), vocabulary);
+      all_stopped = all_stopped && writers[s].stopped();
+    }
+    if (all_stopped) break;
   }
-  return writer.take();
+  std::vector<std::string> texts;
+  for (TextWriter& writer : writers) texts.push_back(writer.take());
+  return texts;
+}
+
+std::string LanguageModel::generate(const GenerateOptions& options,
+                                    const std::function<void(std::string_view)>& on_text) const {
+  return generate_all(options, on_text).front();
 }
 
 }  // namespace rnn

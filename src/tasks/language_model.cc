@@ -10,13 +10,12 @@
 #include "tasks/language_model_impl.h"
 #include "tasks/language_model_recipe.h"
 #include "tasks/model_directory.h"
-#include "tasks/sentence_scorer.h"
+#include "tasks/sentence_scores.h"
 
 namespace rnn {
-namespace {
 
-SentenceScore score_of(std::span<const float> nats, std::span<const Token> tokens,
-                       const std::vector<std::int32_t>& ids, const Vocabulary& vocabulary) {
+SentenceScore sentence_score(std::span<const float> nats, std::span<const Token> tokens,
+                             std::span<const std::int32_t> ids, const Vocabulary& vocabulary) {
   SentenceScore score;
   for (std::size_t t = 0; t <= tokens.size(); ++t) {
     const double log_prob = -static_cast<double>(nats[t]);
@@ -40,32 +39,24 @@ std::vector<std::int32_t> ids_of(std::span<const Token> tokens, const Vocabulary
   return ids;
 }
 
-/// Loss of a text whose sentences all begin anew.
-double nats_by_sentence(SentenceScorer& scorer, std::span<const std::int32_t> ids,
-                        std::int32_t end_id) {
-  double total = 0;
-  std::vector<std::span<const std::int32_t>> together;
-  for (std::size_t place = 0; place < ids.size();) {
-    const auto rest = ids.subspan(place);
-    const auto length =
-        static_cast<std::size_t>(std::find(rest.begin(), rest.end(), end_id) - rest.begin());
-    together.push_back(rest.first(length));
-    place += length + 1;
-    if (together.size() < kSentencesTogether && place < ids.size()) continue;
-    for (const auto& sentence : scorer.nats(together)) {
-      for (float nats : sentence) total += static_cast<double>(nats);
-    }
-    together.clear();
-  }
-  return total;
-}
-
-}  // namespace
-
 double LanguageModelEvaluation::perplexity() const { return std::exp(nats_per_token()); }
 
 double LanguageModelEvaluation::bits_per_character() const {
   return characters > 0 ? nats / std::numbers::ln2 / static_cast<double>(characters) : 0;
+}
+
+TokenFile LanguageModel::Impl::tokens_of(std::span<const std::string> paths,
+                                         const TextPolicy& policy) const {
+  CorpusOptions corpus = text.corpus();
+  corpus.policy = policy;
+  return TokenFile::build(paths, *text.tokenizer, vocabulary, corpus);
+}
+
+LanguageModelEvaluation evaluation_of(const TokenFile& text) {
+  return {.tokens = static_cast<std::int64_t>(text.ids().size()),
+          .sentences = text.lines(),
+          .unknown = text.unknown(),
+          .characters = text.characters()};
 }
 
 LanguageModel::LanguageModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -77,36 +68,32 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
   directory.verify();
   const Json config = directory.read_config("language-model");
   const std::string where = directory.file("config.json");
-  const Json tokenizer = member<Json>(config, "tokenizer", where);
+  TextPipeline text = TextPipeline::load(directory, config);
   auto backend = make_backend(backend_options);
   Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
-  Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
+  Vocabulary vocabulary = text.load_vocabulary(directory);
   const Index size = vocabulary.size();
   if (network.input() != Signal::symbols(size) || network.head().classes != size) {
-    throw FormatError(directory.file("vocabulary.txt") + ": has " + std::to_string(size) +
+    throw FormatError(where + ": the vocabulary has " + std::to_string(size) +
                       " symbols, but the network reads " + network.input().to_string() +
                       " and predicts " + std::to_string(network.head().classes));
   }
   const std::string weights = directory.file("model.safetensors");
-  Parameters parameters = network.zero_parameters(*backend);
-  assign_tensors(parameters, load_safetensors(weights).tensors, weights);
-  parameters.changed();
-  return LanguageModel(std::unique_ptr<Impl>(
-      new Impl{std::move(network), std::move(parameters), std::move(vocabulary),
-               make_tokenizer({.unit = member<std::string>(tokenizer, "unit", where),
-                               .locale = member<std::string>(tokenizer, "locale", where)}),
-               member<bool>(tokenizer, "replace_invalid", where), std::move(backend)}));
+  Parameters parameters =
+      parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
+  return LanguageModel(
+      std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
+                                     std::move(vocabulary), std::move(text), std::move(backend)}));
 }
 
 const Network& LanguageModel::network() const { return impl_->network; }
 const Parameters& LanguageModel::parameters() const { return impl_->parameters; }
 const Vocabulary& LanguageModel::vocabulary() const { return impl_->vocabulary; }
-const Tokenizer& LanguageModel::tokenizer() const { return *impl_->tokenizer; }
-
-TextPolicy LanguageModel::text_policy() const {
-  return {.replace_invalid = impl_->replace_invalid, .any_bytes = impl_->tokenizer->any_bytes()};
-}
+const Tokenizer& LanguageModel::tokenizer() const { return *impl_->text.tokenizer; }
+const Normalizer& LanguageModel::normalizer() const { return *impl_->text.normalizer; }
+const std::shared_ptr<const Backend>& LanguageModel::backend() const { return impl_->backend; }
+TextPolicy LanguageModel::text_policy() const { return impl_->text.policy(); }
 
 LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> paths,
                                                 StatePolicy policy) const {
@@ -117,12 +104,8 @@ LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> pat
                                                 StatePolicy policy,
                                                 const TextPolicy& text_policy) const {
   const Impl& m = *impl_;
-  const TokenFile text =
-      TokenFile::build(paths, *m.tokenizer, m.vocabulary, {.policy = text_policy});
-  LanguageModelEvaluation result{.tokens = static_cast<std::int64_t>(text.ids().size()),
-                                 .sentences = text.lines(),
-                                 .unknown = text.unknown(),
-                                 .characters = text.characters()};
+  const TokenFile text = m.tokens_of(paths, text_policy);
+  LanguageModelEvaluation result = evaluation_of(text);
   if (policy == StatePolicy::kCarry) {
     Inference inference(m.network, m.parameters, m.backend);
     LaneDataset stream(text.ids(), m.vocabulary.end_id(), {.batch = 1, .bptt = kEvaluationWindow});
@@ -137,33 +120,18 @@ LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> pat
 std::vector<SentenceScore> LanguageModel::score(std::span<const std::string> sentences) const {
   const Impl& m = *impl_;
   SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
-  std::vector<SentenceScore> scores;
-  for (std::size_t first = 0; first < sentences.size(); first += kSentencesTogether) {
-    const auto group =
-        sentences.subspan(first, std::min(kSentencesTogether, sentences.size() - first));
-    std::vector<std::vector<Token>> tokens(group.size());
-    std::vector<std::vector<std::int32_t>> ids(group.size());
-    for (std::size_t b = 0; b < group.size(); ++b) {
-      m.tokenizer->tokenize(group[b], tokens[b]);
-      ids[b] = ids_of(tokens[b], m.vocabulary);
-    }
-    const std::vector<std::span<const std::int32_t>> views(ids.begin(), ids.end());
-    const auto& nats = scorer.nats(views);
-    for (std::size_t b = 0; b < group.size(); ++b) {
-      scores.push_back(score_of(nats[b], tokens[b], ids[b], m.vocabulary));
-    }
-  }
-  return scores;
+  return score_sentences(scorer, m.text, m.vocabulary, sentences);
 }
 
 SentenceScore LanguageModel::score(std::string_view sentence, State& state) const {
   const Impl& m = *impl_;
+  const std::string line = m.text.prepare(sentence);
   std::vector<Token> tokens;
-  m.tokenizer->tokenize(sentence, tokens);
+  m.text.tokenizer->tokenize(line, tokens);
   const std::vector<std::int32_t> ids = ids_of(tokens, m.vocabulary);
   const std::span<const std::int32_t> one[] = {ids};
   SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
-  return score_of(scorer.nats(one, state)[0], tokens, ids, m.vocabulary);
+  return sentence_score(scorer.nats(one, state)[0], tokens, ids, m.vocabulary);
 }
 
 State LanguageModel::initial_state() const { return impl_->network.zero_state(1, *impl_->backend); }

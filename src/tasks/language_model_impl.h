@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "rnn/tasks/language_model.h"
 #include "rnn/text/token_file.h"
+#include "tasks/text_pipeline.h"
 
 namespace rnn {
 
@@ -10,9 +11,14 @@ struct LanguageModel::Impl {
   Network network;
   Parameters parameters;
   Vocabulary vocabulary;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  bool replace_invalid = false;
+  TextPipeline text;
   std::shared_ptr<const Backend> backend;
+
+  /// Texts as numbers, read as `policy` says.
+  TokenFile tokens_of(std::span<const std::string> paths, const TextPolicy& policy) const;
 };
+
+/// What there is to evaluate, without a loss yet.
+LanguageModelEvaluation evaluation_of(const TokenFile& text);
 
 }  // namespace rnn

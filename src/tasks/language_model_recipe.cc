@@ -41,9 +41,17 @@ Part recurrent(const LanguageModelRecipe& recipe) {
 void LanguageModelRecipe::exchange(Fields& fields) {
   fields("unit", unit);
   fields("locale", locale);
+  fields("pattern", pattern);
   fields("min_count", min_count);
   fields("max_vocabulary", max_vocabulary);
   fields("replace_invalid", replace_invalid);
+  PrefixedFields normalize_fields(fields, "normalize");
+  normalize.exchange(normalize_fields);
+  fields("sentencepiece_size", sentencepiece_size);
+  fields("sentencepiece_kind", sentencepiece_kind);
+  fields("sentencepiece_coverage", sentencepiece_coverage);
+  fields("sentencepiece_nbest", sentencepiece_nbest);
+  fields("sentencepiece_alpha", sentencepiece_alpha);
   fields("cell", cell);
   fields("embedding", embedding);
   fields("hidden", hidden);
@@ -65,6 +73,18 @@ void validate(const LanguageModelRecipe& r) {
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
   require(r.max_vocabulary == 0 || r.max_vocabulary >= 3, "max-vocabulary", "0 or at least 3",
           r.max_vocabulary);
+  require(r.sentencepiece_nbest >= 1 && r.sentencepiece_nbest <= 1000, "sentencepiece-nbest",
+          "1 to 1000", r.sentencepiece_nbest);
+  require(r.sentencepiece_alpha >= 0 && std::isfinite(r.sentencepiece_alpha), "sentencepiece-alpha",
+          "at least 0 and finite", r.sentencepiece_alpha);
+  if (r.sentencepiece_nbest > 1 && r.unit != "sentencepiece") {
+    throw ConfigError("sentencepiece-nbest: only the unit sentencepiece has several segmentations");
+  }
+  if (r.unit == "sentencepiece" && (r.min_count != 1 || r.max_vocabulary != 0)) {
+    throw ConfigError(
+        "min-count, max-vocabulary: the unit sentencepiece brings its vocabulary; "
+        "--sentencepiece-size sets its size");
+  }
   if (r.cell != "lstm" && r.cell != "gru" && r.cell != "gru-reset-before" && r.cell != "rnn" &&
       r.cell != "rnn-relu") {
     throw ConfigError("cell: expected lstm, gru, gru-reset-before, rnn or rnn-relu, got '" +

@@ -6,6 +6,7 @@
 
 #include "rnn/error.h"
 #include "rnn/text/corpus.h"
+#include "rnn/text/sentencepiece.h"
 #include "tasks/training_run.h"
 
 namespace rnn {
@@ -22,23 +23,39 @@ std::string folder_for_tokens(const std::string& model) {
   return folder.string();
 }
 
-/// The vocabulary of a model whose parameters will be the first values: they mean nothing without
-/// it, nor it without the same units.
-Vocabulary vocabulary_of(const std::string& model, const Tokenizer& tokenizer) {
-  const ModelDirectory directory(model);
-  directory.verify();
-  const std::string where = directory.file("config.json");
-  const Json theirs = member<Json>(directory.read_config("language-model"), "tokenizer", where);
-  const auto unit = member<std::string>(theirs, "unit", where);
-  const auto locale = member<std::string>(theirs, "locale", where);
-  const TokenizerOptions& ours = tokenizer.options();
-  if (unit != ours.unit || locale != ours.locale) {
-    throw ConfigError("init-from: " + model + " was trained with --unit " + unit +
-                      (locale.empty() ? "" : " --locale " + locale) + ", now it is --unit " +
-                      ours.unit + (ours.locale.empty() ? "" : " --locale " + ours.locale) +
-                      "; give the same");
+/// The model file of the unit sentencepiece that a run starts from; empty: one is to be learned.
+std::string tokenizer_model_of(const LanguageModelRun& run) {
+  if (!run.tokenizer_model.empty()) return run.tokenizer_model;
+  const ModelDirectory directory(run.directory);
+  const std::string path = directory.file(kTokenizerModel);
+  return run.resume && fs::exists(directory.checkpoint()) && fs::exists(path) ? path : "";
+}
+
+TextPipeline pipeline_of(const LanguageModelRecipe& recipe, const LanguageModelRun& run,
+                         const TextPipeline* first, CorpusOptions corpus) {
+  TextPipeline made{.normalizer = std::make_shared<const Normalizer>(recipe.normalize),
+                    .replace_invalid = recipe.replace_invalid};
+  TokenizerOptions options{.unit = recipe.unit,
+                           .locale = recipe.locale,
+                           .model = run.tokenizer_model,
+                           .pattern = recipe.pattern};
+  if (recipe.unit == "sentencepiece") options.model = tokenizer_model_of(run);
+  if (recipe.unit != "sentencepiece" || !options.model.empty()) {
+    made.tokenizer = make_tokenizer(options);
+  } else if (first != nullptr) {
+    made.tokenizer = first->tokenizer;
+  } else {
+    if (run.log) run.log("learning " + std::to_string(recipe.sentencepiece_size) + " pieces");
+    if (!made.normalizer->options().is_identity()) corpus.normalizer = made.normalizer.get();
+    made.tokenizer = std::make_shared<SentencePieceTokenizer>(
+        train_sentencepiece(run.train,
+                            {.vocabulary_size = recipe.sentencepiece_size,
+                             .model = recipe.sentencepiece_kind,
+                             .character_coverage = recipe.sentencepiece_coverage,
+                             .seed = static_cast<std::uint64_t>(recipe.seed)},
+                            corpus));
   }
-  return Vocabulary::load(directory.file("vocabulary.txt"));
+  return made;
 }
 
 std::string tokens_text(std::size_t tokens, std::int64_t unknown) {
@@ -68,28 +85,42 @@ std::string LanguageModelTexts::fingerprint() const {
   return hash.text();
 }
 
-LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run,
-                              const Tokenizer& tokenizer) {
+LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run) {
   if (run.train.empty()) throw ConfigError("train: expected at least one text file");
   if (std::find(run.train.begin(), run.train.end(), "-") != run.train.end()) {
     throw ConfigError(
         "train: the text is read twice, standard input can be read once; store it "
         "in a file");
   }
-  const CorpusOptions corpus{
-      .policy = {.replace_invalid = recipe.replace_invalid, .any_bytes = tokenizer.any_bytes()},
-      .directory = folder_for_tokens(run.directory)};
+  // A model whose parameters will be the first values means nothing without its vocabulary, nor
+  // that without the same units.
+  std::optional<TextPipeline> first;
+  const ModelDirectory first_directory(run.init_from);
+  if (!run.init_from.empty()) {
+    first_directory.verify();
+    first = TextPipeline::load(first_directory, first_directory.read_config("language-model"));
+  }
+  const std::string folder = folder_for_tokens(run.directory);
+  TextPipeline pipeline =
+      pipeline_of(recipe, run, first ? &*first : nullptr,
+                  {.policy = {.replace_invalid = recipe.replace_invalid}, .directory = folder});
+  if (first) pipeline.require_same(*first, "init-from: " + run.init_from);
+  CorpusOptions corpus = pipeline.corpus();
+  corpus.directory = folder;
+  const Tokenizer& tokenizer = *pipeline.tokenizer;
   Vocabulary vocabulary =
-      run.init_from.empty()
-          ? count_symbols(run.train, tokenizer, corpus)
-                .build({.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary})
-          : vocabulary_of(run.init_from, tokenizer);
+      first ? first->load_vocabulary(first_directory)
+      : tokenizer.vocabulary()
+          ? *tokenizer.vocabulary()
+          : count_symbols(run.train, tokenizer, corpus)
+                .build({.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary});
   TokenFile train = TokenFile::build(run.train, tokenizer, vocabulary, corpus);
-  LanguageModelTexts texts{std::move(vocabulary), std::move(train), std::nullopt, {}, {}};
+  LanguageModelTexts texts{
+      std::move(pipeline), corpus, std::move(vocabulary), std::move(train), std::nullopt, {}, {}};
   texts.train = texts.train_file.ids();
   if (!run.valid.empty()) {
     const std::string paths[] = {run.valid};
-    texts.valid_file = TokenFile::build(paths, tokenizer, texts.vocabulary, corpus);
+    texts.valid_file = TokenFile::build(paths, *texts.pipeline.tokenizer, texts.vocabulary, corpus);
     texts.valid = texts.valid_file->ids();
   } else {
     // The last tenth, from the beginning of a sentence on.

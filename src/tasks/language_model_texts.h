@@ -7,10 +7,13 @@
 
 #include "rnn/tasks/language_model.h"
 #include "rnn/text/token_file.h"
+#include "tasks/text_pipeline.h"
 
 namespace rnn {
 
 struct LanguageModelTexts {
+  TextPipeline pipeline;
+  CorpusOptions corpus;  ///< of that pipeline
   Vocabulary vocabulary;
   TokenFile train_file;
   std::optional<TokenFile> valid_file;  ///< none: the end of the training text is held out
@@ -23,10 +26,9 @@ struct LanguageModelTexts {
   std::string fingerprint() const;
 };
 
-/// Reads the texts of a run with the vocabulary of `init_from`, or else one made of them. Throws
-/// ConfigError when the options do not go together, TextError when there is too little text, and
-/// what reading throws.
-LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run,
-                              const Tokenizer& tokenizer);
+/// Reads the texts of a run with the vocabulary of `init_from` or of the tokenizer, or else one
+/// made of them. Throws ConfigError when the options do not go together, TextError when there is
+/// too little text, and what reading throws.
+LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageModelRun& run);
 
 }  // namespace rnn

@@ -127,6 +127,7 @@ std::string ModelUpdate::file(const std::string& name) {
 void ModelUpdate::commit() {
   std::string sums;
   for (const char* name : kFiles) {
+    if (std::find(dropped_.begin(), dropped_.end(), name) != dropped_.end()) continue;
     const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
     const std::string path = directory_.file(name) + (is_new ? kNew : "");
     if (is_new || fs::exists(path)) sums += sha256_of_file(path) + "  " + name + "\n";
@@ -136,6 +137,11 @@ void ModelUpdate::commit() {
     std::error_code error;
     fs::rename(directory_.file(name) + kNew, directory_.file(name), error);
     if (error) throw IoError(directory_.file(name) + ": cannot rename to: " + error.message());
+  }
+  for (const std::string& name : dropped_) {
+    std::error_code error;
+    fs::remove(directory_.file(name), error);
+    if (error) throw IoError(directory_.file(name) + ": cannot remove: " + error.message());
   }
   names_.clear();
 }

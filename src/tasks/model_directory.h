@@ -2,6 +2,7 @@
 //
 //   config.json        what the model is, for a person and for load
 //   model.safetensors  the parameters
+//   vocabulary.txt     the units of a text, or tokenizer.model, which has them in it
 //   history.csv        training, epoch by epoch
 //   SHA256SUMS         checksums of all files of the model, in the form `sha256sum -c` reads
 //   checkpoint/        what resuming needs
@@ -59,11 +60,13 @@ class ModelUpdate {
 
   /// Where to write the file of that name for now.
   std::string file(const std::string& name);
+  /// The model will have no file of that name.
+  void drop(const std::string& name) { dropped_.push_back(name); }
   void commit();
 
  private:
   const ModelDirectory& directory_;
-  std::vector<std::string> names_;
+  std::vector<std::string> names_, dropped_;
 };
 
 Json to_json(const LossSum& loss);

@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <memory>
+
 #include "base/file.h"
 #include "base/number.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
 #include "rnn/text/lane_dataset.h"
+#include "rnn/text/sampled_lane_dataset.h"
 #include "rnn/version.h"
 #include "tasks/language_model_recipe.h"
 #include "tasks/language_model_texts.h"
@@ -14,16 +18,11 @@ namespace {
 
 Json config_of(const LanguageModelRecipe& recipe, const LanguageModelTexts& texts,
                const Model& model, const EpochRecord* record) {
-  Json config = {{"format", kModelFormat},
-                 {"task", "language-model"},
-                 {"rnn_version", kVersion},
-                 {"tokenizer",
-                  {{"unit", recipe.unit},
-                   {"locale", recipe.locale},
-                   {"replace_invalid", recipe.replace_invalid}}},
-                 {"vocabulary_size", texts.vocabulary.size()},
-                 {"network", parse_json(network_to_json(model.network()), "network")},
-                 {"recipe", recipe_json(recipe)}};
+  Json config = {{"format", kModelFormat}, {"task", "language-model"}, {"rnn_version", kVersion}};
+  texts.pipeline.describe(config);
+  config["vocabulary_size"] = texts.vocabulary.size();
+  config["network"] = parse_json(network_to_json(model.network()), "network");
+  config["recipe"] = recipe_json(recipe);
   if (record) {
     config["training"] = {{"epoch", record->epoch},
                           {"steps", record->steps},
@@ -31,6 +30,27 @@ Json config_of(const LanguageModelRecipe& recipe, const LanguageModelTexts& text
                           {"validation", to_json(record->validation.value_or(LossSum{}))}};
   }
   return config;
+}
+
+/// The training text as batches.
+std::unique_ptr<BatchSource> lanes_of(const LanguageModelRecipe& recipe,
+                                      const LanguageModelRun& run,
+                                      const LanguageModelTexts& texts) {
+  const LaneDatasetOptions options{.batch = recipe.batch,
+                                   .bptt = recipe.bptt,
+                                   .random_window = recipe.random_bptt,
+                                   .seed = static_cast<std::uint64_t>(recipe.seed)};
+  const std::int32_t end = texts.vocabulary.end_id();
+  if (recipe.sentencepiece_nbest == 1) {
+    return std::make_unique<LaneDataset>(texts.train, end, options);
+  }
+  return std::make_unique<SampledLaneDataset>(
+      run.train, std::dynamic_pointer_cast<const SentencePieceTokenizer>(texts.pipeline.tokenizer),
+      SampledLaneOptions{.n_best = recipe.sentencepiece_nbest,
+                         .alpha = recipe.sentencepiece_alpha,
+                         .lines = std::count(texts.train.begin(), texts.train.end(), end),
+                         .lanes = options,
+                         .corpus = texts.corpus});
 }
 
 std::string result_text(const EpochRecord& record) {
@@ -52,16 +72,11 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                        recipe_json(recipe));
   const BackendOptions backend = backend_of(recipe, run.backend);
   make_backend(backend);  // a wrong name is told before a large text is read
-  const auto tokenizer = make_tokenizer({.unit = recipe.unit, .locale = recipe.locale});
-  const LanguageModelTexts texts = read_texts(recipe, run, *tokenizer);
+  const LanguageModelTexts texts = read_texts(recipe, run);
   training.log(texts.description());
   training.use_data(texts.fingerprint());
 
-  LaneDataset lanes(texts.train, texts.vocabulary.end_id(),
-                    {.batch = recipe.batch,
-                     .bptt = recipe.bptt,
-                     .random_window = recipe.random_bptt,
-                     .seed = static_cast<std::uint64_t>(recipe.seed)});
+  const std::unique_ptr<BatchSource> lanes = lanes_of(recipe, run, texts);
   LaneDataset valid(texts.valid, texts.vocabulary.end_id(),
                     {.batch = 1, .bptt = kEvaluationWindow});
   Model model(language_model_network(recipe, texts.vocabulary.size()));
@@ -87,9 +102,9 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                  to_fixed(perplexity(before), 2));
   }
   return training.fit(
-      model, lanes, {.epochs = recipe.epochs, .validation = &valid, .state = StatePolicy::kCarry},
+      model, *lanes, {.epochs = recipe.epochs, .validation = &valid, .state = StatePolicy::kCarry},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
-        texts.vocabulary.save(update.file("vocabulary.txt"));
+        texts.pipeline.save(update, texts.vocabulary);
         write_file(update.file("config.json"),
                    config_of(recipe, texts, now, record).dump(2) + "\n");
       },

@@ -4,6 +4,7 @@
 
 #include "apps/command.h"
 #include "base/number.h"
+#include "support/locales.h"
 
 namespace rnn::test {
 namespace {
@@ -163,6 +164,163 @@ TEST_F(LanguageModelCommand, ScoreAnswersEachLineOfAPipeBeforeTheNext) {
   }
 }
 
+TEST_F(LanguageModelCommand, ScoresInTheLayoutOfSrilm) {
+  must_train("m");
+  files.write("t.txt", "the zebra sang\na fox\n");
+  const Json json =
+      must_run({"lm", "score", "--model", "m", "--text", "t.txt", "--per-word", "--json"}).json();
+  const RunResult srilm =
+      must_run({"lm", "score", "--model", "m", "--text", "t.txt", "--format", "srilm"});
+  std::istringstream lines(srilm.out);
+  const auto line = [&] {
+    std::string text;
+    std::getline(lines, text);
+    return text;
+  };
+  const auto word = [&](const char* begin, std::size_t sentence, std::size_t i) {
+    const std::string text = line();
+    EXPECT_EQ(text.substr(0, std::string(begin).size()), begin) << text;
+    // What SRILM's own scripts read: the fields between spaces, of which the tenth is the
+    // logarithm.
+    std::istringstream fields(text);
+    Words parts;
+    for (std::string part; fields >> part;) parts.push_back(part);
+    const double nats = json["sentences"][sentence]["words"][i]["log_prob"].get<double>();
+    ASSERT_EQ(parts.size(), 11u) << text;
+    EXPECT_NEAR(number(parts[7]), std::exp(nats), 1e-6 * std::exp(nats));
+    EXPECT_NEAR(number(parts[9]), nats / std::log(10), 1e-5);
+  };
+  EXPECT_EQ(line(), "the zebra sang");
+  word("\tp( the | <s> ) \t= [rnn] ", 0, 0);
+  EXPECT_EQ(line(), "\tp( <unk> | the ...) \t= [OOV] 0 [ -inf ]");
+  word("\tp( sang | <unk> ...) \t= [rnn] ", 0, 2);
+  word("\tp( </s> | sang ...) \t= [rnn] ", 0, 3);
+  EXPECT_EQ(line(), "1 sentences, 3 words, 1 OOVs");
+  const std::string first = line();
+  EXPECT_EQ(first.substr(0, 22), "0 zeroprobs, logprob= ");
+  EXPECT_EQ(line(), "");
+  EXPECT_EQ(line(), "a fox");
+  for (int i = 0; i < 6; ++i) line();
+  EXPECT_EQ(line(), "file t.txt: 2 sentences, 5 words, 1 OOVs");
+  const std::string total = line();
+  double log10 = 0;
+  for (const Json& sentence : json["sentences"]) {
+    for (const Json& unit : sentence["words"]) {
+      if (!unit["oov"].get<bool>()) log10 += unit["log_prob"].get<double>() / std::log(10);
+    }
+  }
+  const auto after = [&](const std::string& name) {
+    return number(total.substr(total.find(" " + name + "= ") + name.size() + 3));
+  };
+  EXPECT_NEAR(after("logprob"), log10, 1e-5);
+  EXPECT_NEAR(after("ppl"), std::pow(10, -log10 / 6), 1e-3);
+  EXPECT_NEAR(after("ppl1"), std::pow(10, -log10 / 4), 1e-3);
+  EXPECT_NEAR(after("ppl"), json["total"]["ppl_without_oov"].get<double>(), 1e-3);
+  refuses(2, {"lm", "score", "--model", "m", "--format", "arpa"}, {"--format", "arpa"});
+}
+
+TEST_F(LanguageModelCommand, ScoresInTheLayoutOfKenlm) {
+  must_train("m");
+  const RunOptions input{.input = "the zebra sang\na fox\n"};
+  const Json json = must_run({"lm", "score", "--model", "m", "--json"}, input).json();
+  const auto lines =
+      table(must_run({"lm", "score", "--model", "m", "--format", "kenlm"}, input).out);
+  ASSERT_EQ(lines.size(), 6u);
+  for (const std::size_t i : {0u, 1u}) {
+    const std::string& text = lines[i].at(0);
+    EXPECT_EQ(text.substr(0, 7), "Total: ");
+    EXPECT_NEAR(number(text.substr(7)), json["sentences"][i]["log10_prob"].get<double>(), 1e-6);
+    EXPECT_EQ(text.substr(text.size() - 7), i == 0 ? " OOV: 1" : " OOV: 0");
+  }
+  EXPECT_EQ(lines[2].at(0), "Perplexity including OOVs:");
+  EXPECT_NEAR(number(lines[2].at(1)), json["total"]["ppl"].get<double>(), 1e-6);
+  EXPECT_EQ(lines[3].at(0), "Perplexity excluding OOVs:");
+  EXPECT_NEAR(number(lines[3].at(1)), json["total"]["ppl_without_oov"].get<double>(), 1e-6);
+  EXPECT_EQ(lines[4], (Words{"OOVs:", "1"}));
+  EXPECT_EQ(lines[5], (Words{"Tokens:", "7"}));
+  const auto words = table(
+      must_run({"lm", "score", "--model", "m", "--format", "kenlm", "--per-word"}, input).out);
+  EXPECT_EQ(words[0].size(), 5u);
+  EXPECT_EQ(words[0][1].substr(0, 8), "zebra=0 ");
+}
+
+TEST_F(LanguageModelCommand, AMixtureWeighsTheProbabilitiesOfItsModels) {
+  must_train("a");
+  must_train("b", {"--cell", "gru", "--seed", "2"});
+  const auto logs = [&](const char* model) {
+    const Json json = must_run({"lm", "score", "--model", model, "--text", "valid.txt",
+                                "--per-word", "--json", "--state", "carry"})
+                          .json();
+    std::vector<double> all;
+    for (const Json& sentence : json["sentences"]) {
+      for (const Json& word : sentence["words"]) all.push_back(word["log_prob"].get<double>());
+    }
+    return all;
+  };
+  const std::vector<double> a = logs("a"), b = logs("b");
+  double nats = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    nats -= std::log(0.7 * std::exp(a[i]) + 0.3 * std::exp(b[i]));
+  }
+  const auto eval = [&](Words more) {
+    Words words{"lm", "eval", "--model", "a", "--text", "valid.txt", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return must_run(words).json();
+  };
+  EXPECT_NEAR(eval({"--mix", "b=0.3"})["nats"].get<double>(), nats, 1e-5 * nats);
+  EXPECT_NEAR(eval({"--mix", "a=0.5"})["nats"].get<double>(), eval({})["nats"].get<double>(),
+              1e-6 * nats);
+  EXPECT_NE(eval({"--mix", "b=0.3", "--state", "reset"})["nats"], eval({"--mix", "b=0.3"})["nats"]);
+  for (const char* bad : {"b", "b=x", "b=0", "b=1"}) {
+    refuses(2, {"lm", "eval", "--model", "a", "--text", "valid.txt", "--mix", bad}, {"--mix"});
+  }
+  must_train("c", {"--train", "valid.txt", "--min-count", "30"});
+  refuses(2, {"lm", "eval", "--model", "a", "--text", "valid.txt", "--mix", "c=0.5"},
+          {"vocabular"});
+}
+
+TEST_F(LanguageModelCommand, NBestListsAreRescoredAndRanked) {
+  must_train("m");
+  const std::string list =
+      "0 ||| the fox sang ||| am=-3 ||| -3.5\n0 ||| the the the ||| am=-2 ||| -3.25\n"
+      "1 ||| a hen ||| am=-1 ||| -1\n1 ||| a hen sang ||| am=-1 ||| -1\n";
+  files.write("n.txt", list);
+  const auto log10 = [&](const char* text) {
+    return must_run({"lm", "score", "--model", "m", "--json"}, {.input = text})
+        .json()["total"]["log10_prob"]
+        .get<double>();
+  };
+  std::istringstream plain(must_run({"lm", "score", "--model", "m", "--nbest", "n.txt"}).out);
+  std::istringstream given(list);
+  for (const char* text : {"the fox sang\n", "the the the\n", "a hen\n", "a hen sang\n"}) {
+    std::string before, now;
+    std::getline(given, before);
+    std::getline(plain, now);
+    ASSERT_EQ(now.substr(0, before.size() + 5), before + " ||| ");
+    EXPECT_NEAR(number(now.substr(before.size() + 5)), log10(text), 1e-6);
+  }
+  const std::string ranked =
+      must_run({"lm", "score", "--model", "m", "--nbest", "n.txt", "--weight", "2"}).out;
+  std::istringstream rows(ranked);
+  double last = 0;
+  std::string id = "-";
+  for (std::string row; std::getline(rows, row);) {
+    const double score = number(row.substr(row.rfind("||| ") + 4));
+    if (row.substr(0, 1) == id) EXPECT_GE(last, score);
+    last = score;
+    id = row.substr(0, 1);
+  }
+  const std::string best = first_line(ranked);
+  const bool fox = -3.5 + 2 * log10("the fox sang\n") > -3.25 + 2 * log10("the the the\n");
+  EXPECT_EQ(best.substr(0, 9), fox ? "0 ||| the" : best.substr(0, 9));
+  EXPECT_NEAR(number(best.substr(best.rfind("||| ") + 4)),
+              fox ? -3.5 + 2 * log10("the fox sang\n") : -3.25 + 2 * log10("the the the\n"), 1e-6);
+  files.write("bad.txt", "0 ||| the fox ||| good\n");
+  refuses(1, {"lm", "score", "--model", "m", "--nbest", "bad.txt", "--weight", "1"},
+          {"bad.txt:1", "number"});
+  refuses(2, {"lm", "score", "--model", "m", "--weight", "1"}, {"--weight", "--nbest"});
+}
+
 TEST_F(LanguageModelCommand, ScoringNothingHasNoPerplexity) {
   must_train("m");
   const Json total = must_run({"lm", "score", "--model", "m", "--json"}).json()["total"];
@@ -195,6 +353,30 @@ TEST_F(LanguageModelCommand, GenerateObeysItsOptions) {
             "the\n");
 }
 
+TEST_F(LanguageModelCommand, GenerateGivesManyTextsAndStopsWhereItShould) {
+  must_train("m");
+  const Words words{"lm", "generate", "--model", "m", "--length", "30", "--json"};
+  const auto json = [&](Words more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return must_run(more).json();
+  };
+  const Json texts = json({"--samples", "3"})["texts"];
+  ASSERT_EQ(texts.size(), 3u);
+  EXPECT_EQ(texts[0], json({})["text"]);
+  EXPECT_NE(texts[0], texts[1]);
+  const std::string text = texts[0].get<std::string>();
+  const std::string stopped =
+      json({"--stop", "no such text", "--stop", text.substr(20, 4)})["text"].get<std::string>();
+  EXPECT_EQ(stopped, text.substr(0, text.find(text.substr(20, 4))));
+  EXPECT_EQ(json({"--beam", "1"}), json({"--temperature", "0"}));
+  EXPECT_EQ(json({"--beam", "4", "--seed", "1"}), json({"--beam", "4", "--seed", "2"}));
+  EXPECT_NE(json({"--typical", "0.2"})["text"], texts[0]);
+  EXPECT_NE(json({"--repetition-penalty", "3"})["text"], texts[0]);
+  refuses(2, {"lm", "generate", "--model", "m", "--typical", "0"}, {"typical"});
+  refuses(2, {"lm", "generate", "--model", "m", "--beam", "2", "--samples", "2"}, {"beam"});
+  refuses(2, {"lm", "generate", "--model", "m", "--stop", ""}, {"stop"});
+}
+
 TEST_F(LanguageModelCommand, GeneratedTextBeginsWithThePromptAsItWasGiven) {
   must_train("m");
   const RunResult known =
@@ -211,10 +393,11 @@ TEST_F(LanguageModelCommand, GeneratedTextBeginsWithThePromptAsItWasGiven) {
 TEST_F(LanguageModelCommand, EveryUnitTrainsAndAgreesWithItself) {
   files.write("u.txt", "Ein \xC3\xA4lterer  Fuchs,\tsagt man.\nNa\xC3\xAFve f\xF0\x9F\xA6\x8A.\n" +
                            made_up_text(40, 3));
-  for (const std::string unit : {"word", "icu-word", "char", "byte"}) {
-    const Json trained = must_train(unit, {"--unit", unit, "--train", "u.txt", "--valid", "u.txt",
-                                           "--epochs", "1", "--json"})
-                             .json();
+  for (const std::string unit : {"word", "icu-word", "char", "byte", "regex"}) {
+    const Json trained =
+        must_train(unit, {"--unit", unit, "--pattern", unit == "regex" ? "\\S+" : "", "--train",
+                          "u.txt", "--valid", "u.txt", "--epochs", "1", "--json"})
+            .json();
     const Json eval = must_run({"lm", "eval", "--model", unit, "--text", "u.txt", "--json"}).json();
     EXPECT_EQ(eval["nats_per_token"], trained["valid_nats_per_token"]) << unit;
     const Json score = must_run({"lm", "score", "--model", unit, "--text", "u.txt", "--json",
@@ -229,6 +412,129 @@ TEST_F(LanguageModelCommand, EveryUnitTrainsAndAgreesWithItself) {
         unit == "char" || unit == "byte" ? "Na\xC3\xAFve  f" : "Na\xC3\xAFve f";
     EXPECT_EQ(text.out.substr(0, begin.size()), begin) << unit;
   }
+}
+
+TEST_F(LanguageModelCommand, SentencePieceIsLearnedAndLivesInTheModel) {
+  files.write("u.txt", "Ein \xC3\xA4lterer  Fuchs,\tsagt man.\n" + made_up_text(200, 3));
+  const Words options{
+      "--unit", "sentencepiece", "--sentencepiece-size", "300", "--train", "u.txt", "--epochs",
+      "1",      "--json"};
+  const Json trained = must_train("m", options).json();
+  const Json eval =
+      must_run({"lm", "eval", "--model", "m", "--text", "valid.txt", "--json"}).json();
+  EXPECT_EQ(eval["nats_per_token"], trained["valid_nats_per_token"]);
+  EXPECT_EQ(eval["oov"], 0);
+  EXPECT_TRUE(std::filesystem::exists(path("m/tokenizer.model")));
+  EXPECT_FALSE(std::filesystem::exists(path("m/vocabulary.txt")));
+  const std::string config = read("m/config.json");
+  EXPECT_EQ(config.find(files.directory().string()), std::string::npos);
+  EXPECT_EQ(parse_json(config, "config")["vocabulary_size"], 300);
+  // Text comes out as text, whatever pieces it is made of, and the prompt as it was.
+  const std::string prompt = " Der  \xC3\xA4lteste \xE6\x97\xA5\xF0\x9F\xA6\x8A th";
+  const RunResult text =
+      must_run({"lm", "generate", "--model", "m", "--prompt", prompt, "--length", "30"});
+  EXPECT_EQ(text.out.substr(0, prompt.size()), prompt);
+  EXPECT_EQ(text.out.find("\xE2\x96\x81"), std::string::npos);
+  EXPECT_EQ(text.err, "");
+  const Json score =
+      must_run({"lm", "score", "--model", "m", "--per-word", "--json"}, {.input = "a zebra\n"})
+          .json()["sentences"][0];
+  std::string joined;
+  for (const Json& word : score["words"]) joined += word["word"].get<std::string>();
+  EXPECT_EQ(joined, "a\xE2\x96\x81zebra</s>");
+
+  // A model file that is there already gives the same, and so do the pieces of another model.
+  std::filesystem::copy_file(path("m/tokenizer.model"), path("t.model"));
+  Words given = options;
+  given.insert(given.end(), {"--tokenizer-model", "t.model"});
+  must_train("n", given);
+  for (const char* file : {"/model.safetensors", "/config.json", "/tokenizer.model"}) {
+    EXPECT_EQ(read("n" + std::string(file)), read("m" + std::string(file)));
+  }
+  // What is replaced leaves no vocabulary of its own behind, in either direction.
+  must_train("m", {"--overwrite"});
+  EXPECT_FALSE(std::filesystem::exists(path("m/tokenizer.model")));
+  Words again = options;
+  again.push_back("--overwrite");
+  must_train("m", again);
+  EXPECT_FALSE(std::filesystem::exists(path("m/vocabulary.txt")));
+  must_run({"inspect", "m"});
+  Words more = given;
+  more.insert(more.end(), {"--init-from", "m"});
+  must_train("o", more);
+  files.write("other.txt", made_up_text(300, 9));
+  must_run({"text", "train-sentencepiece", "other.txt", "--size", "290", "--output", "o.model"});
+  more[more.size() - 3] = "o.model";
+  refuses(2, train("p", more), {"init-from: m", "tokenizer.model"});
+  refuses(2, train("p", {"--tokenizer-model", "t.model"}), {"sentencepiece"});
+  refuses(1, train("p", {"--unit", "sentencepiece", "--tokenizer-model", "train.txt"}),
+          {"train.txt", "SentencePiece"});
+  refuses(2, train("p", {"--unit", "sentencepiece", "--max-vocabulary", "500"}),
+          {"--sentencepiece-size"});
+}
+
+TEST_F(LanguageModelCommand, SubwordRegularizationDrawsOtherPiecesAndResumesExactly) {
+  const Words options{
+      "--unit", "sentencepiece", "--sentencepiece-size", "290", "--epochs", "3", "--dropout",
+      "0.1"};
+  must_train("plain", options);
+  Words sampled = options;
+  sampled.insert(sampled.end(), {"--sentencepiece-nbest", "8", "--sentencepiece-alpha", "0.1"});
+  must_train("whole", sampled);
+  EXPECT_NE(read("whole/model.safetensors"), read("plain/model.safetensors"));
+  EXPECT_EQ(read("whole/tokenizer.model"), read("plain/tokenizer.model"));
+  Words one = sampled;
+  one[5] = "1";
+  must_train("parts", one);
+  sampled.push_back("--resume");
+  must_train("parts", sampled);
+  EXPECT_EQ(read("parts/model.safetensors"), read("whole/model.safetensors"));
+  refuses(2, train("p", {"--sentencepiece-nbest", "4"}), {"sentencepiece-nbest"});
+}
+
+TEST_F(LanguageModelCommand, TheNormalizerOfAModelIsAppliedEverywhere) {
+  const Words options{"--normalize-form", "nfkc", "--normalize-lowercase", "--json"};
+  must_train("m", options);
+  const Json config = parse_json(read("m/config.json"), "config");
+  EXPECT_EQ(config["normalizer"]["form"], "nfkc");
+  EXPECT_EQ(config["normalizer"]["lowercase"], true);
+  // Capitals, and a ligature that nfkc takes apart.
+  files.write("loud.txt", "THE OLD FOX SANG\nThe \xEF\xAC\x81sh\n");
+  files.write("plain.txt", "the old fox sang\nthe fish\n");
+  const auto eval = [&](const char* text) {
+    return must_run({"lm", "eval", "--model", "m", "--text", text, "--json"}).json();
+  };
+  EXPECT_EQ(eval("loud.txt"), eval("plain.txt"));
+  EXPECT_EQ(eval("loud.txt")["oov"], 1);
+  const auto scores = [&](const char* text, const char* state) {
+    Json json = must_run({"lm", "score", "--model", "m", "--text", text, "--json", "--per-word",
+                          "--state", state})
+                    .json();
+    for (Json& sentence : json["sentences"]) sentence.erase("text");
+    return json;
+  };
+  for (const char* state : {"reset", "carry"}) {
+    EXPECT_EQ(scores("loud.txt", state), scores("plain.txt", state));
+  }
+  EXPECT_NEAR(scores("loud.txt", "carry")["total"]["log_prob"].get<double>(),
+              -eval("loud.txt")["nats"].get<double>(), 1e-6);
+  const auto written = [&](const char* prompt) {
+    return must_run({"lm", "generate", "--model", "m", "--prompt", prompt, "--length", "8"});
+  };
+  EXPECT_EQ(written("The FOX").out, written("the fox").out);
+  EXPECT_EQ(written("The FOX").err, "");
+  // The text is the same after normalization, so the model is.
+  std::string loud = read("train.txt");
+  std::transform(loud.begin(), loud.end(), loud.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  files.write("shout.txt", loud);
+  Words shouted = options;
+  shouted.insert(shouted.end(), {"--train", "shout.txt"});
+  must_train("n", shouted);
+  EXPECT_EQ(read("n/model.safetensors"), read("m/model.safetensors"));
+  EXPECT_EQ(read("n/config.json"), read("m/config.json"));
+  refuses(2, train("o", {"--init-from", "m"}), {"init-from: m", "--normalize-form nfkc"});
+  refuses(2, train("o", {"--normalize-form", "nfx"}), {"form", "nfx"});
 }
 
 TEST_F(LanguageModelCommand, EveryCellTrainsToItsOwnResult) {
@@ -346,7 +652,8 @@ TEST_F(LanguageModelCommand, NumbersAndCasesDoNotDependOnTheLocale) {
   must_train("c");
   const std::string eval = must_run({"lm", "eval", "--model", "c", "--text", "valid.txt"}).out;
   for (const std::string locale : {"de_DE.UTF-8", "tr_TR.UTF-8"}) {
-    const RunOptions there{.environment = {{"LC_ALL", locale}, {"LANG", locale}}};
+    const RunOptions there{
+        .environment = {{"LC_ALL", locale}, {"LANG", locale}, {"LOCPATH", locale_folder()}}};
     must_run(train(locale, {"--unit", "word"}), there);
     EXPECT_EQ(read(locale + "/config.json"), read("c/config.json"));
     EXPECT_EQ(read(locale + "/model.safetensors"), read("c/model.safetensors"));

@@ -15,6 +15,7 @@
 
 #include "rnn/model.h"
 #include "rnn/text/line_reader.h"
+#include "rnn/text/normalizer.h"
 #include "rnn/text/tokenizer.h"
 #include "rnn/text/vocabulary.h"
 
@@ -25,9 +26,20 @@ namespace rnn {
 struct RNN_API LanguageModelRecipe {
   std::string unit = "word";  ///< see TokenizerOptions
   std::string locale{};
+  std::string pattern{};
   std::int64_t min_count = 1;       ///< units seen less often are unknown
   std::int64_t max_vocabulary = 0;  ///< 0: no limit
   bool replace_invalid = false;     ///< invalid UTF-8 becomes U+FFFD instead of an error
+  NormalizerOptions normalize{};    ///< of every text, before it is cut into units
+
+  // Of the unit sentencepiece, unless the run names a model; see SentencePieceOptions.
+  std::int64_t sentencepiece_size = 8000;
+  std::string sentencepiece_kind = "unigram";
+  double sentencepiece_coverage = 0.9995;
+  /// Subword regularization (Kudo 2018): each epoch trains on segmentations drawn among so many
+  /// best ones of a line, with a probability proportional to P^alpha. 1: always on the best.
+  int sentencepiece_nbest = 1;
+  double sentencepiece_alpha = 0.2;
 
   std::string cell = "lstm";  ///< lstm, gru, gru-reset-before, rnn (tanh) or rnn-relu
   Index embedding = 0;        ///< width of the embedding; 0: as `hidden`
@@ -67,6 +79,9 @@ struct LanguageModelRun {
   bool overwrite = false;            ///< replace a model that is there
   bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
   std::string init_from{};  ///< a model directory whose parameters are the first values
+  /// A SentencePiece model file for that unit; empty: that of `init_from`, or one is learned from
+  /// the training text.
+  std::string tokenizer_model{};
   bool initial_evaluation = false;  ///< also validate before the first step
   double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
   BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
@@ -107,6 +122,17 @@ struct GenerateOptions {
   double temperature = 1;     ///< below 1 likelier units gain; 0: always the likeliest
   std::int64_t top_k = 0;     ///< choose among the k likeliest; 0: among all
   double top_p = 1;           ///< choose among the fewest that reach this probability together
+  /// Locally typical sampling (Meister, Pimentel, Wiher and Cotterell 2023): choose among the
+  /// fewest units that reach this probability together, those first whose surprise -log p is
+  /// nearest to the entropy.
+  double typical = 1;
+  /// Log-probabilities of units that the text has already are multiplied by this (after Keskar et
+  /// al., "CTRL", 2019): above 1 they become rarer.
+  double repetition_penalty = 1;
+  std::vector<std::string> stop{};  ///< writing ends before the first of these strings
+  int samples = 1;                  ///< texts for generate_all
+  /// Instead of a choice: the likeliest text that a beam so wide finds; 0: none.
+  int beam = 0;
   std::uint64_t seed = 1;
   bool unknown = false;  ///< whether `<unk>` may be written
 };
@@ -133,20 +159,30 @@ class RNN_API LanguageModel {
   /// Score of a sentence that goes on from `state`, which is moved along.
   SentenceScore score(std::string_view sentence, State& state) const;
   State initial_state() const;
-  /// Writes text that begins with the prompt. `on_text` gets it piece by piece while it is made;
-  /// all of it is returned. Throws ConfigError, naming the option, and TextError for a prompt that
-  /// is not UTF-8.
+  /// Writes text that begins with the prompt, as the normalizer leaves it. `on_text` gets it piece
+  /// by piece while it is made; all of it is returned. Throws ConfigError, naming the option, and
+  /// TextError for a prompt that is not UTF-8.
   std::string generate(const GenerateOptions& options,
                        const std::function<void(std::string_view)>& on_text = {}) const;
+
+  /// As many texts as `options.samples`, worked on side by side; each is the same however many
+  /// there are, and the first is that of `generate`. `on_text` is told of the first.
+  std::vector<std::string> generate_all(
+      const GenerateOptions& options,
+      const std::function<void(std::string_view)>& on_text = {}) const;
 
   const Network& network() const;
   const Parameters& parameters() const;
   const Vocabulary& vocabulary() const;
   const Tokenizer& tokenizer() const;
+  /// What every text goes through before it is tokenized.
+  const Normalizer& normalizer() const;
+  const std::shared_ptr<const Backend>& backend() const;
   /// How text must be read for this model.
   TextPolicy text_policy() const;
 
  private:
+  friend class LanguageModelMixture;
   struct Impl;
   explicit LanguageModel(std::unique_ptr<Impl> impl);
   std::unique_ptr<const Impl> impl_;
