@@ -99,9 +99,8 @@ TextClassifier TextClassifier::load(const std::string& path, const BackendOption
                       " and has " + std::to_string(network.head().classes) + " classes");
   }
   const std::string weights = directory.file("model.safetensors");
-  Parameters parameters = network.zero_parameters(*backend);
-  assign_tensors(parameters, load_safetensors(weights).tensors, weights);
-  parameters.changed();
+  Parameters parameters =
+      parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
   const bool pieces = recipe.unit == "sentencepiece";
   TextEncoder encoder(recipe, pieces ? directory.file("tokenizer.model") : "");
   return TextClassifier(std::unique_ptr<Impl>(
