@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "rnn/parameters.h"
 #include "rnn/network.h"
+#include "rnn/parameters.h"
 
 namespace rnn {
 
@@ -38,7 +38,7 @@ RNN_API SafetensorsContents load_safetensors(const std::string& path);
 
 /// The parameters of a network out of a file's tensors, which must be these and no others. Throws
 /// FormatError, naming `where` and the tensor, before memory is taken that the file does not fill.
-RNN_API Parameters parameters_from(const Sequential& network, const TensorList& tensors,
+RNN_API Parameters parameters_from(const Network& network, const TensorList& tensors,
                                    const Backend& backend, std::string_view where);
 
 /// Copies loaded tensors into those of the same name. Throws FormatError, naming `where` and the

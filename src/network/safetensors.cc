@@ -145,7 +145,7 @@ SafetensorsContents load_safetensors(const std::string& path) {
   return result;
 }
 
-Parameters parameters_from(const Sequential& network, const TensorList& tensors,
+Parameters parameters_from(const Network& network, const TensorList& tensors,
                            const Backend& backend, std::string_view where) {
   Index left = tensors.elements();
   for (const ParameterSpec& spec : network.parameter_specs()) {

@@ -6,13 +6,13 @@
 namespace rnn {
 namespace {
 
-Sequential without_head(const Sequential& network) {
+Sequential without_head(const Network& network) {
   std::vector<Part> parts;
   for (const Sequential::Node& node : network.nodes()) parts.emplace_back(node.layer);
   return Sequential(parts);
 }
 
-Parameters part_of(const Parameters& all, const Sequential& network, const Backend& backend) {
+Parameters part_of(const Parameters& all, const Network& network, const Backend& backend) {
   Parameters some = network.zero_parameters(backend);
   for (NamedTensor& entry : some) entry.tensor = all.at(entry.name);
   some.changed();
@@ -21,7 +21,7 @@ Parameters part_of(const Parameters& all, const Sequential& network, const Backe
 
 }  // namespace
 
-TagDecoder::TagDecoder(const Sequential& network, const Parameters& parameters,
+TagDecoder::TagDecoder(const Network& network, const Parameters& parameters,
                        std::shared_ptr<const Backend> backend, std::vector<std::uint8_t> allowed)
     : body_(without_head(network)),
       parameters_(part_of(parameters, body_, *backend)),

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rnn/crf.h"
+#include "rnn/sequential.h"
 #include "rnn/session.h"
 
 namespace rnn {
@@ -15,7 +16,7 @@ class TagDecoder {
  public:
   /// `allowed` as CrfScores has it: what a softmax head must not give; a CRF head knows by itself.
   /// The parameters are copied.
-  TagDecoder(const Sequential& network, const Parameters& parameters,
+  TagDecoder(const Network& network, const Parameters& parameters,
              std::shared_ptr<const Backend> backend, std::vector<std::uint8_t> allowed);
 
   /// Works on a batch; the functions below then read it.

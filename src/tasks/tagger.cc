@@ -44,7 +44,7 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
   const Json tags = member<Json>(config, "tags", where);
   const Json words = member<Json>(config, "words", where);
   auto backend = make_backend(backend_options);
-  Sequential network =
+  const Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   TaggerVocabulary vocabulary{Vocabulary::load(directory.file("vocabulary.txt")),
                               Vocabulary::load(directory.file("characters.txt")),
@@ -152,7 +152,7 @@ TagReaderOptions Tagger::reader_options() const { return impl_->reader; }
 const std::vector<std::string>& Tagger::labels() const { return impl_->labels.names(); }
 bool Tagger::entities() const { return impl_->labels.entities(); }
 const Vocabulary& Tagger::vocabulary() const { return impl_->vocabulary.words; }
-const Sequential& Tagger::network() const { return impl_->network; }
+const Network& Tagger::network() const { return impl_->network; }
 const Parameters& Tagger::parameters() const { return impl_->parameters; }
 
 }  // namespace rnn

@@ -10,7 +10,7 @@
 namespace rnn {
 
 struct Tagger::Impl {
-  Sequential network;
+  Network network;
   Parameters parameters;
   TaggerVocabulary vocabulary;
   TaggerLabels labels;

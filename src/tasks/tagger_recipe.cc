@@ -8,6 +8,7 @@
 #include "rnn/embedding.h"
 #include "rnn/error.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/softmax.h"
 #include "tasks/optimization.h"
 
@@ -78,8 +79,8 @@ void validate(const TaggerRecipe& r) {
   validate_optimization(r);
 }
 
-Sequential tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
-                          const TaggerLabels& labels) {
+Network tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
+                       const TaggerLabels& labels) {
   std::vector<Part> parts{
       Embedding({.input_dim = vocabulary.words.size(), .output_dim = recipe.embedding})};
   const auto add_dropout = [&] {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 #include "rnn/tasks/tagger.h"
 #include "tasks/tagger_labels.h"
 #include "tasks/tagger_words.h"
@@ -8,7 +8,7 @@
 namespace rnn {
 
 /// The network of a recipe.
-Sequential tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
-                          const TaggerLabels& labels);
+Network tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
+                       const TaggerLabels& labels);
 
 }  // namespace rnn

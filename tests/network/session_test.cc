@@ -35,7 +35,7 @@ Batch ragged_batch() {
 }
 
 /// Gradients of the mean loss against central differences, every parameter.
-void expect_gradients(const Sequential& network, const Batch& batch,
+void expect_gradients(const Network& network, const Batch& batch,
                       const std::shared_ptr<const Backend>& backend, float step) {
   Parameters parameters = network.initial_parameters(4, *backend);
   // Biases that differ, too: at zero a rectifier's kink is never far.

@@ -24,7 +24,7 @@
 #include "rnn/callback.h"
 #include "rnn/history.h"
 #include "rnn/schedule.h"
-#include "rnn/sequential.h"
+#include "rnn/network.h"
 #include "rnn/text/tag_reader.h"
 #include "rnn/text/tag_scores.h"
 #include "rnn/text/vocabulary.h"
@@ -159,7 +159,7 @@ class RNN_API Tagger {
   /// Whether the tags stand for entities.
   bool entities() const;
   const Vocabulary& vocabulary() const;
-  const Sequential& network() const;
+  const Network& network() const;
   const Parameters& parameters() const;
 
  private:
