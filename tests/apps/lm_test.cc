@@ -306,7 +306,9 @@ TEST_F(LanguageModelCommand, NBestListsAreRescoredAndRanked) {
   std::string id = "-";
   for (std::string row; std::getline(rows, row);) {
     const double score = number(row.substr(row.rfind("||| ") + 4));
-    if (row.substr(0, 1) == id) EXPECT_GE(last, score);
+    if (row.substr(0, 1) == id) {
+      EXPECT_GE(last, score);
+    }
     last = score;
     id = row.substr(0, 1);
   }
