@@ -11,6 +11,8 @@ using Arguments = std::vector<std::string>;
 void classify_train(const Arguments& arguments);
 void classify_eval(const Arguments& arguments);
 void classify_predict(const Arguments& arguments);
+void classify_explain(const Arguments& arguments);
+void classify_serve(const Arguments& arguments);
 void lm_train(const Arguments& arguments);
 void lm_eval(const Arguments& arguments);
 void lm_score(const Arguments& arguments);

@@ -27,6 +27,8 @@ constexpr std::array kCommands{
     Command{"classify", "train", "train a text classifier from labelled texts", classify_train},
     Command{"classify", "eval", "accuracy, F1 and confusions on labelled texts", classify_eval},
     Command{"classify", "predict", "label and probability of every line", classify_predict},
+    Command{"classify", "explain", "what each word contributes to a label", classify_explain},
+    Command{"classify", "serve", "a page and an HTTP interface to a model", classify_serve},
     Command{"tag", "train", "train a tagger: parts of speech, entities", tag_train},
     Command{"tag", "eval", "accuracy of tags, F1 of entities", tag_eval},
     Command{"tag", "predict", "tag files or plain text", tag_predict},

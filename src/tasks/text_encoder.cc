@@ -42,9 +42,9 @@ std::int64_t TextEncoder::encode(std::string_view text, const Vocabulary& vocabu
   return unknown;
 }
 
-std::vector<EncodedUnit> TextEncoder::units(std::string_view text,
-                                            const Vocabulary& vocabulary) const {
-  std::vector<EncodedUnit> units;
+EncodedText TextEncoder::units(std::string_view text, const Vocabulary& vocabulary) const {
+  EncodedText encoded;
+  std::vector<EncodedUnit>& units = encoded.units;
   std::vector<Token> tokens;
   const auto take = [&](std::string_view read, const NormalizedText* normalized) {
     tokenizer_->tokenize(read, tokens);
@@ -60,9 +60,10 @@ std::vector<EncodedUnit> TextEncoder::units(std::string_view text,
   } else {
     take(text, nullptr);
   }
+  encoded.cut = units.size() > max_units_;
   cut_middle(units, max_units_);
   if (units.empty()) units.push_back({vocabulary.end_id(), 0, 0});
-  return units;
+  return encoded;
 }
 
 }  // namespace rnn

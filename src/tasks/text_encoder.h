@@ -19,6 +19,11 @@ struct EncodedUnit {
   std::size_t begin = 0, end = 0;
 };
 
+struct EncodedText {
+  std::vector<EncodedUnit> units{};
+  bool cut = false;  ///< the middle was left out
+};
+
 /// Immutable: one may be used from many threads.
 class TextEncoder {
  public:
@@ -32,7 +37,7 @@ class TextEncoder {
   std::int64_t encode(std::string_view text, const Vocabulary& vocabulary,
                       std::vector<std::int32_t>& ids) const;
   /// The same with places; the end symbol of an empty text stands at [0, 0).
-  std::vector<EncodedUnit> units(std::string_view text, const Vocabulary& vocabulary) const;
+  EncodedText units(std::string_view text, const Vocabulary& vocabulary) const;
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;

@@ -17,7 +17,7 @@ TEST(TextEncoder, KnowsWhereEachUnitStandsInTheSource) {
   const TextEncoder encoder(recipe, "");
   const Vocabulary words = vocabulary();
   const std::string text = "The STRASSE,\tThe  Sea";
-  const std::vector<EncodedUnit> units = encoder.units(text, words);
+  const std::vector<EncodedUnit> units = encoder.units(text, words).units;
   std::vector<std::string> places;
   for (const EncodedUnit& unit : units) {
     places.push_back(text.substr(unit.begin, unit.end - unit.begin));
@@ -36,7 +36,7 @@ TEST(TextEncoder, PlacesAreRightWhereLowerCaseIsLonger) {
   const TextEncoder encoder(TextClassifierRecipe{}, "");
   const Vocabulary words = vocabulary();
   const std::string text = "\u0130 sea";  // lower case has one code point more
-  const std::vector<EncodedUnit> units = encoder.units(text, words);
+  const std::vector<EncodedUnit> units = encoder.units(text, words).units;
   ASSERT_EQ(units.size(), 2u);
   EXPECT_EQ(text.substr(units[0].begin, units[0].end - units[0].begin), "\u0130");
   EXPECT_EQ(text.substr(units[1].begin, units[1].end - units[1].begin), "sea");
@@ -54,8 +54,9 @@ TEST(TextEncoder, LeavesOutTheMiddleAndReadsAnEmptyTextAsItsEnd) {
   for (const char* empty : {"", " \t"}) {
     encoder.encode(empty, words, ids);
     EXPECT_EQ(ids, std::vector<std::int32_t>{words.end_id()});
-    ASSERT_EQ(encoder.units(empty, words).size(), 1u);
-    EXPECT_EQ(encoder.units(empty, words)[0].end, 0u);
+    ASSERT_EQ(encoder.units(empty, words).units.size(), 1u);
+    EXPECT_EQ(encoder.units(empty, words).units[0].end, 0u);
+    EXPECT_FALSE(encoder.units(empty, words).cut);
   }
 }
 

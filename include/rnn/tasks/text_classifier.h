@@ -15,6 +15,7 @@
 
 #include "rnn/model.h"
 #include "rnn/tasks/classification_report.h"
+#include "rnn/tasks/explanation.h"
 #include "rnn/tasks/text_classifier_recipe.h"
 #include "rnn/text/vocabulary.h"
 
@@ -59,6 +60,10 @@ class RNN_API TextClassifier {
   std::vector<Classification> predict(std::span<const std::string> texts) const;
   /// Labels that a text is given: the likeliest or, multi-label, those of probability 0.5 and more.
   std::vector<std::int32_t> chosen(const Classification& answer) const;
+
+  /// What each unit of the text contributes to the logit of a label. Throws ConfigError for a label
+  /// that is not there, and where the network does not begin with a look-up of units.
+  Explanation explain(std::string_view text, const ExplainOptions& options = {}) const;
 
   /// Compares with the labels of files. The same function validates in training. Throws TextError
   /// "file:line: ..." for a label that the model does not have.

@@ -1,0 +1,92 @@
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include "apps/classify_api.h"
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "base/require.h"
+#include "rnn/text/line_reader.h"
+
+namespace rnn {
+namespace {
+
+namespace po = boost::program_options;
+
+std::vector<std::string> read_examples(const std::string& path) {
+  constexpr std::size_t kMost = 12;
+  std::vector<std::string> examples;
+  if (path.empty()) return examples;
+  LineReader reader(path, {.replace_invalid = true});
+  while (examples.size() < kMost && reader.next()) {
+    if (!reader.line().empty()) examples.emplace_back(reader.line());
+  }
+  return examples;
+}
+
+}  // namespace
+
+void classify_serve(const Arguments& arguments) {
+  CommandLine line(
+      "classify serve --model DIR [--port N] [options]",
+      "Answers over HTTP, to this machine alone unless --host says otherwise, and has\n"
+      "a page to try the model on. Ctrl-C ends it.");
+  add_model_option(line);
+  line.add("Files")("examples", po::value<std::string>()->default_value("")->value_name("F"),
+                    "texts that the page offers, one a line");
+  line.add("Server")("host", po::value<std::string>()->default_value("127.0.0.1"),
+                     "IP address to listen on; whoever reaches it may use the model")(
+      "port", po::value<int>()->default_value(8080)->value_name("N"), "0: one that is free")(
+      "max-body", po::value<std::int64_t>()->default_value(4 << 20)->value_name("BYTES"),
+      "largest body of a request")("max-connections",
+                                   po::value<int>()->default_value(512)->value_name("N"),
+                                   "others wait until one ends")(
+      "max-waiting", po::value<int>()->default_value(256)->value_name("N"),
+      "requests that wait for their turn; others get status 503")(
+      "timeout", po::value<double>()->default_value(15)->value_name("SECONDS"),
+      "for a client to send a request or take an answer");
+  add_backend_options(line);
+  if (!line.parse(arguments)) return;
+  line.require("model");
+  const int port = line.get<int>("port");
+  require(port >= 0 && port <= 65535, "--port", "0 to 65535", port);
+  const auto body = line.get<std::int64_t>("max-body");
+  require(body >= 1, "--max-body", "at least 1", body);
+  const int connections = line.get<int>("max-connections"), waiting = line.get<int>("max-waiting");
+  require(connections >= 1, "--max-connections", "at least 1", connections);
+  require(waiting >= 1, "--max-waiting", "at least 1", waiting);
+  const double timeout = line.get<double>("timeout");
+  require(timeout >= 0.1 && timeout <= 3600, "--timeout", "0.1 to 3600", timeout);
+
+  // As many requests at once as there are threads, each computed by one: short texts leave nothing
+  // to divide.
+  BackendOptions backend = backend_options(line);
+  const int threads = backend.threads.threads > 0
+                          ? backend.threads.threads
+                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  backend.threads.threads = 1;
+  const TextClassifier model = TextClassifier::load(line.get<std::string>("model"), backend);
+  const std::string host = line.get<std::string>("host");
+  const ClassifyApi api(model, {.examples = read_examples(line.get<std::string>("examples")),
+                                .only_loopback = host.starts_with("127.") || host == "::1"});
+  const auto milliseconds = std::chrono::milliseconds(static_cast<std::int64_t>(timeout * 1000));
+  HttpServer* running = nullptr;
+  HttpServer server(
+      {.address = host,
+       .port = static_cast<std::uint16_t>(port),
+       .workers = threads,
+       .largest_body = static_cast<std::uint64_t>(body),
+       .most_connections = connections,
+       .most_waiting = waiting,
+       .read_time = milliseconds,
+       .write_time = milliseconds},
+      [&](const HttpRequest& request) { return api.quick(request, running->counters()); },
+      [&](const HttpRequest& request) { return api.work(request); });
+  running = &server;
+  const std::string shown = host.find(':') == host.npos ? host : "[" + host + "]";
+  std::cout << "http://" << shown << ":" << server.port() << "/" << std::endl;
+  std::cerr << "serving " << line.get<std::string>("model") << "; Ctrl-C ends it" << std::endl;
+  server.run();
+}
+
+}  // namespace rnn

@@ -1,0 +1,80 @@
+// HttpServer: HTTP/1.1 for one program on one machine, with limits on everything that a client
+// decides.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rnn {
+
+struct HttpRequest {
+  std::string method{}, path{}, content_type{}, host{};
+  std::string body{};
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body{};
+  std::vector<std::pair<std::string, std::string>> headers{};
+};
+
+/// {"error": {"status": ..., "message": ...}}
+HttpResponse http_error(int status, const std::string& message);
+
+struct HttpServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;                               ///< 0: one that is free
+  int workers = 1;                                      ///< threads that answer
+  std::uint64_t largest_body = std::uint64_t{4} << 20;  ///< bytes, also of a chunked body
+  std::uint32_t largest_header = 16384;                 ///< bytes
+  int most_connections = 512;                           ///< others wait until one ends
+  int most_waiting = 256;  ///< requests that wait for a worker; others are told to come again
+  std::chrono::milliseconds read_time{15000};   ///< for a whole request, and between requests
+  std::chrono::milliseconds write_time{15000};  ///< for a whole response
+  std::chrono::milliseconds wait_time{20000};   ///< for a worker; after it the answer is 503
+};
+
+/// What was served so far. May be read from any thread.
+struct HttpCounters {
+  std::atomic<std::int64_t> connections{0};  ///< open now
+  std::atomic<std::int64_t> waiting{0};      ///< requests with a worker or waiting for one
+  std::atomic<std::int64_t> ok{0}, refused{0}, failed{0};  ///< responses 2xx, 4xx, 5xx
+  std::atomic<std::int64_t> microseconds{0};               ///< from request read to answer made
+};
+
+/// One thread reads and writes, without ever waiting for a client, so that slow ones cost memory
+/// and nothing else; `workers` compute answers.
+class HttpServer {
+ public:
+  /// Answered at once on the reading thread, for what costs nothing; none: a worker's business.
+  using Quick = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
+  /// Runs on a worker, several at once. An exception that it lets out is a 500.
+  using Work = std::function<HttpResponse(const HttpRequest&)>;
+
+  /// Takes the port. Throws IoError when that cannot be, ConfigError for a wrong address.
+  HttpServer(const HttpServerOptions& options, Quick quick, Work work);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  std::uint16_t port() const;
+  const HttpCounters& counters() const;
+  /// Serves until SIGINT, SIGTERM or stop(). Requests under way are answered for a moment longer.
+  void run();
+  /// From any thread.
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rnn

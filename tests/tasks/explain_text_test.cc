@@ -1,0 +1,119 @@
+// What TextClassifier::explain promises.
+#include <cmath>
+#include <numeric>
+
+#include "rnn/tasks/text_classifier.h"
+#include "support/notes.h"
+#include "text/text_files.h"
+
+namespace rnn {
+namespace {
+
+TextClassifier trained(const std::string& arch, Pooling pooling = Pooling::kMax, Index ngrams = 2) {
+  std::vector<LabelledText> texts;
+  for (const test::Note& note : test::made_up_notes(150, 1)) {
+    texts.push_back({.labels = {note.label}, .text = note.text});
+  }
+  TextClassifierRecipe recipe;
+  recipe.arch = arch;
+  recipe.pooling = pooling;
+  recipe.ngrams = ngrams;
+  recipe.embedding = recipe.hidden = recipe.filters = 12;
+  recipe.buckets = 101;
+  recipe.epochs = 5;
+  recipe.batch = 8;
+  recipe.lr = 0.02f;
+  return TextClassifier::fit(texts, recipe);
+}
+
+const char* const kTexts[] = {"the ship sailed north and then, by night, south.", "Old ship",
+                              "south  of the north,\u00a0zebra north of the south", ""};
+
+TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
+  for (const char* arch : {"bag", "gru", "bilstm", "clstm"}) {
+    for (Pooling pooling : {Pooling::kMax, Pooling::kAttention}) {
+      SCOPED_TRACE(std::string(arch) + " pooling " + std::to_string(static_cast<int>(pooling)));
+      const TextClassifier model = trained(arch, pooling);
+      for (const char* text : kTexts) {
+        for (std::int32_t label = 0; label < 3; ++label) {
+          const Explanation why = model.explain(text, {.label = label});
+          double sum = 0;
+          for (const UnitContribution& unit : why.units) sum += unit.contribution;
+          const double change = why.logit - why.baseline;
+          EXPECT_NEAR(sum, change, 0.01 * std::abs(change) + 1e-4) << text;
+          EXPECT_NEAR(why.remainder, change - sum, 1e-6);
+        }
+      }
+    }
+  }
+}
+
+TEST(ExplainText, LogitsAreThoseOfThePrediction) {
+  const TextClassifier model = trained("bilstm");
+  for (const char* text : kTexts) {
+    const Classification answer = model.predict(text);
+    const Explanation first = model.explain(text, {.label = 0});
+    EXPECT_EQ(model.explain(text).label, answer.label);
+    for (std::int32_t label = 1; label < 3; ++label) {
+      const double difference = model.explain(text, {.label = label}).logit - first.logit;
+      EXPECT_NEAR(difference,
+                  std::log(double{answer.probabilities[static_cast<std::size_t>(label)]} /
+                           double{answer.probabilities[0]}),
+                  1e-3);
+    }
+  }
+}
+
+TEST(ExplainText, OfALinearModelBothMethodsSayTheSame) {
+  // A bag without n-grams is linear in the vectors, up to the mean's divisor, which leaving a unit
+  // out does not change.
+  const TextClassifier model = trained("bag", Pooling::kMax, 1);
+  const Explanation gradients = model.explain(kTexts[0]);
+  const Explanation occlusion = model.explain(kTexts[0], {.method = ExplainMethod::kOcclusion});
+  ASSERT_EQ(gradients.units.size(), occlusion.units.size());
+  for (std::size_t i = 0; i < gradients.units.size(); ++i) {
+    EXPECT_NEAR(gradients.units[i].contribution, occlusion.units[i].contribution, 2e-4);
+  }
+}
+
+TEST(ExplainText, TheWordsThatDecideStandOut) {
+  const TextClassifier model = trained("bilstm");
+  const std::string text = "the ship sailed north and the old ship sailed south by day.";
+  for (ExplainMethod method : {ExplainMethod::kIntegratedGradients, ExplainMethod::kOcclusion}) {
+    const Explanation why = model.explain(text, {.method = method});
+    EXPECT_EQ(model.labels()[static_cast<std::size_t>(why.label)], "yes");
+    std::vector<std::pair<double, std::string>> order;
+    for (const UnitContribution& unit : why.units) {
+      order.emplace_back(std::abs(unit.contribution),
+                         text.substr(unit.begin, unit.end - unit.begin));
+    }
+    std::sort(order.rbegin(), order.rend());
+    const std::vector<std::string> strongest{order[0].second, order[1].second, order[2].second};
+    EXPECT_NE(std::find(strongest.begin(), strongest.end(), "north"), strongest.end());
+  }
+}
+
+TEST(ExplainText, PlacesCoverTheUnitsOfTheSource) {
+  const TextClassifier model = trained("bag");
+  const std::string text = kTexts[2];
+  const Explanation why = model.explain(text);
+  std::size_t place = 0;
+  std::string joined;
+  for (const UnitContribution& unit : why.units) {
+    EXPECT_GE(unit.begin, place);
+    place = unit.end;
+    joined += text.substr(unit.begin, unit.end - unit.begin) + "|";
+  }
+  EXPECT_EQ(joined, "south|of|the|north|,|zebra|north|of|the|south|");
+  EXPECT_TRUE(why.units[5].unknown);
+  EXPECT_FALSE(why.cut);
+}
+
+TEST(ExplainText, RefusesALabelThatIsNotThere) {
+  const TextClassifier model = trained("bag");
+  expect_error<ConfigError>([&] { model.explain("x", {.label = 3}); }, "0 to 2", "3");
+  expect_error<ConfigError>([&] { explain_method("magic"); }, "occlusion", "magic");
+}
+
+}  // namespace
+}  // namespace rnn
