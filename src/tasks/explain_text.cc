@@ -11,6 +11,7 @@
 #include "rnn/embedding.h"
 #include "rnn/error.h"
 #include "rnn/ngram_embedding.h"
+#include "rnn/sequential.h"
 #include "tasks/logit_head.h"
 #include "tasks/text_classifier_impl.h"
 
@@ -30,9 +31,9 @@ struct Piece {
   const float* row = nullptr;
 };
 
-std::vector<Piece> pieces_of(const Sequential& network, const Parameters& parameters,
+std::vector<Piece> pieces_of(const Network& network, const Parameters& parameters,
                              std::span<const std::int32_t> ids) {
-  const Sequential::Node& node = network.nodes().front();
+  const Network::Node& node = network.nodes().front();
   const auto* ngrams = dynamic_cast<const NgramEmbedding*>(node.layer.get());
   if (!ngrams && !dynamic_cast<const Embedding*>(node.layer.get())) {
     throw ConfigError("explain: the network must begin with an Embedding or NgramEmbedding, not " +
@@ -57,7 +58,7 @@ std::vector<Piece> pieces_of(const Sequential& network, const Parameters& parame
 
 /// The network above its first layer, over a table of so many rows, without what acts in training
 /// alone, and with logits at its end.
-Sequential above_words(const Sequential& network, Index rows) {
+Sequential above_words(const Network& network, Index rows) {
   const Index width = network.nodes().front().output.size;
   std::vector<Part> parts{Embedding({.input_dim = rows, .output_dim = width})};
   for (std::size_t i = 1; i < network.nodes().size(); ++i) {
@@ -71,7 +72,7 @@ Sequential above_words(const Sequential& network, Index rows) {
 /// The rest of the network for texts of one length, several at once.
 class Above {
  public:
-  Above(const Sequential& network, const Parameters& parameters,
+  Above(const Network& network, const Parameters& parameters,
         std::shared_ptr<const Backend> backend, Index time, std::int32_t label)
       : time_(time),
         together_(std::max<Index>(1, kStepsTogether / time)),

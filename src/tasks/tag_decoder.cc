@@ -8,7 +8,7 @@ namespace {
 
 Sequential without_head(const Network& network) {
   std::vector<Part> parts;
-  for (const Sequential::Node& node : network.nodes()) parts.emplace_back(node.layer);
+  for (const Network::Node& node : network.nodes()) parts.emplace_back(node.layer);
   return Sequential(parts);
 }
 
