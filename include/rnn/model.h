@@ -10,9 +10,9 @@
 #include "rnn/batch.h"
 #include "rnn/callback.h"
 #include "rnn/history.h"
+#include "rnn/network.h"
 #include "rnn/optimizer.h"
 #include "rnn/schedule.h"
-#include "rnn/network.h"
 #include "rnn/session.h"
 
 namespace rnn {

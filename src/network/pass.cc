@@ -72,19 +72,22 @@ void Pass::run(std::size_t number, State& state, bool training, const Random& ra
 /// A layer of somebody's own may break its promise; better said here than by a kernel behind it.
 void Pass::check_result(const Network::Node& node, const Place& place) const {
   const Sequence &x = place.inputs.back(), &y = place.result;
-  const std::string where = "layer '" + node.name + "' (" + std::string(node.type()) + "): ";
+  // Messages are made when they are needed: a step must not allocate.
+  const auto refuse = [&](const std::string& what) {
+    throw ShapeError("layer '" + node.name + "' (" + std::string(node.type()) + "): " + what);
+  };
   const Shape got = y.values.shape();
   if (got.rank() != 3 || got[1] != x.batch() || got[2] != node.output.size) {
-    throw ShapeError(where + "expected to get [T," + std::to_string(x.batch()) + "," +
-                     std::to_string(node.output.size) + "] from it, got " + got.to_string());
+    refuse("expected to get [T," + std::to_string(x.batch()) + "," +
+           std::to_string(node.output.size) + "] from it, got " + got.to_string());
   }
   if (!y.lengths.empty() && static_cast<Index>(y.lengths.size()) != x.batch()) {
-    throw ShapeError(where + "expected " + std::to_string(x.batch()) + " lengths from it, got " +
-                     std::to_string(y.lengths.size()));
+    refuse("expected " + std::to_string(x.batch()) + " lengths from it, got " +
+           std::to_string(y.lengths.size()));
   }
   if (!x.lengths.empty() && y.lengths.empty() && y.time() == x.time() && y.time() > 1) {
-    throw ShapeError(where + "the lengths of its input were lost on the way: it took " +
-                     std::to_string(x.batch()) + " of them and gave none");
+    refuse("the lengths of its input were lost on the way: it took " + std::to_string(x.batch()) +
+           " of them and gave none");
   }
 }
 

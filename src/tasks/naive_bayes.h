@@ -1,8 +1,8 @@
 // First values of an embedding from counts: what each unit and n-gram says of each label by itself.
 #pragma once
 
-#include "rnn/parameters.h"
 #include "rnn/network.h"
+#include "rnn/parameters.h"
 #include "tasks/labelled_texts.h"
 
 namespace rnn {

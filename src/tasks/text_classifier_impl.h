@@ -54,10 +54,9 @@ inline constexpr BucketDatasetOptions kEvaluationBatches{.batch = 32, .maximum_s
 std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label);
 
 /// Loss and answers over the first epoch of a source.
-ClassificationReport report_on(Inference& inference, const Network& network,
-                               const Backend& backend, ClassifierBatches& batches,
-                               const EncodedTexts& texts, std::span<const std::string> labels,
-                               bool multi_label);
+ClassificationReport report_on(Inference& inference, const Network& network, const Backend& backend,
+                               ClassifierBatches& batches, const EncodedTexts& texts,
+                               std::span<const std::string> labels, bool multi_label);
 
 /// What training needs of labelled texts.
 struct ClassifierTexts {
