@@ -67,6 +67,7 @@ class BasicBackend {
   virtual void pool_backward(const PoolBackward<T>&) const noexcept = 0;
   virtual void layer_norm_forward(const LayerNormForward<T>&) const noexcept = 0;
   virtual void layer_norm_backward(const LayerNormBackward<T>&) const noexcept = 0;
+  virtual void activity_gradient(const ActivityGradient<T>&) const noexcept = 0;
   virtual void binary_cross_entropy_forward(const BinaryCrossEntropyForward<T>&) const noexcept = 0;
   virtual void binary_cross_entropy_backward(
       const BinaryCrossEntropyBackward<T>&) const noexcept = 0;

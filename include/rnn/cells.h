@@ -13,6 +13,9 @@
 //     c = f * c' + i * g
 //     h = o * tanh(c)
 //
+//   LSTM with coupled gates (CIFG: Greff et al. 2017)                          G = 3: f, g, o
+//     as above with i = 1 - f
+//
 //   GRU, reset after the product (as cuDNN, PyTorch, Keras reset_after=True)   G = 3: r, z, n
 //     bias is [2,3H]: row 0 (b) stands with the input, row 1 (u) with the state
 //     r = s(x W_r + h' U_r + b_r + u_r)              reset gate
@@ -37,13 +40,14 @@
 
 namespace rnn {
 
-enum class Cell { kLstm, kGru, kGruResetBefore, kRnnTanh, kRnnRelu };
+enum class Cell { kLstm, kLstmCoupled, kGru, kGruResetBefore, kRnnTanh, kRnnRelu };
 
 /// G, the number of gates.
 constexpr int gates_of(Cell cell) {
   switch (cell) {
     case Cell::kLstm:
       return 4;
+    case Cell::kLstmCoupled:
     case Cell::kGru:
     case Cell::kGruResetBefore:
       return 3;
@@ -52,8 +56,11 @@ constexpr int gates_of(Cell cell) {
   }
 }
 
+constexpr bool is_lstm(Cell cell) { return cell == Cell::kLstm || cell == Cell::kLstmCoupled; }
+constexpr bool is_gru(Cell cell) { return cell == Cell::kGru || cell == Cell::kGruResetBefore; }
+
 /// Whether the state holds c beside h.
-constexpr bool has_cell_state(Cell cell) { return cell == Cell::kLstm; }
+constexpr bool has_cell_state(Cell cell) { return is_lstm(cell); }
 
 /// Whether a step keeps something for the backward pass beside h and the gates, [H] wide: c for the
 /// LSTM, h' U_n + u_n for the GRU with reset after, r * h' for the one with reset before.
@@ -68,6 +75,8 @@ constexpr std::string_view name_of(Cell cell) {
   switch (cell) {
     case Cell::kLstm:
       return "lstm";
+    case Cell::kLstmCoupled:
+      return "lstm-coupled";
     case Cell::kGru:
       return "gru";
     case Cell::kGruResetBefore:

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <span>
 
+#include "rnn/cell_options.h"
 #include "rnn/cells.h"
 #include "rnn/random.h"
 #include "rnn/view.h"
@@ -30,7 +31,8 @@ inline Index length_of(std::span<const std::int32_t> lengths, Index b, Index tim
   return lengths.empty() ? time : static_cast<Index>(lengths[static_cast<std::size_t>(b)]);
 }
 
-/// A whole window of a recurrent layer; the equations stand in cells.h.
+/// A whole window of a recurrent layer; the equations stand in cells.h, options in cell_options.h.
+/// P is the width of h: H, unless it is projected.
 template <class T>
 struct RecurrentForward {
   Cell cell = Cell::kLstm;
@@ -38,15 +40,17 @@ struct RecurrentForward {
   View<const T> x{};          ///< [T,B,I]
   std::span<const std::int32_t> lengths{};
   View<const T> kernel{};            ///< [I,G*H]
-  View<const T> recurrent_kernel{};  ///< [H,G*H]
+  View<const T> recurrent_kernel{};  ///< [P,G*H]
   View<const T> bias{};              ///< bias_shape(cell, H), or null
-  View<const T> h0{}, c0{};          ///< [B,H]; null: zeros
-  View<T> y{};                       ///< [T,B,H] h of every step, in the order of time
-  View<T> hn{}, cn{};                ///< [B,H] state after the last step of each sequence (h0 for
-                                     ///< an empty one); may be null; may alias h0, c0
-  View<T> gates{};                   ///< [T,B,G*H] gates after activation; null in inference
-  View<T> extra{};                   ///< [T,B,H] see keeps_extra; null in inference. Padding of
-                                     ///< these two is unspecified and never read
+  View<const T> h0{}, c0{};          ///< [B,P] and [B,H]; null: zeros
+  View<T> y{};                       ///< [T,B,P] h of every step, in the order of time
+  View<T> hn{}, cn{};  ///< [B,P], [B,H] state after the last step of each sequence (h0 for
+                       ///< an empty one); may be null; may alias h0, c0
+  View<T> gates{};     ///< [T,B,G*H] gates after activation; null in inference
+  View<T> extra{};     ///< [T,B,H] see keeps_extra; null in inference. Padding of
+                       ///< these two is unspecified and never read
+  CellOptions<T> options{};
+  CellKept<T> kept{};  ///< as `gates`
   std::span<std::byte> scratch{};
   /// Changes whenever the weights do; 0: unknown. While it stays, `scratch` handed in again may
   /// still hold what a backend derived from the weights.
@@ -62,17 +66,20 @@ struct RecurrentBackward {
   View<const T> x{};  ///< [T,B,I]
   std::span<const std::int32_t> lengths{};
   View<const T> kernel{};            ///< [I,G*H]
-  View<const T> recurrent_kernel{};  ///< [H,G*H]
+  View<const T> recurrent_kernel{};  ///< [P,G*H]
   View<const T> h0{}, c0{};          ///< as given to the forward pass, which must not have
                                      ///< overwritten them
-  View<const T> y{};                 ///< [T,B,H]
+  View<const T> y{};                 ///< [T,B,P]
   View<T> gates{};                   ///< [T,B,G*H], consumed
   View<T> extra{};                   ///< [T,B,H], consumed
-  View<const T> dy{};                ///< [T,B,H]; null: zeros
-  View<const T> dhn{}, dcn{};        ///< [B,H]; null: zeros
+  View<const T> dy{};                ///< [T,B,P]; null: zeros
+  View<const T> dhn{}, dcn{};        ///< [B,P], [B,H]; null: zeros
   View<T> dx{};                      ///< [T,B,I], or null
-  View<T> dh0{}, dc0{};              ///< [B,H], or null
+  View<T> dh0{}, dc0{};              ///< [B,P], [B,H], or null
   View<T> dkernel{}, drecurrent_kernel{}, dbias{};  ///< added to; null: frozen
+  CellOptions<T> options{};                         ///< as given to the forward pass
+  CellKept<T> kept{};                               ///< consumed
+  CellGradients<T> doptions{};
   std::span<std::byte> scratch{};
   std::uint64_t weights_version = 0;
 };
@@ -104,13 +111,29 @@ struct DenseBackward {
   std::uint64_t weights_version = 0;
 };
 
-/// Rows of a table by number. An id below zero gives a row of zeros.
+/// What dropout of whole rows multiplies row `id` by: 0, or 1 / (1 - rate).
+template <class T>
+T row_factor(float rate, const Random& random, std::int32_t id) {
+  if (rate == 0) return T(1);
+  const float draw = Random::to_uniform(random.block(static_cast<std::uint32_t>(id))[0]);
+  return draw >= rate ? T(1) / T(1 - rate) : T(0);
+}
+
+/// Rows of a table by number. An id below zero gives a row of zeros. With dropout (Gal and
+/// Ghahramani 2016; Merity et al. 2018) each row of the table is kept with probability 1 - rate and
+/// then divided by it, or set to zero: a symbol has the same fate wherever it stands, since the
+/// draw is a function of (random, id).
 template <class T>
 struct EmbeddingForward {
   View<const std::int32_t> ids{};  ///< [T,B], each below V
   std::span<const std::int32_t> lengths{};
   View<const T> table{};  ///< [V,E]
   View<T> y{};            ///< [T,B,E]
+  float rate = 0;         ///< of rows dropped, 0 <= rate < 1
+  Random random{};
+
+  /// What row `id` is multiplied by.
+  T factor(std::int32_t id) const { return row_factor<T>(rate, random, id); }
 };
 
 template <class T>
@@ -119,19 +142,25 @@ struct EmbeddingBackward {
   std::span<const std::int32_t> lengths{};
   View<const T> dy{};  ///< [T,B,E]
   View<T> dtable{};    ///< [V,E], added to
+  float rate = 0;      ///< as given to the forward pass
+  Random random{};
+
+  /// What row `id` is multiplied by.
+  T factor(std::int32_t id) const { return row_factor<T>(rate, random, id); }
 };
 
 /// Inverted dropout (Srivastava et al. 2014): each value is kept with probability 1 - rate and then
 /// divided by it, or set to zero. The mask is drawn where it is used, from (random, example, t,
 /// unit), so the backward pass is the same call with dy for x. Shared over time (Gal and Ghahramani
-/// 2016): one mask per sequence, drawn as at t = 0.
+/// 2016): one mask per sequence, drawn as at t = 0. Not scaled: what is kept is not divided.
 template <class T>
 struct DropoutForward {
-  View<const T> x{};  ///< [T,B,F]; may be the same memory as y
+  View<const T> x{};  ///< [T,B,F]; may be the same memory as y; null: ones, so y is the mask
   std::span<const std::int32_t> lengths{};
   std::span<const std::uint32_t> examples{};  ///< [B] identity of each sequence; empty: 0, 1, ...
   float rate = 0;                             ///< 0 <= rate < 1
   bool shared_over_time = false;
+  bool scaled = true;
   Random random{};
   View<T> y{};  ///< [T,B,F]
 };

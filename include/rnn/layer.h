@@ -107,6 +107,7 @@ struct Call {
   std::span<const View<float>> new_state{};         ///< after the last; null views: not wanted
   std::span<const View<const float>> dnew_state{};  ///< backward; empty: zeros
   std::span<const View<float>> dstate{};            ///< backward; empty: not wanted
+  float loss_scale = 1;                             ///< backward: what the summed loss is times
   bool wants_dx = true;                             ///< backward
 };
 

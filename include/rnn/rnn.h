@@ -1,6 +1,7 @@
 // The whole library.
 #pragma once
 
+#include "rnn/activity_regularization.h"
 #include "rnn/adaptive_softmax.h"
 #include "rnn/backend.h"
 #include "rnn/batch.h"

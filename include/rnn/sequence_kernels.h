@@ -1,5 +1,5 @@
 // Argument structs of the kernels that arrange sequences: merging, windows, pooling over time,
-// layer normalisation. What kernels.h says of all kernels holds here too.
+// layer normalisation, activity penalties. What kernels.h says of all kernels holds here too.
 #pragma once
 
 #include "rnn/kernels.h"
@@ -88,6 +88,21 @@ struct PoolBackward {
   View<const T> dy{};       ///< [B,F]
   View<T> dx{};             ///< [T,B,F] with w held fixed, or null
   View<T> dscores{};        ///< [T,B,1], kAttention alone
+};
+
+/// The gradient of an activity penalty (Merity, McCann and Socher 2017), joined to that of the
+/// loss:
+///   R = sum over b and t of l2 / F * |x_t|^2 + temporal_l2 / F * |x_t - x_(t-1)|^2
+///   dx = dy + scale * dR / dx
+/// Every sequence's first step of the window has no step before it.
+template <class T>
+struct ActivityGradient {
+  View<const T> x{};  ///< [T,B,F]
+  std::span<const std::int32_t> lengths{};
+  float l2 = 0, temporal_l2 = 0;
+  T scale{1};
+  View<const T> dy{};  ///< [T,B,F]
+  View<T> dx{};        ///< [T,B,F]
 };
 
 /// Layer normalisation (Ba, Kiros and Hinton 2016) of every step by itself:

@@ -1,6 +1,5 @@
 #include "rnn/dropout.h"
 
-#include "base/require.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -11,8 +10,7 @@ void DropoutOptions::exchange(Fields& fields) {
 }
 
 Dropout::Dropout(const DropoutOptions& options) : options_(options) {
-  require(options.rate >= 0 && options.rate < 1, "Dropout rate", "at least 0 and below 1",
-          options.rate);
+  require_rate(type(), "rate", options.rate);
 }
 
 void Dropout::describe(Fields& fields) const { show(options_, fields); }

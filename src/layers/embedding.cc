@@ -8,11 +8,13 @@ void EmbeddingOptions::exchange(Fields& fields) {
   fields("input_dim", input_dim);
   fields("output_dim", output_dim);
   exchange_initializer(fields, "initializer", initializer);
+  fields("dropout", dropout);
 }
 
 Embedding::Embedding(const EmbeddingOptions& options) : options_(options) {
   require_size(type(), "input_dim", options.input_dim);
   require_size(type(), "output_dim", options.output_dim);
+  require_rate(type(), "dropout", options.dropout);
 }
 
 void Embedding::describe(Fields& fields) const { show(options_, fields); }
@@ -42,15 +44,23 @@ Sequence Embedding::forward(const Sequence& x, Call& call) const {
     }
   }
   const View<float> y = call.memory->floats(0, {x.time(), x.batch(), options_.output_dim});
-  call.backend->embedding_forward(
-      {.ids = x.ids, .lengths = x.lengths, .table = call.parameters[0], .y = y});
+  call.backend->embedding_forward({.ids = x.ids,
+                                   .lengths = x.lengths,
+                                   .table = call.parameters[0],
+                                   .y = y,
+                                   .rate = call.training ? options_.dropout : 0,
+                                   .random = call.random});
   return {.values = y, .lengths = x.lengths, .examples = x.examples};
 }
 
 View<const float> Embedding::backward(const Sequence& x, View<const float> dy, Call& call) const {
   if (call.gradients[0]) {
-    call.backend->embedding_backward(
-        {.ids = x.ids, .lengths = x.lengths, .dy = dy, .dtable = call.gradients[0]});
+    call.backend->embedding_backward({.ids = x.ids,
+                                      .lengths = x.lengths,
+                                      .dy = dy,
+                                      .dtable = call.gradients[0],
+                                      .rate = options_.dropout,
+                                      .random = call.random});
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include <map>
 #include <string>
 
+#include "rnn/activity_regularization.h"
 #include "rnn/adaptive_softmax.h"
 #include "rnn/bidirectional.h"
 #include "rnn/conv1d.h"
@@ -44,6 +45,7 @@ Maker find(const std::string& what, const std::map<std::string_view, Maker>& mak
 std::shared_ptr<const Layer> make_layer(std::string_view type, Fields& options) {
   using Maker = std::shared_ptr<const Layer> (*)(Fields&);
   static const std::map<std::string_view, Maker> makers{
+      {"ActivityRegularization", make<ActivityRegularization, ActivityRegularizationOptions>},
       {"Bidirectional", make<Bidirectional, BidirectionalOptions>},
       {"Conv1D", make<Conv1D, Conv1DOptions>},
       {"Dense", make<Dense, DenseOptions>},

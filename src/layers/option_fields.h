@@ -41,6 +41,11 @@ inline void require_size(std::string_view type, std::string_view option, Index v
           "1 to " + to_text(kLimit), value);
 }
 
+inline void require_rate(std::string_view type, std::string_view option, float value) {
+  require(value >= 0 && value < 1, std::string(type) + " " + std::string(option),
+          "at least 0 and below 1", value);
+}
+
 inline void require_vectors(std::string_view type, const Signal& input) {
   if (input.kind == Signal::Kind::kVectors) return;
   throw ConfigError(std::string(type) + ": expected vectors, got " + input.to_string() +

@@ -52,6 +52,7 @@ class DryBackend : public Backend {
   void pool_backward(const PoolBackward<float>&) const noexcept override {}
   void layer_norm_forward(const LayerNormForward<float>&) const noexcept override {}
   void layer_norm_backward(const LayerNormBackward<float>&) const noexcept override {}
+  void activity_gradient(const ActivityGradient<float>&) const noexcept override {}
   void binary_cross_entropy_forward(
       const BinaryCrossEntropyForward<float>&) const noexcept override {}
   void binary_cross_entropy_backward(

@@ -124,11 +124,12 @@ void Pass::add_gradient(const Network::Source& source, View<const float> gradien
   place.dresult = place.sum;
 }
 
-void Pass::run_back(std::size_t number, TensorList& gradients) {
+void Pass::run_back(std::size_t number, float scale, TensorList& gradients) {
   const Network::Node& node = network_.nodes()[number];
   Place& place = places_[number];
   if (!place.dresult) return;  // it leads to features alone
   place.bind_gradients(node.parameters, gradients);
+  place.call.loss_scale = scale;
   place.call.wants_dx =
       std::any_of(node.from.begin(), node.from.end(), [&](const Network::Source& source) {
         return !source.is_input && network_.nodes()[source.number].needs_gradient;
@@ -154,7 +155,7 @@ void Pass::backward(float scale, TensorList& gradients) {
     if (!output.head) continue;
     add_gradient(output.from, outputs_[i].backward(scale * output.weight, gradients));
   }
-  for (std::size_t i = places_.size(); i-- > 0;) run_back(i, gradients);
+  for (std::size_t i = places_.size(); i-- > 0;) run_back(i, scale, gradients);
 }
 
 void Pass::reserve(Batch batch) {

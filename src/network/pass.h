@@ -48,7 +48,7 @@ class Pass {
   void run(std::size_t number, State& state, bool training, const Random& random);
   void check_result(const Network::Node& node, const Place& place) const;
   void add_gradient(const Network::Source& source, View<const float> gradient);
-  void run_back(std::size_t number, TensorList& gradients);
+  void run_back(std::size_t number, float scale, TensorList& gradients);
 
   const Network& network_;
   const Parameters& parameters_;

@@ -80,6 +80,16 @@ TEST(Dropout, RateZeroChangesNothing) {
   });
 }
 
+TEST(Dropout, WithoutAnInputIsTheMask) {
+  test::for_each_backend([](const Backend& backend) {
+    Tensor ones({4, 3, 17}), mask = poisoned<float>({4, 3, 17});
+    ones.fill(1);
+    const std::vector<std::int32_t> lengths{4, 0, 2};
+    backend.dropout({.lengths = lengths, .rate = 0.4f, .random = Random(5), .y = mask});
+    EXPECT_TRUE(bits_equal(mask, dropped(backend, ones, {.lengths = lengths})));
+  });
+}
+
 TEST(Dropout, BackwardIsTheSameCallWithTheSameMask) {
   test::for_each_backend([](const Backend& backend) {
     const Tensor x = random_values<float>({4, 3, 17}, Random(1));

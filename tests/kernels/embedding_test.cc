@@ -109,5 +109,40 @@ TEST(Embedding, GradientAddsToWhatIsThere) {
   });
 }
 
+// Dropout of rows: a symbol has one fate in a call, the same for every backend and in backward.
+TEST(Embedding, DropoutIsOfWholeRowsWhereverTheyOccur) {
+  test::for_each_backend([](const Backend& backend) {
+    const Index rows = 400;
+    std::vector<std::int32_t> ids;
+    for (std::int32_t i = 0; i < 2 * rows; ++i) ids.push_back(i % static_cast<std::int32_t>(rows));
+    const View<const std::int32_t> view(ids.data(), {2, rows});  // each at two times, two places
+    const Tensor table = random_values<float>({rows, kWidth}, Random(1));
+    const Tensor dy = random_values<float>({2, rows, kWidth}, Random(2));
+    Tensor y = poisoned<float>(dy.shape()), dtable({rows, kWidth});
+    const Random random(7);
+    backend.embedding_forward(
+        {.ids = view, .table = table, .y = y, .rate = 0.25f, .random = random});
+    backend.embedding_backward(
+        {.ids = view, .dy = dy, .dtable = dtable, .rate = 0.25f, .random = random});
+    Index kept = 0;
+    for (Index r = 0; r < rows; ++r) {
+      const bool keeps = y.view()(0, r, 0) != 0;
+      kept += keeps;
+      for (Index e = 0; e < kWidth; ++e) {
+        const float scale = keeps ? 1 / 0.75f : 0;
+        EXPECT_EQ(y.view()(0, r, e), table.view()(r, e) * scale);
+        EXPECT_EQ(y.view()(1, r, e), table.view()(r, e) * scale);
+        EXPECT_FLOAT_EQ(dtable.view()(r, e),
+                        dy.view()(0, r, e) * scale + dy.view()(1, r, e) * scale);
+      }
+    }
+    EXPECT_NEAR(static_cast<double>(kept), 300, 45);  // five standard deviations are 43
+    Tensor other = poisoned<float>(dy.shape());
+    backend.embedding_forward(
+        {.ids = view, .table = table, .y = other, .rate = 0.25f, .random = Random(8)});
+    EXPECT_FALSE(bits_equal(other, y));
+  });
+}
+
 }  // namespace
 }  // namespace rnn

@@ -52,18 +52,18 @@ void expect_exact_gradients(const ProblemOptions& options) {
   };
   // Where a loss does not read padding, its complex-step derivative there is zero, as dx must be.
   EXPECT_TRUE(close_to(real.dx, complex_step(imaginary.x, loss), kExact)) << "dx";
-  EXPECT_TRUE(close_to(real.dkernel, complex_step(imaginary.kernel, loss), kExact)) << "dkernel";
-  EXPECT_TRUE(
-      close_to(real.drecurrent_kernel, complex_step(imaginary.recurrent_kernel, loss), kExact))
-      << "drecurrent_kernel";
-  if (options.bias) {
-    EXPECT_TRUE(close_to(real.dbias, complex_step(imaginary.bias, loss), kExact)) << "dbias";
+  const auto expected = imaginary.parameters();
+  const auto actual = real.parameters();
+  for (std::size_t p = 0; p < actual.size(); ++p) {
+    EXPECT_TRUE(close_to(*actual[p].gradient, complex_step(*expected[p].value, loss), kExact))
+        << actual[p].name;
   }
   // Without initial state the gradient is still wanted: that at zeros.
   if (!options.initial_state) {
-    const Shape shape{options.batch, options.units};
-    imaginary.h0 = BasicTensor<Complex>(shape);
-    if (has_cell_state(options.cell)) imaginary.c0 = BasicTensor<Complex>(shape);
+    imaginary.h0 = BasicTensor<Complex>({options.batch, real.state_width()});
+    if (has_cell_state(options.cell)) {
+      imaginary.c0 = BasicTensor<Complex>({options.batch, options.units});
+    }
   }
   EXPECT_TRUE(close_to(real.dh0, complex_step(imaginary.h0, loss), kExact)) << "dh0";
   if (has_cell_state(options.cell)) {
@@ -71,7 +71,7 @@ void expect_exact_gradients(const ProblemOptions& options) {
   }
 }
 
-class RecurrentGradient : public ::testing::TestWithParam<Cell> {};
+class RecurrentGradient : public ::testing::TestWithParam<test::Variant> {};
 
 TEST_P(RecurrentGradient, EqualsComplexStep) {
   for (bool go_backwards : {false, true}) {
@@ -79,7 +79,8 @@ TEST_P(RecurrentGradient, EqualsComplexStep) {
       const std::int32_t middle = (time + 1) / 2;
       for (const std::vector<std::int32_t>& lengths :
            {std::vector<std::int32_t>{}, {time, 0, middle, time}, {0, middle, 1, 0}}) {
-        expect_exact_gradients({.cell = GetParam(),
+        expect_exact_gradients({.cell = GetParam().cell,
+                                .extras = GetParam().extras,
                                 .time = time,
                                 .batch = 4,
                                 .inputs = 2,
@@ -93,9 +94,15 @@ TEST_P(RecurrentGradient, EqualsComplexStep) {
 }
 
 TEST_P(RecurrentGradient, EqualsComplexStepWithoutBiasOrInitialState) {
-  expect_exact_gradients(
-      {.cell = GetParam(), .time = 3, .batch = 2, .inputs = 3, .units = 2, .bias = false});
-  expect_exact_gradients({.cell = GetParam(),
+  expect_exact_gradients({.cell = GetParam().cell,
+                          .extras = GetParam().extras,
+                          .time = 3,
+                          .batch = 2,
+                          .inputs = 3,
+                          .units = 2,
+                          .bias = false});
+  expect_exact_gradients({.cell = GetParam().cell,
+                          .extras = GetParam().extras,
                           .time = 3,
                           .batch = 3,
                           .inputs = 3,
@@ -105,8 +112,13 @@ TEST_P(RecurrentGradient, EqualsComplexStepWithoutBiasOrInitialState) {
 }
 
 TEST_P(RecurrentGradient, OmittedSeedsAreZeros) {
-  const ProblemOptions options{
-      .cell = GetParam(), .time = 3, .batch = 2, .inputs = 3, .units = 5, .lengths = {2, 3}};
+  const ProblemOptions options{.cell = GetParam().cell,
+                               .extras = GetParam().extras,
+                               .time = 3,
+                               .batch = 2,
+                               .inputs = 3,
+                               .units = 5,
+                               .lengths = {2, 3}};
   const ReferenceBackend<double> backend;
   RecurrentProblem<double> given(options), omitted(options);
   given.dy.fill(0);
@@ -137,7 +149,12 @@ TEST_P(RecurrentGradient, OmittedSeedsAreZeros) {
 }
 
 TEST_P(RecurrentGradient, ParametersAddToWhatIsThere) {
-  const ProblemOptions options{.cell = GetParam(), .time = 3, .batch = 2, .inputs = 3, .units = 5};
+  const ProblemOptions options{.cell = GetParam().cell,
+                               .extras = GetParam().extras,
+                               .time = 3,
+                               .batch = 2,
+                               .inputs = 3,
+                               .units = 5};
   const ReferenceBackend<double> backend;
   RecurrentProblem<double> once(options), twice(options);
   once.forward(backend);
@@ -146,17 +163,22 @@ TEST_P(RecurrentGradient, ParametersAddToWhatIsThere) {
     twice.forward(backend);
     twice.backward(backend);
   }
-  for (auto* gradient : {&once.dkernel, &once.drecurrent_kernel, &once.dbias}) {
-    for (Index i = 0; i < gradient->size(); ++i) (*gradient)[i] *= 2;
+  const auto actual = twice.parameters();
+  for (std::size_t p = 0; p < actual.size(); ++p) {
+    BasicTensor<double>& expected = *once.parameters()[p].gradient;
+    for (double& value : expected.view()) value *= 2;
+    EXPECT_TRUE(close_to(*actual[p].gradient, expected, kExact)) << actual[p].name;
   }
-  EXPECT_TRUE(close_to(twice.dkernel, once.dkernel, kExact));
-  EXPECT_TRUE(close_to(twice.drecurrent_kernel, once.drecurrent_kernel, kExact));
-  EXPECT_TRUE(close_to(twice.dbias, once.dbias, kExact));
   EXPECT_TRUE(bits_equal(twice.dx, once.dx));
 }
 
 TEST_P(RecurrentGradient, FrozenParametersLeaveTheOthersAlone) {
-  const ProblemOptions options{.cell = GetParam(), .time = 3, .batch = 2, .inputs = 3, .units = 5};
+  const ProblemOptions options{.cell = GetParam().cell,
+                               .extras = GetParam().extras,
+                               .time = 3,
+                               .batch = 2,
+                               .inputs = 3,
+                               .units = 5};
   const ReferenceBackend<double> backend;
   RecurrentProblem<double> all(options), frozen(options);
   all.forward(backend);
@@ -164,6 +186,7 @@ TEST_P(RecurrentGradient, FrozenParametersLeaveTheOthersAlone) {
   frozen.forward(backend);
   auto args = frozen.backward_args();
   args.dkernel = args.drecurrent_kernel = args.dbias = {};
+  args.doptions = {};
   args.dh0 = args.dc0 = {};
   with_scratch(backend, args, [&](const auto& a) { backend.recurrent_backward(a); });
   EXPECT_TRUE(bits_equal(frozen.dx, all.dx));
@@ -172,16 +195,17 @@ TEST_P(RecurrentGradient, FrozenParametersLeaveTheOthersAlone) {
   args = frozen.backward_args();
   args.dx = args.dh0 = args.dc0 = {};
   with_scratch(backend, args, [&](const auto& a) { backend.recurrent_backward(a); });
-  EXPECT_TRUE(bits_equal(frozen.dkernel, all.dkernel));
-  EXPECT_TRUE(bits_equal(frozen.drecurrent_kernel, all.drecurrent_kernel));
-  EXPECT_TRUE(bits_equal(frozen.dbias, all.dbias));
+  for (std::size_t p = 0; p < all.parameters().size(); ++p) {
+    EXPECT_TRUE(bits_equal(*frozen.parameters()[p].gradient, *all.parameters()[p].gradient));
+  }
 }
 
 // Back-propagation through windows that hand dh0, dc0 on to the window before is back-propagation
 // through the whole.
 TEST_P(RecurrentGradient, ChainedWindowsEqualTheWhole) {
   const ReferenceBackend<double> backend;
-  RecurrentProblem<double> whole({.cell = GetParam(),
+  RecurrentProblem<double> whole({.cell = GetParam().cell,
+                                  .extras = GetParam().extras,
                                   .time = 5,
                                   .batch = 4,
                                   .inputs = 2,
@@ -197,9 +221,9 @@ TEST_P(RecurrentGradient, ChainedWindowsEqualTheWhole) {
   second.backward(backend);
   first.dhn = second.dh0;
   first.dcn = second.dc0;
-  first.dkernel = second.dkernel;
-  first.drecurrent_kernel = second.drecurrent_kernel;
-  first.dbias = second.dbias;
+  for (std::size_t p = 0; p < first.parameters().size(); ++p) {
+    *first.parameters()[p].gradient = *second.parameters()[p].gradient;
+  }
   first.backward(backend);
   for (Index b = 0; b < whole.options.batch; ++b) {
     EXPECT_TRUE(close_to(steps_of(first.dx, b, 0, 2), steps_of(whole.dx, b, 0, 2), kExact));
@@ -207,13 +231,13 @@ TEST_P(RecurrentGradient, ChainedWindowsEqualTheWhole) {
   }
   EXPECT_TRUE(close_to(first.dh0, whole.dh0, kExact));
   EXPECT_TRUE(close_to(first.dc0, whole.dc0, kExact));
-  EXPECT_TRUE(close_to(first.dkernel, whole.dkernel, kExact));
-  EXPECT_TRUE(close_to(first.drecurrent_kernel, whole.drecurrent_kernel, kExact));
-  EXPECT_TRUE(close_to(first.dbias, whole.dbias, kExact));
+  for (std::size_t p = 0; p < whole.parameters().size(); ++p) {
+    EXPECT_TRUE(close_to(*first.parameters()[p].gradient, *whole.parameters()[p].gradient, kExact));
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cells, RecurrentGradient, ::testing::ValuesIn(test::kAllCells),
-                         test::cell_name);
+INSTANTIATE_TEST_SUITE_P(Cells, RecurrentGradient, ::testing::ValuesIn(test::all_variants()),
+                         test::variant_name);
 
 }  // namespace
 }  // namespace rnn

@@ -51,10 +51,14 @@ struct LayerOutput {
 struct CallOptions {
   bool training = true;
   bool wants_dx = true;
+  float loss_scale = 1;
   float gradients_before = 0;  ///< what gradients hold when backward begins
   int frozen = -1;             ///< the parameter whose gradient is a null view
   CallMemory* memory = nullptr;
 };
+
+/// Whether a part of the state only tells sequences that have begun, 1, from others, 0.
+inline bool is_flag(const StateSpec& spec) { return spec.name.ends_with("started"); }
 
 /// A layer with random parameters on one backend.
 class LayerBench {
@@ -86,6 +90,9 @@ class LayerBench {
       const std::size_t s = in.state.size();
       in.state.push_back(random_values<float>({batch, spec.width}, draws.fold(10 + s)));
       in.dnew.push_back(random_values<float>({batch, spec.width}, draws.fold(20 + s)));
+      for (Index b = 0; is_flag(spec) && b < batch; ++b) {
+        in.state.back()[b] = static_cast<float>(b % 2);
+      }
     }
     return in;
   }
@@ -131,6 +138,7 @@ class LayerBench {
               .new_state = new_state,
               .dnew_state = dnew,
               .dstate = dstate,
+              .loss_scale = options.loss_scale,
               .wants_dx = options.wants_dx};
     const Sequence x = in.sequence();
     const Sequence y = layer->forward(x, call);

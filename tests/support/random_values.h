@@ -39,7 +39,7 @@ BasicTensor<T> poisoned(const Shape& shape) {
 /// Poison on the steps beyond each length of a [T,B,.] tensor.
 template <class T>
 void poison_padding(BasicTensor<T>& sequences, std::span<const std::int32_t> lengths) {
-  if (lengths.empty()) return;
+  if (lengths.empty() || sequences.empty()) return;
   const Index time = sequences.extent(0), batch = sequences.extent(1);
   const Index width = sequences.size() / (time * batch);
   for (Index b = 0; b < batch; ++b) {

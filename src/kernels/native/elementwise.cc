@@ -90,8 +90,8 @@ void for_elements(Index size, ThreadPool& pool, const Work& work) {
 }  // namespace
 
 void dropout(const DropoutForward<float>& a, ThreadPool& pool) {
-  const Index time = a.x.extent(0), batch = a.x.extent(1), F = a.x.extent(2);
-  const FloatVec rate = splat(a.rate), scale = splat(1.0f / (1.0f - a.rate));
+  const Index time = a.y.extent(0), batch = a.y.extent(1), F = a.y.extent(2);
+  const FloatVec rate = splat(a.rate), scale = splat(a.scaled ? 1.0f / (1.0f - a.rate) : 1.0f);
   const int parts = team_limit(time * batch * F * kElementCost, pool.threads());
   pool.run(parts, [&](int part) HWY_ATTR {
     // Draws are made a stretch at a time, so that they need no memory of the row's size.
@@ -104,7 +104,7 @@ void dropout(const DropoutForward<float>& a, ThreadPool& pool) {
         std::memset(y, 0, static_cast<size_t>(F) * sizeof(float));
         continue;
       }
-      const float* x = a.x.data() + row * F;
+      const float* x = a.x ? a.x.data() + row * F : nullptr;
       const auto example = a.examples.empty() ? static_cast<std::uint32_t>(b)
                                               : a.examples[static_cast<std::size_t>(b)];
       const auto drawn_at = a.shared_over_time ? 0u : static_cast<std::uint32_t>(t);
@@ -113,7 +113,7 @@ void dropout(const DropoutForward<float>& a, ThreadPool& pool) {
         draw_row(a.random, example, drawn_at, first, size, draws);
         for_vectors(size, [&](Index i, Index n) HWY_ATTR {
           const auto kept = hn::Ge(load(draws + i), rate);
-          const FloatVec value = hn::Mul(load_n(x + first + i, n), scale);
+          const FloatVec value = x ? hn::Mul(load_n(x + first + i, n), scale) : scale;
           store_n(hn::IfThenElseZero(kept, value), y + first + i, n);
         });
       }

@@ -24,6 +24,10 @@ void embedding_forward(const EmbeddingForward<float>& a, ThreadPool& pool) {
         std::memset(y, 0, static_cast<size_t>(E) * sizeof(float));
       } else {
         std::memcpy(y, a.table.data() + id * E, static_cast<size_t>(E) * sizeof(float));
+        if (a.rate == 0) continue;
+        const FloatVec factor = splat(a.factor(static_cast<std::int32_t>(id)));
+        for_vectors(E, [&](Index i, Index n)
+                           HWY_ATTR { store_n(hn::Mul(load_n(y + i, n), factor), y + i, n); });
       }
     }
   });
@@ -43,8 +47,12 @@ void embedding_backward(const EmbeddingBackward<float>& a, ThreadPool& pool) {
       if (id < 0 || t >= length_of(a.lengths, b, time)) continue;
       const float* dy = a.dy.data() + row * E + begin;
       float* dtable = a.dtable.data() + id * E + begin;
+      const float factor = a.factor(static_cast<std::int32_t>(id));
+      if (factor == 0) continue;
+      const FloatVec scale = splat(factor);
       for_vectors(end - begin, [&](Index i, Index n) HWY_ATTR {
-        store_n(hn::Add(load_n(dtable + i, n), load_n(dy + i, n)), dtable + i, n);
+        const FloatVec change = hn::Mul(load_n(dy + i, n), scale);
+        store_n(hn::Add(load_n(dtable + i, n), change), dtable + i, n);
       });
     }
   });

@@ -1,6 +1,7 @@
 // Kernels that have no fast version: the reference's formula, compiled for floats, serves both
 // backends.
 #include "kernels/native/native_backend.h"
+#include "kernels/reference/activity.h"
 #include "kernels/reference/binary_cross_entropy.h"
 #include "kernels/reference/crf.h"
 #include "kernels/reference/layer_norm.h"
@@ -33,6 +34,9 @@ void NativeBackend::layer_norm_forward(const LayerNormForward<float>& args) cons
 }
 void NativeBackend::layer_norm_backward(const LayerNormBackward<float>& args) const noexcept {
   reference::layer_norm_backward(args);
+}
+void NativeBackend::activity_gradient(const ActivityGradient<float>& args) const noexcept {
+  reference::activity_gradient(args);
 }
 void NativeBackend::binary_cross_entropy_forward(
     const BinaryCrossEntropyForward<float>& args) const noexcept {

@@ -4,16 +4,21 @@
 // brings it from the step after, finished tile by tile by the cell's element-wise gradient. The
 // gradients of the weights and of the input are products as deep as the window, made once at its
 // end and divided over their outputs.
+//
+// Where options need whole rows (see recurrent_forward.cc) a step has stages, with a meeting
+// between them where units are divided:
+//   project   the gradient of h~ W_p^T, in place of what the product brought
+//   output    back through N(c~)
+//   gates     back through N(h' U): what the recurrent product then reads is `drecurrent`
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/recurrent_backward.cc"
 #include "hwy/foreach_target.h"
 #include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
-#include "kernels/native/cells-inl.h"
 #include "kernels/native/kernel_table.h"
-#include "kernels/native/product-inl.h"
-#include "kernels/native/rows.h"
+#include "kernels/native/recurrent_backward_plan-inl.h"
+#include "kernels/native/row_norm-inl.h"
 #include "kernels/native/schedule.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,141 +26,12 @@ namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
-using Args = RecurrentBackward<float>;
-
-/// Everything a call keeps in scratch.
-struct Plan {
-  const Bf16Arithmetic* bf16;
-  Index I, H, width, steps;
-  PackedKey* key;
-  float *packed, *zeros, *dh, *dc;
-  // For each row, in the order of steps; the first ones belong to no step but stand for what comes
-  // before the first, where dh0 is made.
-  BackwardRow* rows;
-  const float** gates_after;  // gradients of the step after; what the recurrent product reads
-  const float** extra_after;
-  Index* sequence;
-  Index* first;  // [((step + 1) * parts + part) * 2 + ends]; one entry more at the end
-  // The valid rows by time, then by sequence: the order in which the weights' gradients are summed
-  // may not depend on how the steps were divided.
-  const float** x;
-  const float** h_before;
-  const float** gates;
-  const float** extra;
-  float** dx;
-  float* gate_words;  // under bf16, where dx is wanted: rows of `gates`, rounded
-  const float** rounded_gates;
-  float* buffers;
-  Index buffer_floats;
-};
-
-Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& scratch) {
-  const Index time = a.x.extent(0), batch = a.x.extent(1), rows = (time + 1) * batch;
-  Plan p{};
-  p.bf16 = bf16;
-  p.I = a.x.extent(2);
-  p.H = a.y.extent(2);
-  p.width = gates_of(a.cell) * p.H;
-  p.key = scratch.take<PackedKey>(1);
-  p.packed = scratch.take<float>(packed_floats(bf16, p.width, p.H));
-  p.zeros = scratch.take<float>(p.H);
-  p.dh = scratch.take<float>(batch * p.H);
-  p.dc = scratch.take<float>(batch * p.H);
-  p.rows = scratch.take<BackwardRow>(rows);
-  p.gates_after = scratch.take<const float*>(rows);
-  p.extra_after = scratch.take<const float*>(rows);
-  p.x = scratch.take<const float*>(rows);
-  p.h_before = scratch.take<const float*>(rows);
-  p.gates = scratch.take<const float*>(rows);
-  p.extra = scratch.take<const float*>(rows);
-  p.dx = scratch.take<float*>(rows);
-  if (bf16 && a.dx) {
-    p.gate_words = scratch.take<float>(time * batch * words_of(bf16, p.width));
-    p.rounded_gates = scratch.take<const float*>(rows);
-  }
-  p.sequence = scratch.take<Index>(rows);
-  p.first = scratch.take<Index>((time + 1) * threads * 2 + 1);
-  const Index step_floats =
-      kStepRows * kMaxVectors * kLanes + (bf16 ? batch * words_of(bf16, p.width) : 0);
-  p.buffer_floats = std::max(step_floats, std::max(product_buffer_floats(), outer_buffer_floats()));
-  p.buffers = scratch.take<float>(p.buffer_floats * threads);
-  return p;
-}
-
-template <class T>
-T* at(const View<T>& view, Index t, Index b) {
-  return view ? view.data() + (t * view.extent(1) + b) * view.extent(2) : nullptr;
-}
-
-/// What stands at time t, and the state it came from.
-BackwardRow row_at(const Args& a, const Plan& p, Index t, Index b) {
-  const Index length = length_of(a.lengths, b, a.x.extent(0));
-  const bool starts = t == time_of(0, length, a.go_backwards);
-  const Index before = a.go_backwards ? t + 1 : t - 1;
-  const auto state = [&](const View<const float>& s) { return s ? s.data() + b * p.H : p.zeros; };
-  return {.gates = at(a.gates, t, b),
-          .h_before = starts ? state(a.h0) : at(a.y, before, b),
-          .c_before = starts ? state(a.c0) : at(a.extra, before, b),
-          .extra = at(a.extra, t, b),
-          .y = at(a.y, t, b),
-          .dy = at(a.dy, t, b),
-          .dh = p.dh + b * p.H,
-          .dc = p.dc + b * p.H};
-}
-
-/// Lists the valid rows by time; returns how many there are.
-Index list_window(const Args& a, const Plan& p) {
-  const Index time = a.x.extent(0), batch = a.x.extent(1);
-  Index n = 0;
-  for (Index t = 0; t < time; ++t) {
-    for (Index b = 0; b < batch; ++b) {
-      if (t >= length_of(a.lengths, b, time)) continue;
-      const BackwardRow row = row_at(a, p, t, b);
-      p.x[n] = at(a.x, t, b);
-      p.dx[n] = at(a.dx, t, b);
-      p.gates[n] = row.gates;
-      p.extra[n] = row.extra;
-      p.h_before[n] = row.h_before;
-      ++n;
-    }
-  }
-  return n;
-}
-
-/// Lists the rows by step, then by part of the batch, then those that go on before those that end
-/// with this step, to which no later step brings a gradient.
-void list_rows(const Args& a, const Plan& p, Index steps, int parts) {
-  const Index time = a.x.extent(0), batch = a.x.extent(1);
-  const BatchParts division(a.lengths, time, batch, parts);
-  Index n = 0, entry = 0;
-  for (Index s = -1; s < steps; ++s) {
-    for (int part = 0; part < parts; ++part) {
-      const Index begin = division.first(part), end = division.first(part + 1);
-      for (const bool ends : {false, true}) {
-        p.first[entry++] = n;
-        for (Index b = begin; b < end; ++b) {
-          const Index length = length_of(a.lengths, b, time);
-          if (s >= length || (s == length - 1) != ends) continue;
-          if (!ends) {
-            const Index after = time_of(s + 1, length, a.go_backwards);
-            p.gates_after[n] = at(a.gates, after, b);
-            p.extra_after[n] = at(a.extra, after, b);
-          }
-          p.sequence[n] = b;
-          if (s >= 0) p.rows[n] = row_at(a, p, time_of(s, length, a.go_backwards), b);
-          ++n;
-        }
-      }
-    }
-  }
-  p.first[entry] = n;
-}
-
 /// One thread's part in a call.
 struct Team {
   int member, members;
   bool by_batch;
   Range units;
+  Range outs;  // of P
   SpinBarrier& barrier;
   void meet() const {
     if (!by_batch) barrier.wait(members);
@@ -175,15 +51,28 @@ void for_groups(Range units, const Work& work, Index begin = 0, Index stride = 1
   }
 }
 
-/// The recurrent kernel transposed, in panels of units.
+float* projection_panel_of(const Plan& p, Index unit_vector) {
+  return p.packed_projection + p.P * kLanes * unit_vector;
+}
+
+/// The recurrent kernel transposed, in panels of units, and the projection likewise.
 void pack_units(const Args& a, const Plan& p, const Team& team) {
+  const Index begin = team.by_batch ? team.member : 0, stride = team.by_batch ? team.members : 1;
+  for_groups(
+      team.outs,
+      [&](Index first, Index count) HWY_ATTR {
+        pack_panel_transposed(p.bf16, a.recurrent_kernel.data(), p.width, p.width,
+                              plain_columns(first, count, p.P), panel_of(p, first));
+      },
+      begin, stride);
+  if (!p.packed_projection) return;
   for_groups(
       team.units,
       [&](Index first, Index count) HWY_ATTR {
-        pack_panel_transposed(p.bf16, a.recurrent_kernel.data(), p.width, p.width,
-                              plain_columns(first, count, p.H), panel_of(p, first));
+        pack_panel_transposed(nullptr, a.options.projection.data(), p.P, p.P,
+                              plain_columns(first, count, p.H), projection_panel_of(p, first));
       },
-      team.by_batch ? team.member : 0, team.by_batch ? team.members : 1);
+      begin, stride);
 }
 
 /// What a step works with. Under bf16 every member rounds all rows that its products read.
@@ -192,15 +81,22 @@ struct StepBuffer {
   float* words;  // of row r at words + r * words_of(bf16, width)
 };
 
+/// Whether a GRU's candidate has its own gradient of the state's part; normalised products have
+/// that of all gates in one row.
+template <Cell kCell>
+bool candidate_apart(const Plan& p) {
+  return is_gru(kCell) && !p.tail.kernel_gamma;
+}
+
 /// Rounds what the recurrent product of rows [rows.first, rows.last) reads.
 template <Cell kCell>
 void round_after(const Plan& p, Range rows, const StepBuffer& buffer) {
   if (!p.bf16) return;
-  const Index depth = gates_of(kCell) == 3 ? 2 * p.H : p.width;
+  const bool apart = candidate_apart<kCell>(p);
   for (Index r = 0; r < rows.size(); ++r) {
     float* to = buffer.words + r * words_of(p.bf16, p.width);
-    p.bf16->round(p.gates_after[rows.first + r], depth, to);
-    if (kCell == Cell::kGru) p.bf16->round(p.extra_after[rows.first + r], p.H, to + p.H);
+    p.bf16->round(p.gates_after[rows.first + r], apart ? 2 * p.H : p.width, to);
+    if (kCell == Cell::kGru && apart) p.bf16->round(p.extra_after[rows.first + r], p.H, to + p.H);
   }
 }
 
@@ -210,14 +106,13 @@ template <Cell kCell>
 void receive(const Plan& p, Index rounded_first, Index r0, Index rows, Index first, Index count,
              const StepBuffer& buffer) {
   float* const* out = buffer.out;
-  const bool adds = gates_of(kCell) == 3;
+  const bool adds = p.beside && !p.mask;
   for (Index r = 0; adds && r < rows; ++r) {
     for (Index v = 0; v < count; ++v) {
       const Index u = (first + v) * kLanes;
-      store(load_n(p.dh + p.sequence[r0 + r] * p.H + u, p.H - u), out[r] + v * kLanes);
+      store(load_n(p.dh + p.sequence[r0 + r] * p.P + u, p.P - u), out[r] + v * kLanes);
     }
   }
-  const Index depth = kCell == Cell::kLstm ? 4 * p.H : adds ? 2 * p.H : p.H;
   const auto multiply_by = [&](const float* const* a, Index k0, Index size) HWY_ATTR {
     const float* rounded[kStepRows];
     for (Index r = 0; p.bf16 && r < rows; ++r) {
@@ -232,10 +127,19 @@ void receive(const Plan& p, Index rounded_first, Index r0, Index rows, Index fir
                     .panel = panel_of(p, first) + words_of(p.bf16, k0) * count * kLanes,
                     .vectors = count,
                     .c = out,
-                    .start = adds ? Start::kAdd : Start::kZero});
+                    .start = adds || k0 > 0 ? Start::kAdd : Start::kZero});
   };
-  multiply_by(p.gates_after, 0, depth);
-  if (kCell == Cell::kGru) multiply_by(p.extra_after, 2 * p.H, p.H);
+  const bool apart = candidate_apart<kCell>(p);
+  multiply_by(p.gates_after, 0, apart ? 2 * p.H : p.width);
+  if (kCell == Cell::kGru && apart) multiply_by(p.extra_after, 2 * p.H, p.H);
+  for (Index r = 0; p.mask && r < rows; ++r) {
+    for (Index v = 0; v < count; ++v) {
+      const Index u = (first + v) * kLanes, n = p.P - u, row = p.sequence[r0 + r] * p.P + u;
+      const FloatVec other = p.beside ? load_n(p.dh + row, n) : hn::Zero(Floats());
+      const FloatVec through = hn::Mul(load(out[r] + v * kLanes), load_n(p.mask + row, n));
+      store(hn::Add(other, through), out[r] + v * kLanes);
+    }
+  }
 }
 
 /// work(first row, how many) for stretches of rows.
@@ -248,61 +152,173 @@ void for_stretches(Range rows, const Work& work) {
   }
 }
 
-/// Finishes what stands in `out` for rows from r0 on.
-template <Cell kCell, int kPhase>
-void finish_rows(const Plan& p, Index r0, Index rows, Index first, Index count, float* const* out) {
-  for (Index r = 0; r < rows; ++r) {
-    for (Index v = 0; v < count; ++v) {
-      const Index u = (first + v) * kLanes;
-      finish_backward<kCell, kPhase>(load(out[r] + v * kLanes), p.H, u, std::min(kLanes, p.H - u),
-                                     p.rows[r0 + r]);
-    }
-  }
-}
-
-/// A step for rows [rows.first, rows.last), of which those before `ending` go on.
-template <Cell kCell>
-void run_step(const Plan& p, Range rows, Index ending, Range units, const StepBuffer& buffer) {
+/// A step for rows [rows.first, rows.last), of which those before `ending` go on: what reaches h of
+/// each, tile by tile; take(row, dh, unit, lanes) has each vector of units.
+template <Cell kCell, class Take>
+void run_receive(const Plan& p, Range rows, Index ending, Range outs, const StepBuffer& buffer,
+                 const Take& take) {
   round_after<kCell>(p, {rows.first, ending}, buffer);
-  for_groups(units, [&](Index first, Index count) HWY_ATTR {
+  for_groups(outs, [&](Index first, Index count) HWY_ATTR {
+    const auto lanes = [&](Index u) { return std::min(kLanes, p.P - u); };
     for_stretches({rows.first, ending}, [&](Index r0, Index size) HWY_ATTR {
       receive<kCell>(p, rows.first, r0, size, first, count, buffer);
-      finish_rows<kCell, 0>(p, r0, size, first, count, buffer.out);
+      for (Index r = 0; r < size; ++r) {
+        for (Index v = 0; v < count; ++v) {
+          const Index u = (first + v) * kLanes;
+          take(p.rows[r0 + r], load(buffer.out[r] + v * kLanes), u, lanes(u));
+        }
+      }
     });
     for (Index r = ending; r < rows.last; ++r) {
       for (Index v = 0; v < count; ++v) {
-        const Index u = (first + v) * kLanes, n = std::min(kLanes, p.H - u);
-        finish_backward<kCell, 0>(load_n(p.rows[r].dh + u, n), p.H, u, n, p.rows[r]);
+        const Index u = (first + v) * kLanes;
+        take(p.rows[r], load_n(p.rows[r].dh + u, lanes(u)), u, lanes(u));
       }
     }
   });
 }
 
-/// GRU with reset before: the gradient of r * h' is a product of its own.
-void run_candidate(const Plan& p, Range rows, Range units, const StepBuffer& buffer) {
-  const Index words = words_of(p.bf16, p.H);
-  for (Index r = 0; p.bf16 && r < rows.size(); ++r) {
-    p.bf16->round(p.rows[rows.first + r].gates + 2 * p.H, p.H, buffer.words + r * words);
+/// Rows times a packed panel of units, into finish(row, product, unit, lanes).
+template <class Panel, class In, class Finish>
+void run_product(const Bf16Arithmetic* bf16, Range rows, Range units, Index H, Index depth,
+                 const Panel& panel, const In& input, const Plan& p, const StepBuffer& buffer,
+                 const Finish& finish) {
+  const Index words = words_of(bf16, depth);
+  for (Index r = 0; bf16 && r < rows.size(); ++r) {
+    bf16->round(input(p.rows[rows.first + r]), depth, buffer.words + r * words);
   }
   for_groups(units, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       const float* in[kStepRows];
       for (Index r = 0; r < size; ++r) {
-        in[r] =
-            p.bf16 ? buffer.words + (r0 + r - rows.first) * words : p.rows[r0 + r].gates + 2 * p.H;
+        in[r] = bf16 ? buffer.words + (r0 + r - rows.first) * words : input(p.rows[r0 + r]);
       }
-      multiply_panel({.bf16 = p.bf16,
+      multiply_panel({.bf16 = bf16,
                       .a = in,
                       .rows = size,
                       .first_k = 0,
-                      .depth = p.H,
-                      .panel = panel_of(p, first) + words_of(p.bf16, 2 * p.H) * count * kLanes,
+                      .depth = depth,
+                      .panel = panel(first, count),
                       .vectors = count,
                       .c = buffer.out,
                       .start = Start::kZero});
-      finish_rows<Cell::kGruResetBefore, 1>(p, r0, size, first, count, buffer.out);
+      for (Index r = 0; r < size; ++r) {
+        for (Index v = 0; v < count; ++v) {
+          const Index u = (first + v) * kLanes;
+          finish(p.rows[r0 + r], load(buffer.out[r] + v * kLanes), u, std::min(kLanes, H - u));
+        }
+      }
     });
   });
+}
+
+/// Stage "project": from the gradient of h~ to that of the cell's output.
+template <Cell kCell>
+void run_projection(const Plan& p, Range rows, Range units, const StepBuffer& buffer) {
+  run_product(
+      nullptr, rows, units, p.H, p.P,
+      [&](Index first, Index) { return projection_panel_of(p, first); },
+      [](const BackwardRow& row) { return row.dstate; }, p, buffer,
+      [&](const BackwardRow& row, FloatVec d, Index u, Index n)
+          HWY_ATTR { finish_backward<kCell, 0>(d, p.tail, u, n, row); });
+}
+
+/// work(unit, lanes) for the vectors of a range of units.
+template <class Work>
+HWY_INLINE void for_units(Range units, Index size, const Work& work) {
+  for (Index v = units.first; v < units.last; ++v) {
+    work(v * kLanes, std::min(kLanes, size - v * kLanes));
+  }
+}
+
+/// Stage "output": back through N(c~). Every member makes the sums of its rows for itself.
+template <Cell kCell>
+void run_output(const Plan& p, Range rows, Range units) {
+  for (Index r = rows.first; r < rows.last; ++r) {
+    const BackwardRow& row = p.rows[r];
+    const RowGradient sums =
+        gradient_of([&](Index i, Index n) HWY_ATTR { return load_n(row.dcell + i, n); },
+                    p.tail.cell_gamma, row.cell_normal, p.H, row.inverse_deviation[2]);
+    for_units(units, p.H, [&](Index u, Index n) HWY_ATTR {
+      const FloatVec d = hn::Mul(load_n(row.dcell + u, n), load_n(p.tail.cell_gamma + u, n));
+      const FloatVec d_o = load_n(row.gates + lstm_gates(kCell).o * p.H + u, n);
+      finish_lstm_backward<kCell>(through_norm(d, load_n(row.cell_normal + u, n), sums), d_o,
+                                  c_new_of<kCell>(p.tail, u, n, row), p.tail, u, n, row);
+    });
+  }
+}
+
+/// Stage "gates": back through N(h' U).
+template <Cell kCell>
+void run_gates(const Plan& p, Range rows, Range units) {
+  for (Index r = rows.first; r < rows.last; ++r) {
+    const BackwardRow& row = p.rows[r];
+    const float* candidate = kCell == Cell::kGru ? row.extra : row.gates + 2 * p.H;
+    // The gradient of gamma * N(h' U): that of the pre-activations, but for a GRU's candidate.
+    const auto sum = [&](Index first, Index size, const float* d) HWY_ATTR {
+      return gradient_of([&](Index i, Index n) HWY_ATTR { return load_n(d + i, n); },
+                         p.tail.recurrent_gamma + first, row.recurrent_normal + first, size, 1);
+    };
+    RowGradient sums{};
+    if constexpr (kCell == Cell::kGru) {
+      const RowGradient gates = sum(0, 2 * p.H, row.gates), n = sum(2 * p.H, p.H, candidate);
+      sums = {(2 * gates.mean + n.mean) / 3, (2 * gates.along + n.along) / 3, 0};
+    } else {
+      sums = sum(0, p.width, row.gates);
+    }
+    sums.inverse_deviation = row.inverse_deviation[1];
+    for_units(units, p.H, [&](Index u, Index n) HWY_ATTR {
+      for (Index gate = 0; gate < gates_of(kCell); ++gate) {
+        const Index place = gate * p.H + u;
+        const float* from = kCell == Cell::kGru && gate == 2 ? candidate + u : row.gates + place;
+        const FloatVec d = hn::Mul(load_n(from, n), load_n(p.tail.recurrent_gamma + place, n));
+        store_n(through_norm(d, load_n(row.recurrent_normal + place, n), sums),
+                row.drecurrent + place, n);
+      }
+    });
+  }
+}
+
+/// GRU with reset before: the gradient of r * h' is a product of its own.
+void run_candidate(const Plan& p, Range rows, Range units, const StepBuffer& buffer) {
+  run_product(
+      p.bf16, rows, units, p.H, p.H,
+      [&](Index first, Index count) {
+        return panel_of(p, first) + words_of(p.bf16, 2 * p.H) * count * kLanes;
+      },
+      [&](const BackwardRow& row) { return row.gates + 2 * p.H; }, p, buffer,
+      [&](const BackwardRow& row, FloatVec d, Index u, Index n)
+          HWY_ATTR { finish_backward<Cell::kGruResetBefore, 1>(d, p.tail, u, n, row); });
+}
+
+template <Cell kCell>
+void run_step(const Plan& p, Range rows, Index ending, const Team& team, const StepBuffer& buffer) {
+  if (p.packed_projection) {
+    run_receive<kCell>(p, rows, ending, team.outs, buffer,
+                       [](const BackwardRow& row, FloatVec dh, Index u, Index n)
+                           HWY_ATTR { store_n(take_state(dh, u, n, row), row.dstate + u, n); });
+    team.meet();
+    run_projection<kCell>(p, rows, team.units, buffer);
+  } else {
+    run_receive<kCell>(p, rows, ending, team.outs, buffer,
+                       [&](const BackwardRow& row, FloatVec dh, Index u, Index n) HWY_ATTR {
+                         finish_backward<kCell, 0>(take_state(dh, u, n, row), p.tail, u, n, row);
+                       });
+  }
+  if constexpr (is_lstm(kCell)) {
+    if (p.tail.cell_gamma) {
+      team.meet();
+      run_output<kCell>(p, rows, team.units);
+    }
+  }
+  if constexpr (kCell == Cell::kGruResetBefore) {
+    team.meet();
+    run_candidate(p, rows, team.units, buffer);
+  } else if (p.tail.kernel_gamma) {
+    team.meet();
+    run_gates<kCell>(p, rows, team.units);
+  }
+  team.meet();
 }
 
 template <Cell kCell>
@@ -313,24 +329,18 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   const int parts = team.by_batch ? team.members : 1, part = team.by_batch ? team.member : 0;
   for (Index s = steps - 1; s >= 0; --s) {
     const Index* first = p.first + ((s + 1) * parts + part) * 2;
-    const Range rows{first[0], first[2]};
-    run_step<kCell>(p, rows, first[1], team.units, buffer);
-    team.meet();
-    if constexpr (kCell == Cell::kGruResetBefore) {
-      run_candidate(p, rows, team.units, buffer);
-      team.meet();
-    }
+    run_step<kCell>(p, {first[0], first[2]}, first[1], team, buffer);
   }
   if (!a.dh0) return;
   const Range rows{p.first[part * 2], p.first[part * 2 + 1]};
   round_after<kCell>(p, rows, buffer);
-  for_groups(team.units, [&](Index first, Index count) HWY_ATTR {
+  for_groups(team.outs, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       receive<kCell>(p, rows.first, r0, size, first, count, buffer);
       for (Index r = 0; r < size; ++r) {
         for (Index v = 0; v < count; ++v) {
           const Index u = (first + v) * kLanes;
-          store_n(load(buffer.out[r] + v * kLanes), p.dh + p.sequence[r0 + r] * p.H + u, p.H - u);
+          store_n(load(buffer.out[r] + v * kLanes), p.dh + p.sequence[r0 + r] * p.P + u, p.P - u);
         }
       }
     });
@@ -341,6 +351,8 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   switch (a.cell) {
     case Cell::kLstm:
       return run_steps<Cell::kLstm>(a, p, steps, team, buffer);
+    case Cell::kLstmCoupled:
+      return run_steps<Cell::kLstmCoupled>(a, p, steps, team, buffer);
     case Cell::kGru:
       return run_steps<Cell::kGru>(a, p, steps, team, buffer);
     case Cell::kGruResetBefore:
@@ -353,32 +365,91 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
 }
 
 void start_state(const Args& a, const Plan& p) {
-  const Index size = a.x.extent(1) * p.H;
+  const Index batch = a.x.extent(1);
   *p.key = {};  // whatever a forward pass left packed here is gone
-  std::fill_n(p.zeros, p.H, 0.0f);
-  const auto start = [size](View<const float> from, float* to) {
+  std::fill_n(p.zeros, std::max(p.H, p.P), 0.0f);
+  if (p.constant_h) std::fill_n(p.constant_h, p.P, a.options.zoneout_h_rate);
+  if (p.constant_c) std::fill_n(p.constant_c, p.H, a.options.zoneout_c_rate);
+  const auto start = [](View<const float> from, float* to, Index size) {
     if (from) {
       std::copy_n(from.data(), size, to);
     } else {
       std::fill_n(to, size, 0.0f);
     }
   };
-  start(a.dhn, p.dh);
-  start(a.dcn, p.dc);
+  start(a.dhn, p.dh, batch * p.P);
+  start(a.dcn, p.dc, batch * p.H);
+}
+
+/// What an outer product adds to, and the rows it reads: a term's width is 0 where it is frozen.
+OuterTerm term_of(const float* const* rows, Index width, View<float> gradient, Index column) {
+  return {rows, gradient ? width : 0, gradient ? gradient.data() + column : nullptr};
+}
+
+/// Layer norm: what gammas and biases receive, then back through N(x W), whose rows become the
+/// gradients of x W.
+void finish_norms(const Args& a, const Plan& p, Index depth, const Team& team) {
+  const Index H = p.H;
+  const CellGradients<float>& d = a.doptions;
+  const auto add = [&](const float* const* rows, Index first, const float* const* times,
+                       Index times_first, Index columns, float* sums) {
+    add_column_sums({rows, first, times, times_first, depth, columns, sums}, team.member,
+                    team.members);
+  };
+  float* db = a.dbias.data();
+  const bool apart = a.cell == Cell::kGru;
+  add(p.gates, 0, nullptr, 0, p.width, db);
+  if (apart && db) {
+    add(p.gates, 0, nullptr, 0, 2 * H, db + p.width);
+    add(p.extra, 0, nullptr, 0, H, db + p.width + 2 * H);
+  }
+  add(p.gates, 0, p.kernel_normal, 0, p.width, d.dkernel_gamma.data());
+  float* dgamma = d.drecurrent_gamma.data();
+  add(p.gates, 0, p.recurrent_normal, 0, apart ? 2 * H : p.width, dgamma);
+  if (apart && dgamma) add(p.extra, 0, p.recurrent_normal, 2 * H, H, dgamma + 2 * H);
+  add(p.dcell_rows, 0, p.cell_normal, 0, H, d.dcell_gamma.data());
+  add(p.dcell_rows, 0, nullptr, 0, H, d.dcell_beta.data());
+  team.barrier.wait(team.members);
+  const Range mine = part_of(depth, team.member, team.members);
+  for (Index r = mine.first; r < mine.last; ++r) {
+    float* normal = p.kernel_normal[r];
+    const float* gates = p.gates[r];
+    const RowGradient sums =
+        gradient_of([&](Index i, Index n) HWY_ATTR { return load_n(gates + i, n); },
+                    p.tail.kernel_gamma, normal, p.width, p.kernel_deviation[r][0]);
+    for_vectors(p.width, [&](Index i, Index n) HWY_ATTR {
+      const FloatVec g = hn::Mul(load_n(gates + i, n), load_n(p.tail.kernel_gamma + i, n));
+      store_n(through_norm(g, load_n(normal + i, n), sums), normal + i, n);
+    });
+  }
+  team.barrier.wait(team.members);
+}
+
+void add_peephole_gradient(const Args& a, const Plan& p, Index depth, const Team& team) {
+  const LstmGates gates = lstm_gates(a.cell);
+  const auto add = [&](Index gate, const float* const* states, Index row) {
+    add_column_sums(
+        {p.gates, gate * p.H, states, 0, depth, p.H, a.doptions.dpeephole.data() + row * p.H},
+        team.member, team.members);
+  };
+  if (a.cell == Cell::kLstm) add(0, p.c_before, 0);
+  add(gates.f, p.c_before, gates.peephole_f);
+  add(gates.o, p.c_new_rows, gates.peephole_o);
 }
 
 /// All rows of the window at once: what the weights and the input receive.
 void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, float* buffer) {
   const Index H = p.H;
+  const bool norms = p.tail.kernel_gamma != nullptr;
   const auto add = [&](const float* const* b, Index b_first, Index gate, Index gates,
-                       const float* const* a_recurrent, float* sums0, float* sums1,
-                       bool with_kernel) {
-    float* dU = a.drecurrent_kernel && a_recurrent ? a.drecurrent_kernel.data() : nullptr;
-    float* dW = a.dkernel && with_kernel ? a.dkernel.data() : nullptr;
+                       const float* const* a_recurrent, Index recurrent_width, float* sums0,
+                       float* sums1, bool with_kernel) {
     OuterProduct outer{};
     outer.bf16 = p.bf16;
-    outer.terms[0] = {p.x, dW ? p.I : 0, dW ? dW + gate * H : nullptr};
-    outer.terms[1] = {a_recurrent, dU ? H : 0, dU ? dU + gate * H : nullptr};
+    if (with_kernel) outer.terms[0] = term_of(p.x, p.I, a.dkernel, gate * H);
+    if (a_recurrent) {
+      outer.terms[1] = term_of(a_recurrent, recurrent_width, a.drecurrent_kernel, gate * H);
+    }
     outer.c_stride = p.width;
     outer.depth = depth;
     outer.b = b;
@@ -388,30 +459,41 @@ void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, 
     outer.sums[1] = sums1;
     add_outer(outer, team.member, team.members, buffer);
   };
+  if (a.doptions.dpeephole) add_peephole_gradient(a, p, depth, team);
+  if (a.doptions.dprojection) {
+    OuterProduct outer{};
+    outer.terms[0] = term_of(p.output, H, a.doptions.dprojection, 0);
+    outer.c_stride = outer.columns = p.P;
+    outer.depth = depth;
+    outer.b = p.dstate_rows;
+    add_outer(outer, team.member, team.members, buffer);
+  }
   float* db = a.dbias ? a.dbias.data() : nullptr;
-  switch (a.cell) {
-    case Cell::kGru: {
-      float* state_bias = db ? db + p.width : nullptr;
-      add(p.gates, 0, 0, 2, p.h_before, db, state_bias, true);
-      add(p.gates, 2 * H, 2, 1, nullptr, db ? db + 2 * H : nullptr, nullptr, true);
-      add(p.extra, 0, 2, 1, p.h_before, db ? state_bias + 2 * H : nullptr, nullptr, false);
-      break;
-    }
-    case Cell::kGruResetBefore:
-      add(p.gates, 0, 0, 2, p.h_before, db, nullptr, true);
-      add(p.gates, 2 * H, 2, 1, p.extra, db ? db + 2 * H : nullptr, nullptr, true);
-      break;
-    default:
-      add(p.gates, 0, 0, gates_of(a.cell), p.h_before, db, nullptr, true);
+  const float* const* input_side = p.gates;
+  if (norms) {
+    finish_norms(a, p, depth, team);
+    input_side = p.kernel_normal;
+    add(input_side, 0, 0, gates_of(a.cell), nullptr, 0, nullptr, nullptr, true);
+    add(p.drecurrent_rows, 0, 0, gates_of(a.cell), p.h_in, p.P, nullptr, nullptr, false);
+  } else if (a.cell == Cell::kGru) {
+    float* state_bias = db ? db + p.width : nullptr;
+    add(p.gates, 0, 0, 2, p.h_in, H, db, state_bias, true);
+    add(p.gates, 2 * H, 2, 1, nullptr, 0, db ? db + 2 * H : nullptr, nullptr, true);
+    add(p.extra, 0, 2, 1, p.h_in, H, db ? state_bias + 2 * H : nullptr, nullptr, false);
+  } else if (a.cell == Cell::kGruResetBefore) {
+    add(p.gates, 0, 0, 2, p.h_in, H, db, nullptr, true);
+    add(p.gates, 2 * H, 2, 1, p.extra, H, db ? db + 2 * H : nullptr, nullptr, true);
+  } else {
+    add(p.gates, 0, 0, gates_of(a.cell), p.h_in, p.P, db, nullptr, true);
   }
   if (!a.dx) return;
   if (p.bf16) {
-    round_share(*p.bf16, p.gates, depth, p.width, p.gate_words, p.rounded_gates, team.member,
+    round_share(*p.bf16, input_side, depth, p.width, p.gate_words, p.rounded_gates, team.member,
                 team.members);
     team.barrier.wait(team.members);
   }
   multiply_share({.bf16 = p.bf16,
-                  .a = p.bf16 ? p.rounded_gates : p.gates,
+                  .a = p.bf16 ? p.rounded_gates : input_side,
                   .c = p.dx,
                   .rows = depth,
                   .depth = p.width,
@@ -442,14 +524,16 @@ void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& p
   start_state(a, p);
   const Index all_rows = list_window(a, p);
   SpinBarrier barrier;
-  const int limit = team_limit(steps * batch * (p.I + p.H) * p.width, pool.threads());
+  const int limit = team_limit(steps * batch * (p.I + p.P) * p.width, pool.threads());
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
     const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, members);
-    const Team team{.member = member,
-                    .members = members,
-                    .by_batch = by_batch,
-                    .units = by_batch ? Range{0, vectors} : part_of(vectors, member, members),
-                    .barrier = barrier};
+    const Team team{
+        .member = member,
+        .members = members,
+        .by_batch = by_batch,
+        .units = by_batch ? Range{0, vectors} : part_of(vectors, member, members),
+        .outs = by_batch ? Range{0, vectors_of(p.P)} : part_of(vectors_of(p.P), member, members),
+        .barrier = barrier};
     float* buffer = p.buffers + member * p.buffer_floats;
     const int parts = by_batch ? members : 1;
     if (member == 0) list_rows(a, p, steps, parts);
@@ -460,9 +544,8 @@ void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& p
     finish_window(a, p, all_rows, team, buffer);
   });
 
-  const Index size = batch * p.H;
-  if (a.dh0) std::copy_n(p.dh, size, a.dh0.data());
-  if (a.dc0) std::copy_n(p.dc, size, a.dc0.data());
+  if (a.dh0) std::copy_n(p.dh, batch * p.P, a.dh0.data());
+  if (a.dc0) std::copy_n(p.dc, batch * p.H, a.dc0.data());
   for (Index b = 0; a.dx && b < batch; ++b) {
     for (Index t = length_of(a.lengths, b, time); t < time; ++t) {
       std::fill_n(&a.dx(t, b, 0), p.I, 0.0f);

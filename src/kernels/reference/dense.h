@@ -53,7 +53,7 @@ void embedding_forward(const EmbeddingForward<T>& a) noexcept {
       const std::int32_t id = a.ids(t, b);
       row(&a.y(t, b, 0), E).setZero();
       if (id < 0 || t >= length_of(a.lengths, b, time)) continue;
-      row(&a.y(t, b, 0), E) = row(&a.table(id, 0), E);
+      row(&a.y(t, b, 0), E) = row(&a.table(id, 0), E) * a.factor(id);
     }
   }
 }
@@ -65,7 +65,7 @@ void embedding_backward(const EmbeddingBackward<T>& a) noexcept {
     for (Index b = 0; b < batch; ++b) {
       const std::int32_t id = a.ids(t, b);
       if (id < 0 || t >= length_of(a.lengths, b, time)) continue;
-      row(&a.dtable(id, 0), E) += row(&a.dy(t, b, 0), E);
+      row(&a.dtable(id, 0), E) += row(&a.dy(t, b, 0), E) * a.factor(id);
     }
   }
 }

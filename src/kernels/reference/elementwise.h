@@ -8,8 +8,8 @@ namespace rnn::reference {
 
 template <class T>
 void dropout(const DropoutForward<T>& a) noexcept {
-  const Index time = a.x.extent(0), batch = a.x.extent(1), F = a.x.extent(2);
-  const T scale = T(1) / T(1 - a.rate);
+  const Index time = a.y.extent(0), batch = a.y.extent(1), F = a.y.extent(2);
+  const T scale = a.scaled ? T(1) / T(1 - a.rate) : T(1);
   for (Index t = 0; t < time; ++t) {
     for (Index b = 0; b < batch; ++b) {
       T* y = &a.y(t, b, 0);
@@ -17,7 +17,7 @@ void dropout(const DropoutForward<T>& a) noexcept {
         row(y, F).setZero();
         continue;
       }
-      const T* x = &a.x(t, b, 0);
+      const T* x = a.x ? &a.x(t, b, 0) : nullptr;
       const auto example = a.examples.empty() ? static_cast<std::uint32_t>(b)
                                               : a.examples[static_cast<std::size_t>(b)];
       const auto drawn_at = a.shared_over_time ? 0u : static_cast<std::uint32_t>(t);
@@ -25,7 +25,7 @@ void dropout(const DropoutForward<T>& a) noexcept {
         const auto block = a.random.block(example, drawn_at, static_cast<std::uint32_t>(quarter));
         for (Index u = quarter * 4; u < F && u < quarter * 4 + 4; ++u) {
           const float draw = Random::to_uniform(block[static_cast<std::size_t>(u % 4)]);
-          y[u] = draw >= a.rate ? x[u] * scale : T(0);
+          y[u] = draw < a.rate ? T(0) : x ? x[u] * scale : scale;
         }
       }
     }

@@ -2,6 +2,7 @@
 
 #include <complex>
 
+#include "kernels/reference/activity.h"
 #include "kernels/reference/binary_cross_entropy.h"
 #include "kernels/reference/crf.h"
 #include "kernels/reference/dense.h"
@@ -10,7 +11,8 @@
 #include "kernels/reference/merge.h"
 #include "kernels/reference/optimizer_steps.h"
 #include "kernels/reference/pooling.h"
-#include "kernels/reference/recurrent.h"
+#include "kernels/reference/recurrent_backward.h"
+#include "kernels/reference/recurrent_forward.h"
 #include "kernels/reference/softmax.h"
 #include "kernels/reference/windows.h"
 
@@ -18,11 +20,11 @@ namespace rnn {
 
 template <class T>
 std::size_t ReferenceBackend<T>::scratch_bytes(const RecurrentForward<T>& args) const {
-  return reference::recurrent_scratch<T>(args.cell, args.y.extent(2));
+  return reference::recurrent_scratch<T>(args);
 }
 template <class T>
 std::size_t ReferenceBackend<T>::scratch_bytes(const RecurrentBackward<T>& args) const {
-  return reference::recurrent_scratch<T>(args.cell, args.y.extent(2));
+  return reference::recurrent_scratch<T>(args);
 }
 template <class T>
 void ReferenceBackend<T>::recurrent_forward(const RecurrentForward<T>& args) const noexcept {
@@ -104,6 +106,10 @@ void ReferenceBackend<T>::layer_norm_forward(const LayerNormForward<T>& args) co
 template <class T>
 void ReferenceBackend<T>::layer_norm_backward(const LayerNormBackward<T>& args) const noexcept {
   reference::layer_norm_backward(args);
+}
+template <class T>
+void ReferenceBackend<T>::activity_gradient(const ActivityGradient<T>& args) const noexcept {
+  reference::activity_gradient(args);
 }
 template <class T>
 void ReferenceBackend<T>::binary_cross_entropy_forward(

@@ -36,6 +36,7 @@ class ReferenceBackend : public BasicBackend<T> {
   void pool_backward(const PoolBackward<T>&) const noexcept override;
   void layer_norm_forward(const LayerNormForward<T>&) const noexcept override;
   void layer_norm_backward(const LayerNormBackward<T>&) const noexcept override;
+  void activity_gradient(const ActivityGradient<T>&) const noexcept override;
   void binary_cross_entropy_forward(const BinaryCrossEntropyForward<T>&) const noexcept override;
   void binary_cross_entropy_backward(const BinaryCrossEntropyBackward<T>&) const noexcept override;
   void crf_forward(const CrfForward<T>&) const noexcept override;
