@@ -54,6 +54,7 @@ const OptionHelps kHelp = {
      {"above 0: embeddings begin with so many times the log-count ratios of labels"}},
     {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
     {"batch", {"texts of a batch"}},
+    {"epsilon", {"of adam, adamw and rmsprop; near 1e-4 rare n-grams are learned slowly"}},
     {"batch-units", {"units of a batch at most, padding included; 0: no limit"}},
 };
 

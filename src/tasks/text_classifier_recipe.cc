@@ -108,6 +108,7 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("epochs", epochs);
   fields("batch", batch);
   fields("batch_units", batch_units);
+  fields("epsilon", epsilon);
   exchange_optimization(fields, *this);
 }
 
@@ -154,6 +155,7 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("label-smoothing: is for one label a text; leave it out with --multi-label");
   }
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
+  require(r.epsilon > 0 && r.epsilon <= 1, "epsilon", "more than 0 and at most 1", r.epsilon);
   require(r.batch_units >= 0, "batch-units", "at least 0", r.batch_units);
   validate_optimization(r);
 }

@@ -147,7 +147,13 @@ Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts
                        const BackendOptions& backend) {
   Model model(text_classifier_network(recipe, texts.vocabulary.size(),
                                       static_cast<Index>(texts.labels.size())));
-  model.compile({.optimizer = optimizer_of(recipe),
+  Optimizer optimizer = optimizer_of(recipe);
+  std::visit(
+      [&](auto& chosen) {
+        if constexpr (requires { chosen.epsilon; }) chosen.epsilon = recipe.epsilon;
+      },
+      optimizer);
+  model.compile({.optimizer = optimizer,
                  .schedule = recipe.schedule,
                  .clip_norm = recipe.clip,
                  .clip_value = recipe.clip_value,

@@ -68,6 +68,10 @@ struct RNN_API TextClassifierRecipe {
   std::int64_t batch_units = 32768;  ///< units of a batch at most, padding included; 0: no limit
   std::string optimizer = "adam";    ///< sgd, momentum, rmsprop, adam or adamw
   float lr = 0.002f;
+  /// Of adam, adamw and rmsprop. Gradients of rows of the embedding are small, by the length of the
+  /// texts; an epsilon above them (near 1e-4) makes steps of rare n-grams small too, as those of
+  /// plain gradient descent are, where one near 0 makes them as large as any.
+  float epsilon = 1e-8f;
   float momentum = 0.9f;  ///< of the optimiser `momentum`
   float weight_decay = 0;
   float clip = 1;        ///< by global norm; 0: no limit
