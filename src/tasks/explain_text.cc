@@ -18,8 +18,8 @@
 namespace rnn {
 namespace {
 
-constexpr Index kFirstPoints = 16, kMostPoints = 512;
-constexpr double kSmall = 0.003;        // of the change of the logit
+constexpr Index kFirstPoints = 16, kMostPoints = 256;
+constexpr double kSmall = 0.008;        // of the change of the logit
 constexpr double kSmallest = 1e-4;      // in logits: below it there is nothing to explain
 constexpr Index kStepsTogether = 8192;  // of all texts in one pass
 
