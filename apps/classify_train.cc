@@ -33,16 +33,18 @@ const OptionHelps kHelp = {
     {"holdout",
      {"without --valid: share of the texts of each label, its last ones, that is "
       "validated on; 0: none, and the last epoch's model is kept"}},
-    {"arch", {"bag, lstm, gru, bilstm, bigru or clstm", "NAME"}},
+    {"arch", {"bag, lstm, gru, bilstm, bigru, cnn, clstm or char-cnn-lstm", "NAME"}},
     {"embedding", {"width of the embedding"}},
     {"ngrams", {"longest n-gram that has a vector of its own"}},
     {"buckets", {"rows that all n-grams of two and more units share"}},
     {"hidden", {"units of each recurrent layer and direction"}},
     {"layers", {"recurrent layers"}},
     {"filters", {"width of a convolution"}},
-    {"kernel-size", {"units that a convolution sees"}},
+    {"kernel-size", {"units that a convolution of clstm and char-cnn-lstm sees"}},
+    {"kernel-sizes", {"the same of cnn, several with commas between", "N,..."}},
     {"strides", {"steps of a convolution from place to place"}},
     {"pooling", {"max, mean, last or attention", "NAME"}},
+    {"skip", {"put the average of the embeddings beside what the rest makes of them"}},
     {"dropout-embedding", {"after the embedding"}},
     {"dropout-shared",
      {"there: one mask for a whole text (--dropout-shared=false: a fresh one at "
@@ -69,7 +71,9 @@ void classify_train(const Arguments& arguments) {
   add_training_files(line, "labelled texts, see --format; - is standard input",
                      "labelled texts to validate on; without it a part of --train, see --holdout");
   line.add("Files")("tokenizer-model", po::value<std::string>()->default_value("")->value_name("F"),
-                    "of the unit sentencepiece");
+                    "of the unit sentencepiece")(
+      "init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
+      "a language model whose vocabulary, embedding and layers to start from");
   line.add_fields("Recipe", TextClassifierRecipe{}, with_training_help(kHelp));
   add_training_run(line);
   add_machine_options(line);
@@ -86,6 +90,7 @@ void classify_train(const Arguments& arguments) {
   ProgressBar progress(std::cerr, bar);
   auto run = training_run<TextClassifierRun>(line, {&stop_on_interrupt, &progress});
   run.tokenizer_model = line.get<std::string>("tokenizer-model");
+  run.init_from = line.get<std::string>("init-from");
   const History history = train_text_classifier(recipe, run);
 
   if (line.get<bool>("json")) {

@@ -10,20 +10,21 @@
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
+#include "rnn/graph.h"
 #include "rnn/ngram_embedding.h"
-#include "rnn/sequential.h"
 #include "tasks/logit_head.h"
 #include "tasks/text_classifier_impl.h"
 
 namespace rnn {
 namespace {
 
-constexpr Index kFirstPoints = 16, kMostPoints = 256;
-constexpr double kSmall = 0.008;        // of the change of the logit
-constexpr double kSmallest = 1e-4;      // in logits: below it there is nothing to explain
-constexpr Index kStepsTogether = 8192;  // of all texts in one pass
+constexpr int kFirstParts = 16;           // of the way from no text to the text
+constexpr std::size_t kMostPoints = 512;  // at which gradients are taken
+constexpr double kSmall = 0.005;          // of the change of the logit
+constexpr double kSmallest = 1e-4;        // in logits: below it there is nothing to explain
+constexpr Index kStepsTogether = 8192;    // of all texts in one pass
 
-constexpr const char* kTable = "embedding";
+constexpr const char* kTable = "path";
 
 /// A row of a table that step `last` reads because of the units first .. last.
 struct Piece {
@@ -37,7 +38,7 @@ std::vector<Piece> pieces_of(const Network& network, const Parameters& parameter
   const auto* ngrams = dynamic_cast<const NgramEmbedding*>(node.layer.get());
   if (!ngrams && !dynamic_cast<const Embedding*>(node.layer.get())) {
     throw ConfigError("explain: the network must begin with an Embedding or NgramEmbedding, not " +
-                      std::string(node.layer->type()));
+                      std::string(node.type()));
   }
   const auto row_of = [&](std::size_t table, Index row) {
     const Tensor& values = parameters[node.parameters[table]];
@@ -58,15 +59,28 @@ std::vector<Piece> pieces_of(const Network& network, const Parameters& parameter
 
 /// The network above its first layer, over a table of so many rows, without what acts in training
 /// alone, and with logits at its end.
-Sequential above_words(const Network& network, Index rows) {
+Network above_words(const Network& network, Index rows) {
+  Graph graph;
+  const auto ids = graph.input("rows", Signal::symbols(rows));
+  std::vector<Graph::Value> values(network.nodes().size());
   const Index width = network.nodes().front().output.size;
-  std::vector<Part> parts{Embedding({.input_dim = rows, .output_dim = width})};
-  for (std::size_t i = 1; i < network.nodes().size(); ++i) {
-    const auto& layer = network.nodes()[i].layer;
-    if (!dynamic_cast<const Dropout*>(layer.get())) parts.emplace_back(layer);
+  values[0] = graph.add(Embedding({.input_dim = rows, .output_dim = width}), ids, {.name = kTable});
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    const Network::Node& node = network.nodes()[i];
+    std::vector<Graph::Value> from;
+    for (const Network::Source& source : node.from) from.push_back(values[source.number]);
+    const NodeOptions options{.name = node.name, .shares = node.shares};
+    if (dynamic_cast<const Dropout*>(node.layer.get())) {
+      values[i] = from[0];
+    } else if (node.layer) {
+      values[i] = graph.add(AnyLayer(node.layer), from[0], options);
+    } else {
+      values[i] = graph.add(AnyJointLayer(node.joint), from, options);
+    }
   }
-  parts.emplace_back(LogitHead(network.head().classes));
-  return Sequential(parts);
+  graph.output(LogitHead(network.head().classes), values[network.head().from.number],
+               {.name = network.head().name});
+  return graph.build();
 }
 
 /// The rest of the network for texts of one length, several at once.
@@ -86,9 +100,6 @@ class Above {
       const std::size_t found = parameters.find(parameter.name);
       if (found < parameters.size()) parameter.tensor = parameters[found];
     }
-    for (std::size_t i = 0; i < 2; ++i) {
-      parameters_[network_.head().parameters[i]] = parameters[network.head().parameters[i]];
-    }
   }
 
   Index together() const { return together_; }
@@ -106,19 +117,14 @@ class Above {
     for (Index b = 0; b < count; ++b) found.push_back(double{all(0, b, label_)});
     return found;
   }
-  /// Adds their gradients with respect to the vectors to `sum` [T*E].
-  void add_gradients(Index count, std::vector<double>& sum) {
+  /// Their gradients with respect to the vectors, [count, T*E]; valid until the next call.
+  View<const float> gradients(Index count) {
     prepare(count);
     session_.zero_gradients();
     session_.forward(batch_, state_);
     session_.backward(-1.0f);  // the head's loss is minus the logit
     const View<const float> slopes = session_.gradients().at(std::string(kTable) + "/embeddings");
-    const auto size = static_cast<Index>(sum.size());
-    for (Index b = 0; b < count; ++b) {
-      for (Index i = 0; i < size; ++i) {
-        sum[static_cast<std::size_t>(i)] += double{slopes[b * size + i]};
-      }
-    }
+    return {slopes.data(), {count, time_ * slopes.extent(1)}};
   }
 
  private:
@@ -139,7 +145,7 @@ class Above {
   Index time_, together_;
   std::int32_t label_;
   std::shared_ptr<const Backend> backend_;
-  Sequential network_;
+  Network network_;
   Parameters parameters_;
   Inference inference_;
   Session session_;
@@ -174,44 +180,120 @@ void occlude(Above& above, std::span<const Piece> pieces, Explanation& explanati
   }
 }
 
-/// Mean of the gradient at the middles of so many equal parts of the way from zero to the text.
-std::vector<double> mean_gradient(Above& above, const Tensor& whole, Index points) {
-  std::vector<double> sum(static_cast<std::size_t>(whole.size()), 0);
-  for (Index first = 0; first < points; first += above.together()) {
-    const Index here = std::min(above.together(), points - first);
-    for (Index b = 0; b < here; ++b) {
-      const double share = (static_cast<double>(first + b) + 0.5) / static_cast<double>(points);
-      const View<float> vectors = above.vectors(b);
-      for (Index i = 0; i < whole.size(); ++i) {
-        vectors.data()[i] = static_cast<float>(share) * whole[i];
+/// A part of the way from no text (0) to the text (1), with the logits at its ends.
+struct Stretch {
+  double begin = 0, end = 1, first = 0, last = 0;
+
+  double middle() const { return (begin + end) / 2; }
+  double change() const { return last - first; }
+};
+
+/// The integral of the gradient along the way.
+class Integral {
+ public:
+  Integral(Above& above, const Tensor& whole)
+      : above_(above),
+        whole_(whole),
+        sum_(static_cast<std::size_t>(whole.size()), 0),
+        middles_(static_cast<std::size_t>(above.together())) {}
+
+  /// The sum of the gradients, each times the length of the way that it stands for.
+  const std::vector<double>& sum() const { return sum_; }
+
+  std::vector<double> logits(std::span<const double> shares) {
+    std::vector<double> found;
+    for (std::size_t first = 0; first < shares.size(); first += middles_.size()) {
+      const auto here = shares.subspan(first, std::min(middles_.size(), shares.size() - first));
+      place(here);
+      for (double logit : above_.logits(static_cast<Index>(here.size()))) found.push_back(logit);
+    }
+    return found;
+  }
+
+  /// Adds the parts whose gradient at the middle tells their change of the logit, or all; returns
+  /// the others. Where a maximum passes from one step to another the gradient jumps: halving the
+  /// part it is in finds the place much faster than ever more points everywhere.
+  std::vector<Stretch> add(std::span<const Stretch> parts, double tolerance, bool all) {
+    std::vector<Stretch> others;
+    for (std::size_t first = 0; first < parts.size(); first += middles_.size()) {
+      const auto here = parts.subspan(first, std::min(middles_.size(), parts.size() - first));
+      for (std::size_t i = 0; i < here.size(); ++i) middles_[i] = here[i].middle();
+      place({middles_.data(), here.size()});
+      const View<const float> slopes = above_.gradients(static_cast<Index>(here.size()));
+      for (std::size_t i = 0; i < here.size(); ++i) {
+        const View<const float> slope = slopes.slice(static_cast<Index>(i));
+        const double length = here[i].end - here[i].begin;
+        double product = 0;
+        for (Index k = 0; k < whole_.size(); ++k) product += double{slope[k]} * double{whole_[k]};
+        if (!all && std::abs(product * length - here[i].change()) > tolerance) {
+          others.push_back(here[i]);
+          continue;
+        }
+        for (Index k = 0; k < whole_.size(); ++k) {
+          sum_[static_cast<std::size_t>(k)] += length * double{slope[k]};
+        }
       }
     }
-    above.add_gradients(here, sum);
+    return others;
   }
-  for (double& value : sum) value /= static_cast<double>(points);
-  return sum;
+
+ private:
+  void place(std::span<const double> shares) {
+    for (std::size_t b = 0; b < shares.size(); ++b) {
+      const View<float> vectors = above_.vectors(static_cast<Index>(b));
+      for (Index k = 0; k < whole_.size(); ++k) {
+        vectors.data()[k] = static_cast<float>(shares[b]) * whole_[k];
+      }
+    }
+  }
+
+  Above& above_;
+  const Tensor& whole_;
+  std::vector<double> sum_;
+  std::vector<double> middles_;
+};
+
+std::vector<Stretch> halves(Integral& integral, std::span<const Stretch> parts) {
+  std::vector<double> middles;
+  for (const Stretch& part : parts) middles.push_back(part.middle());
+  const std::vector<double> logits = integral.logits(middles);
+  std::vector<Stretch> halves;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    halves.push_back({parts[i].begin, middles[i], parts[i].first, logits[i]});
+    halves.push_back({middles[i], parts[i].end, logits[i], parts[i].last});
+  }
+  return halves;
 }
 
-/// More and more points until the contributions add up.
+/// Halves parts of the way until the contributions add up.
 void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
                Explanation& explanation) {
   const double change = explanation.logit - explanation.baseline;
-  std::vector<double> gradient;
-  for (Index points = kFirstPoints; points <= kMostPoints; points *= 2) {
-    gradient = mean_gradient(above, whole, points);
-    double sum = 0;
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-      sum += gradient[i] * double{whole[static_cast<Index>(i)]};
-    }
-    explanation.remainder = change - sum;
-    if (std::abs(explanation.remainder) <= std::max(kSmallest, kSmall * std::abs(change))) break;
+  const double tolerance = std::max(kSmallest, kSmall * std::abs(change)) / kFirstParts;
+  Integral integral(above, whole);
+  std::vector<double> ends;
+  for (int i = 0; i <= kFirstParts; ++i) ends.push_back(static_cast<double>(i) / kFirstParts);
+  const std::vector<double> logits = integral.logits(ends);
+  std::vector<Stretch> parts;
+  for (std::size_t i = 0; i < kFirstParts; ++i) {
+    parts.push_back({ends[i], ends[i + 1], logits[i], logits[i + 1]});
   }
+  std::size_t points = 0;
+  for (;;) {
+    points += parts.size();
+    parts = integral.add(parts, tolerance, points + 2 * parts.size() > kMostPoints);
+    if (parts.empty()) break;
+    parts = halves(integral, parts);
+  }
+  const std::vector<double>& gradient = integral.sum();
   const auto width = static_cast<std::size_t>(whole.extent(1));
+  explanation.remainder = change;
   for (const Piece& piece : pieces) {
     double product = 0;
     for (std::size_t e = 0; e < width; ++e) {
       product += gradient[piece.last * width + e] * double{piece.row[e]};
     }
+    explanation.remainder -= product;
     for (std::size_t t = piece.first; t <= piece.last; ++t) {
       explanation.units[t].contribution +=
           product / static_cast<double>(piece.last - piece.first + 1);

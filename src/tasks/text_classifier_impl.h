@@ -69,11 +69,12 @@ struct ClassifierTexts {
   std::string fingerprint() const;
 };
 
-/// Counts the vocabulary and turns texts into numbers. Throws TextError.
+/// Counts the vocabulary, unless one is `given`, and turns texts into numbers. Throws TextError.
 ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
                                     const std::string& tokenizer_model,
                                     std::span<const SourceText> train,
-                                    std::span<const SourceText> valid);
+                                    std::span<const SourceText> valid,
+                                    const Vocabulary* given = nullptr);
 
 /// The model to train on them, compiled, and its batches.
 Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,

@@ -5,66 +5,33 @@
 #include <charconv>
 
 #include "base/require.h"
-#include "rnn/bidirectional.h"
-#include "rnn/conv1d.h"
-#include "rnn/dropout.h"
 #include "rnn/error.h"
-#include "rnn/model_file.h"
-#include "rnn/ngram_embedding.h"
-#include "rnn/pooling.h"
-#include "rnn/recurrent.h"
 #include "rnn/sequential.h"
-#include "rnn/sigmoid.h"
-#include "rnn/softmax.h"
 #include "tasks/optimization.h"
 
 namespace rnn {
 namespace {
 
-constexpr std::array kArchitectures{"bag", "lstm", "gru", "bilstm", "bigru", "clstm"};
+constexpr std::array kArchitectures{"bag",   "lstm", "gru",   "bilstm",
+                                    "bigru", "cnn",  "clstm", "char-cnn-lstm"};
 
 /// "2,3" -> {2, 3}
-std::vector<std::int64_t> columns_of(const std::string& text) {
-  std::vector<std::int64_t> columns;
+std::vector<std::int64_t> numbers_of(const std::string& text, const char* option) {
+  std::vector<std::int64_t> numbers;
   for (std::size_t from = 0; from < text.size();) {
     const std::size_t to = std::min(text.find(',', from), text.size());
     std::int64_t number = 0;
     const char* const end = text.data() + to;
     const auto [stopped, error] = std::from_chars(text.data() + from, end, number);
     if (error != std::errc() || stopped != end || number < 1) {
-      throw ConfigError(
-          "text-columns: expected numbers from 1 with commas between, such as 2,3; "
-          "got '" +
-          text + "'");
+      throw ConfigError(std::string(option) +
+                        ": expected numbers from 1 with commas between, such as 2,3; got '" + text +
+                        "'");
     }
-    columns.push_back(number);
+    numbers.push_back(number);
     from = to + 1;
   }
-  return columns;
-}
-
-Part recurrent(const TextClassifierRecipe& r) {
-  const bool gru = r.arch == "gru" || r.arch == "bigru";
-  const AnyLayer one =
-      gru ? AnyLayer(GRU({.units = r.hidden})) : AnyLayer(LSTM({.units = r.hidden}));
-  if (r.arch == "bilstm" || r.arch == "bigru") return Bidirectional({.layer = one});
-  if (gru) return GRU({.units = r.hidden});
-  return LSTM({.units = r.hidden});
-}
-
-Network given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
-  Network network = network_from_json(r.network, "network");
-  const std::string_view head = network.head().head ? network.head().head->type() : "";
-  const std::string_view expected = r.multi_label ? "Sigmoid" : "Softmax";
-  if (network.input() != Signal::symbols(vocabulary) || network.head().classes != labels ||
-      head != expected) {
-    throw ConfigError("network: these texts need an input_dim of " + std::to_string(vocabulary) +
-                      " and a " + std::string(expected) + " with " + std::to_string(labels) +
-                      " units; it reads " + network.input().to_string() + " and ends in " +
-                      (head.empty() ? "no head" : std::string(head)) + " with " +
-                      std::to_string(network.head().classes));
-  }
-  return network;
+  return numbers;
 }
 
 }  // namespace
@@ -96,8 +63,10 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("layers", layers);
   fields("filters", filters);
   fields("kernel_size", kernel_size);
+  fields("kernel_sizes", kernel_sizes);
   fields("strides", strides);
   fields.choice("pooling", pooling, {"max", "mean", "last", "attention"});
+  fields("skip", skip);
   fields("dropout_embedding", dropout_embedding);
   fields("dropout_shared", dropout_shared);
   fields("dropout", dropout);
@@ -116,11 +85,15 @@ LabelledOptions TextClassifierRecipe::reader() const {
   return {.format = format,
           .header = header,
           .label_column = label_column,
-          .text_columns = columns_of(text_columns),
+          .text_columns = numbers_of(text_columns, "text-columns"),
           .label_field = label_field,
           .text_field = text_field,
           .label_prefix = label_prefix,
           .policy = {.replace_invalid = replace_invalid, .any_bytes = unit == "byte"}};
+}
+
+std::vector<Index> TextClassifierRecipe::convolution_widths() const {
+  return numbers_of(kernel_sizes, "kernel-sizes");
 }
 
 void validate(const TextClassifierRecipe& r) {
@@ -131,6 +104,15 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("arch: expected one of " + names + "; got '" + r.arch + "'");
   }
   r.reader();
+  for (Index width : r.convolution_widths()) {
+    require(width <= 64, "kernel-sizes", "1 to 64", width);
+  }
+  if (r.arch == "cnn" && r.kernel_sizes.empty()) {
+    throw ConfigError("kernel-sizes: cnn needs at least one, such as 3,4,5");
+  }
+  if (r.arch == "char-cnn-lstm" && r.unit != "char" && r.unit != "byte") {
+    throw ConfigError("arch: char-cnn-lstm reads characters; give --unit char or --unit byte");
+  }
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
   require(r.max_vocabulary == 0 || r.max_vocabulary >= 3, "max-vocabulary", "0 or at least 3",
           r.max_vocabulary);
@@ -158,42 +140,6 @@ void validate(const TextClassifierRecipe& r) {
   require(r.epsilon > 0 && r.epsilon <= 1, "epsilon", "more than 0 and at most 1", r.epsilon);
   require(r.batch_units >= 0, "batch-units", "at least 0", r.batch_units);
   validate_optimization(r);
-}
-
-Network text_classifier_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
-  if (!r.network.empty()) return given_network(r, vocabulary, labels);
-  std::vector<Part> parts{NgramEmbedding({.input_dim = vocabulary,
-                                          .output_dim = r.embedding,
-                                          .ngrams = r.ngrams,
-                                          .buckets = r.buckets,
-                                          .word_dropout = r.word_dropout})};
-  const auto add_dropout = [&](float rate, bool shared) {
-    if (rate > 0) parts.emplace_back(Dropout({.rate = rate, .shared_over_time = shared}));
-  };
-  add_dropout(r.dropout_embedding, r.dropout_shared);
-  if (r.arch == "bag") {
-    parts.emplace_back(PoolOverTime({.pooling = Pooling::kMean}));
-  } else {
-    if (r.arch == "clstm") {
-      parts.emplace_back(Conv1D({.filters = r.filters,
-                                 .kernel_size = r.kernel_size,
-                                 .strides = r.strides,
-                                 .activation = Activation::kRelu}));
-      add_dropout(r.dropout, true);
-    }
-    for (int layer = 0; layer < r.layers; ++layer) {
-      if (layer > 0) add_dropout(r.dropout, true);
-      parts.push_back(recurrent(r));
-    }
-    parts.emplace_back(PoolOverTime({.pooling = r.pooling}));
-  }
-  add_dropout(r.dropout, false);
-  if (r.multi_label) {
-    parts.emplace_back(Sigmoid({.units = labels}));
-  } else {
-    parts.emplace_back(Softmax({.units = labels, .label_smoothing = r.label_smoothing}));
-  }
-  return Sequential(parts);
 }
 
 }  // namespace rnn

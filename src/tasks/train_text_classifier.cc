@@ -6,6 +6,7 @@
 #include "rnn/error.h"
 #include "rnn/model_file.h"
 #include "rnn/version.h"
+#include "tasks/first_values.h"
 #include "tasks/naive_bayes.h"
 #include "tasks/optimization.h"
 #include "tasks/text_classifier_impl.h"
@@ -118,10 +119,11 @@ std::string ClassifierTexts::fingerprint() const {
 ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
                                     const std::string& tokenizer_model,
                                     std::span<const SourceText> train,
-                                    std::span<const SourceText> valid) {
+                                    std::span<const SourceText> valid, const Vocabulary* given) {
   TextEncoder encoder(recipe, tokenizer_model);
   std::vector<std::string> labels = labels_of(train, recipe.multi_label);
   const auto vocabulary_of = [&] {
+    if (given) return *given;
     if (const auto own = encoder.tokenizer().vocabulary()) return *own;
     VocabularyBuilder builder;
     for (const SourceText& text : train) encoder.count(text.text, builder);
@@ -191,7 +193,10 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
                  to_significant(100 * static_cast<double>(recipe.holdout), 4) +
                  " % of the texts of each label are held out");
   }
-  const ClassifierTexts texts = encode_for_training(recipe, run.tokenizer_model, train, valid);
+  std::optional<LanguageModel> start;
+  if (!run.init_from.empty()) start.emplace(language_model_to_start_from(run.init_from, recipe));
+  const ClassifierTexts texts = encode_for_training(recipe, run.tokenizer_model, train, valid,
+                                                    start ? &start->vocabulary() : nullptr);
   train.clear();
   valid.clear();
   training.log(described("train", texts.train) + "; vocabulary: " +
@@ -202,6 +207,11 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
                             training_batches(recipe));
   Model model = classifier_model(recipe, texts, run.backend);
+  if (start) {
+    TensorList values = model.parameters();
+    take_encoder(values, *start, run.init_from);
+    model.set_parameters(values);
+  }
   training.begin(model);
   training.log(model.summary());
 

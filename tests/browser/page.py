@@ -38,7 +38,7 @@ class Browser:
                                        stderr=subprocess.DEVNULL, text=True)
         port = None
         for line in self.driver.stdout:
-            if "on port" in line:
+            if "successfully on port" in line:
                 port = line.strip().rstrip(".").rsplit(" ", 1)[1]
                 break
         self.base = f"http://127.0.0.1:{port}"
@@ -222,16 +222,17 @@ def drive(server, browser):
 
 def main():
     os.makedirs(SHOTS, exist_ok=True)
-    server = Server()
-    browser = Browser()
+    server, browser = Server(), None
     try:
+        browser = Browser()
         drive(server, browser)
     except AssertionError as error:
         browser.shot("failed")
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     finally:
-        browser.quit()
+        if browser:
+            browser.quit()
         if server.process.poll() is None:
             server.stop()
     print("the page does what it should; screenshots: " + SHOTS)

@@ -30,7 +30,7 @@ const char* const kTexts[] = {"the ship sailed north and then, by night, south."
                               "south  of the north,\u00a0zebra north of the south", ""};
 
 TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
-  for (const char* arch : {"bag", "gru", "bilstm", "clstm"}) {
+  for (const char* arch : {"bag", "gru", "bilstm", "cnn", "clstm"}) {
     for (Pooling pooling : {Pooling::kMax, Pooling::kAttention}) {
       SCOPED_TRACE(std::string(arch) + " pooling " + std::to_string(static_cast<int>(pooling)));
       const TextClassifier model = trained(arch, pooling);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "rnn/tasks/language_model.h"
 #include "support/notes.h"
 #include "tasks/labelled_texts.h"
 #include "text/text_files.h"
@@ -54,13 +55,15 @@ class TextClassifierTask : public ::testing::Test {
 };
 
 TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
-  for (const char* arch : {"bag", "lstm", "gru", "bilstm", "bigru", "clstm"}) {
+  for (const char* arch :
+       {"bag", "lstm", "gru", "bilstm", "bigru", "cnn", "clstm", "char-cnn-lstm"}) {
     SCOPED_TRACE(arch);
     TextClassifierRun run = to("m");
     run.overwrite = true;
-    std::vector<std::string> log;
-    run.log = [&](const std::string& line) { log.push_back(line); };
-    const History history = train_text_classifier(small(arch), run);
+    TextClassifierRecipe recipe = small(arch);
+    if (recipe.arch == "char-cnn-lstm") recipe.unit = "char";
+    recipe.skip = recipe.arch == "cnn" || recipe.arch == "gru";
+    const History history = train_text_classifier(recipe, run);
     const TextClassifier model = TextClassifier::load(files.path("m"));
     const std::string paths[] = {valid};
     const ClassificationReport report = model.evaluate(paths);
@@ -202,6 +205,44 @@ TEST_F(TextClassifierTask, ReadsTheFirstAndTheLastOfALongText) {
   EXPECT_EQ(a.probabilities, b.probabilities);
 }
 
+TEST_F(TextClassifierTask, StartsFromALanguageModel) {
+  std::string lines;
+  for (const test::Note& note : test::made_up_notes(150, 1)) lines += note.text + "\n";
+  LanguageModelRecipe language{.unit = "icu-word",
+                               .embedding = 8,
+                               .hidden = 8,
+                               .layers = 1,
+                               .epochs = 1,
+                               .batch = 4,
+                               .bptt = 8};
+  train_language_model(language, {.train = {files.write("notes.txt", lines)},
+                                  .valid = files.path("notes.txt"),
+                                  .directory = files.path("lm")});
+  const LanguageModel start = LanguageModel::load(files.path("lm"));
+  TextClassifierRecipe recipe = small("lstm");
+  recipe.ngrams = 1;
+  recipe.lowercase = false;
+  recipe.epochs = 1;
+  recipe.lr = 1e-12f;  // the first values stay
+  TextClassifierRun run = to("m");
+  run.init_from = files.path("lm");
+  train_text_classifier(recipe, run);
+  const TextClassifier model = TextClassifier::load(files.path("m"));
+  EXPECT_EQ(model.vocabulary().fingerprint(), start.vocabulary().fingerprint());
+  for (const auto& [theirs, ours] : {std::pair("embedding/embeddings", "words/embeddings"),
+                                     std::pair("lstm/recurrent_kernel", "lstm/recurrent_kernel")}) {
+    const Tensor& a = start.parameters().at(theirs);
+    const Tensor& b = model.parameters().at(ours);
+    ASSERT_EQ(a.shape(), b.shape());
+    for (Index i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-6f);
+  }
+  run.overwrite = true;
+  recipe.hidden = 9;
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "lstm/kernel", "--hidden");
+  recipe.lowercase = true;
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "--lowercase");
+}
+
 TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {
   std::vector<SourceText> texts;
   for (int i = 0; i < 20; ++i)
@@ -242,6 +283,8 @@ TEST_F(TextClassifierTask, RefusesImpossibleRecipes) {
   refuses([](auto& r) { r.text_columns = "2,x"; }, "text-columns", "2,x");
   refuses([](auto& r) { r.max_units = 1; }, "max-units");
   refuses([](auto& r) { r.multi_label = true, r.label_smoothing = 0.1f; }, "label-smoothing");
+  refuses([](auto& r) { r.arch = "cnn", r.kernel_sizes = "3,0"; }, "kernel-sizes", "3,0");
+  refuses([](auto& r) { r.arch = "char-cnn-lstm"; }, "--unit char");
   refuses([](auto& r) { r.lr = 0; }, "lr");
 }
 

@@ -27,6 +27,7 @@ struct TextClassifierRun {
   std::string valid{};               ///< empty: see TextClassifierRecipe::holdout
   std::string directory{};           ///< the model directory to be written
   std::string tokenizer_model{};     ///< of the unit sentencepiece
+  std::string init_from{};           ///< a language model whose encoder are the first values
   bool overwrite = false;            ///< replace a model that is there
   bool resume = false;       ///< go on from its checkpoint; from the beginning if there is none yet
   double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit

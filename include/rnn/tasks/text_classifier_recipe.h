@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "rnn/fields.h"
 #include "rnn/kernels.h"
@@ -51,8 +52,10 @@ struct RNN_API TextClassifierRecipe {
   int layers = 1;
   Index filters = 64;
   Index kernel_size = 3;
+  std::string kernel_sizes = "3,4,5";  ///< of cnn, with commas between
   Index strides = 1;
   Pooling pooling = Pooling::kMax;
+  bool skip = false;  ///< the mean of the words' vectors goes to the head beside the rest
   float dropout_embedding = 0.3f;
   bool dropout_shared = true;  ///< one mask for a whole text after the embedding
   float dropout = 0.3f;        ///< between layers and before the head
@@ -83,6 +86,8 @@ struct RNN_API TextClassifierRecipe {
 
   void exchange(Fields& fields);
   LabelledOptions reader() const;
+  /// The numbers of `kernel_sizes`. Throws ConfigError.
+  std::vector<Index> convolution_widths() const;
 };
 
 /// Throws ConfigError, naming the option, unless the recipe is possible.
@@ -94,8 +99,12 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///   bag            PoolOverTime mean: the average of n-gram embeddings (Joulin et al. 2017)
 ///   lstm, gru      layers x LSTM or GRU, pooling
 ///   bilstm, bigru  layers x Bidirectional, pooling
+///   cnn            a Conv1D with relu and pooling for each of `kernel_sizes` (Kim 2014)
 ///   clstm          Conv1D with relu, then as lstm (Zhou et al. 2015)
+///   char-cnn-lstm  characters: two Conv1D with relu, the second with strides of at least 2, a
+///                  Highway, then as lstm (Xiao and Cho 2016)
 ///
+/// `skip` puts bag's average beside the others. The first layer is called "words".
 /// Throws ConfigError when `network` is given and does not fit.
 RNN_API Network text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
                                         Index labels);

@@ -1,0 +1,115 @@
+// From a recipe to a network.
+#include <algorithm>
+
+#include "rnn/bidirectional.h"
+#include "rnn/conv1d.h"
+#include "rnn/dropout.h"
+#include "rnn/error.h"
+#include "rnn/graph.h"
+#include "rnn/highway.h"
+#include "rnn/merging.h"
+#include "rnn/model_file.h"
+#include "rnn/ngram_embedding.h"
+#include "rnn/pooling.h"
+#include "rnn/recurrent.h"
+#include "rnn/sigmoid.h"
+#include "rnn/softmax.h"
+#include "rnn/tasks/text_classifier_recipe.h"
+
+namespace rnn {
+namespace {
+
+using Value = Graph::Value;
+
+AnyLayer recurrent(const TextClassifierRecipe& r) {
+  const bool gru = r.arch == "gru" || r.arch == "bigru";
+  const AnyLayer one =
+      gru ? AnyLayer(GRU({.units = r.hidden})) : AnyLayer(LSTM({.units = r.hidden}));
+  const bool both_ways = r.arch == "bilstm" || r.arch == "bigru";
+  return both_ways ? AnyLayer(Bidirectional({.layer = one})) : one;
+}
+
+Value dropped(Graph& graph, Value x, float rate, bool shared) {
+  return rate > 0 ? graph.add(Dropout({.rate = rate, .shared_over_time = shared}), x) : x;
+}
+
+Value convolved(Graph& graph, const TextClassifierRecipe& r, Value x, Index width, Index strides) {
+  return graph.add(Conv1D({.filters = r.filters,
+                           .kernel_size = width,
+                           .strides = strides,
+                           .activation = Activation::kRelu}),
+                   x);
+}
+
+Value pooled(Graph& graph, Value x, Pooling pooling) {
+  return graph.add(PoolOverTime({.pooling = pooling}), x);
+}
+
+/// One vector for what `arch` makes of the words.
+std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value words) {
+  std::vector<Value> all;
+  if (r.arch == "bag" || r.skip) all.push_back(pooled(graph, words, Pooling::kMean));
+  if (r.arch == "bag") return all;
+  if (r.arch == "cnn") {
+    for (Index width : r.convolution_widths()) {
+      all.push_back(pooled(graph, convolved(graph, r, words, width, r.strides), r.pooling));
+    }
+    return all;
+  }
+  Value x = words;
+  if (r.arch == "clstm") {
+    x = dropped(graph, convolved(graph, r, x, r.kernel_size, r.strides), r.dropout, true);
+  }
+  if (r.arch == "char-cnn-lstm") {
+    x = convolved(graph, r, x, r.kernel_size, 1);
+    x = convolved(graph, r, x, r.kernel_size, std::max<Index>(2, r.strides));
+    x = dropped(graph, graph.add(Highway(HighwayOptions{}), x), r.dropout, true);
+  }
+  for (int layer = 0; layer < r.layers; ++layer) {
+    if (layer > 0) x = dropped(graph, x, r.dropout, true);
+    x = graph.add(recurrent(r), x);
+  }
+  all.push_back(pooled(graph, x, r.pooling));
+  return all;
+}
+
+Network given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
+  Network network = network_from_json(r.network, "network");
+  const std::string_view head = network.head().head ? network.head().head->type() : "";
+  const std::string_view expected = r.multi_label ? "Sigmoid" : "Softmax";
+  if (network.input() != Signal::symbols(vocabulary) || network.head().classes != labels ||
+      head != expected || network.inputs().size() > 1) {
+    throw ConfigError("network: these texts need one input with an input_dim of " +
+                      std::to_string(vocabulary) + " and a " + std::string(expected) + " with " +
+                      std::to_string(labels) + " units; it reads " + network.input().to_string() +
+                      " and ends in " + (head.empty() ? "no head" : std::string(head)) + " with " +
+                      std::to_string(network.head().classes));
+  }
+  return network;
+}
+
+}  // namespace
+
+Network text_classifier_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
+  if (!r.network.empty()) return given_network(r, vocabulary, labels);
+  Graph graph;
+  const Value text = graph.input("text", Signal::symbols(vocabulary));
+  const Value embedded = graph.add(NgramEmbedding({.input_dim = vocabulary,
+                                                   .output_dim = r.embedding,
+                                                   .ngrams = r.ngrams,
+                                                   .buckets = r.buckets,
+                                                   .word_dropout = r.word_dropout}),
+                                   text, {.name = "words"});
+  const Value words = dropped(graph, embedded, r.dropout_embedding, r.dropout_shared);
+  const std::vector<Value> all = summaries(graph, r, words);
+  const Value joined = all.size() == 1 ? all[0] : graph.add(Concatenate(), all);
+  const Value features = dropped(graph, joined, r.dropout, false);
+  if (r.multi_label) {
+    graph.output(Sigmoid({.units = labels}), features);
+  } else {
+    graph.output(Softmax({.units = labels, .label_smoothing = r.label_smoothing}), features);
+  }
+  return graph.build();
+}
+
+}  // namespace rnn
