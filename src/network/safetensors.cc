@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -145,38 +147,46 @@ SafetensorsContents load_safetensors(const std::string& path) {
   return result;
 }
 
+namespace {
+
+/// Throws FormatError unless `from` has tensors of these names and shapes and no others.
+void require_tensors(const std::vector<std::pair<std::string, Shape>>& wanted,
+                     const TensorList& from, const std::string& where) {
+  for (const NamedTensor& entry : from) {
+    if (std::none_of(wanted.begin(), wanted.end(),
+                     [&](const auto& part) { return part.first == entry.name; })) {
+      throw FormatError(where + ": tensor '" + entry.name + "' is not part of this network");
+    }
+  }
+  for (const auto& [name, shape] : wanted) {
+    const std::size_t i = from.find(name);
+    if (i == from.size()) throw FormatError(where + ": tensor '" + name + "' is missing");
+    if (from[i].shape() != shape) {
+      throw FormatError(where + ": tensor '" + name + "' has shape " + from[i].shape().to_string() +
+                        ", the network needs " + shape.to_string());
+    }
+  }
+}
+
+}  // namespace
+
 Parameters parameters_from(const Network& network, const TensorList& tensors,
                            const Backend& backend, std::string_view where) {
-  Index left = tensors.elements();
+  std::vector<std::pair<std::string, Shape>> wanted;
   for (const ParameterSpec& spec : network.parameter_specs()) {
-    if (spec.shape.size() > left) {
-      throw FormatError(std::string(where) + ": tensor '" + spec.name + "' should have shape " +
-                        spec.shape.to_string() + ", for which the file has too few numbers");
-    }
-    left -= spec.shape.size();
+    wanted.emplace_back(spec.name, spec.shape);
   }
+  require_tensors(wanted, tensors, std::string(where));
   Parameters parameters = network.zero_parameters(backend);
-  assign_tensors(parameters, tensors, where);
+  for (NamedTensor& entry : parameters) entry.tensor = tensors.at(entry.name);
   parameters.changed();
   return parameters;
 }
 
 void assign_tensors(TensorList& to, const TensorList& from, std::string_view where) {
-  const std::string place(where);
-  for (const NamedTensor& entry : from) {
-    if (to.find(entry.name) == to.size()) {
-      throw FormatError(place + ": tensor '" + entry.name + "' is not part of this network");
-    }
-  }
-  for (const NamedTensor& entry : to) {
-    const std::size_t i = from.find(entry.name);
-    if (i == from.size()) throw FormatError(place + ": tensor '" + entry.name + "' is missing");
-    if (from[i].shape() != entry.tensor.shape()) {
-      throw FormatError(place + ": tensor '" + entry.name + "' has shape " +
-                        from[i].shape().to_string() + ", the network needs " +
-                        entry.tensor.shape().to_string());
-    }
-  }
+  std::vector<std::pair<std::string, Shape>> wanted;
+  for (const NamedTensor& entry : to) wanted.emplace_back(entry.name, entry.tensor.shape());
+  require_tensors(wanted, from, std::string(where));
   // All fits: only now is anything changed.
   for (NamedTensor& entry : to) entry.tensor = from.at(entry.name);
 }

@@ -75,7 +75,7 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
   Vocabulary vocabulary = text.load_vocabulary(directory);
   const Index size = vocabulary.size();
   if (network.input() != Signal::symbols(size) || network.head().classes != size) {
-    throw FormatError(where + ": the vocabulary has " + std::to_string(size) +
+    throw FormatError(directory.file(text.vocabulary_file()) + ": has " + std::to_string(size) +
                       " symbols, but the network reads " + network.input().to_string() +
                       " and predicts " + std::to_string(network.head().classes));
   }

@@ -64,6 +64,10 @@ TextPipeline TextPipeline::load(const ModelDirectory& directory, const Json& con
   }
 }
 
+const char* TextPipeline::vocabulary_file() const {
+  return tokenizer->vocabulary() ? kTokenizerModel : kVocabulary;
+}
+
 Vocabulary TextPipeline::load_vocabulary(const ModelDirectory& directory) const {
   const auto own = tokenizer->vocabulary();
   return own ? *own : Vocabulary::load(directory.file(kVocabulary));

@@ -40,6 +40,8 @@ struct TextPipeline {
   void save(ModelUpdate& update, const Vocabulary& vocabulary) const;
   /// From a directory and its config.json. Throws FormatError, naming the file.
   static TextPipeline load(const ModelDirectory& directory, const Json& config);
+  /// The file that has the vocabulary.
+  const char* vocabulary_file() const;
   /// The tokenizer's own, or else that of the directory.
   Vocabulary load_vocabulary(const ModelDirectory& directory) const;
 

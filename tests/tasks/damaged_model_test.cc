@@ -34,10 +34,11 @@ class DamagedModel : public ::testing::Test {
     return LanguageModel::load(files.path("m"), kOne).score(sentences)[0].log_prob;
   }
 
-  /// Calls `tried` with each damaged version of a file in its place, and puts the file back.
-  void damage(const std::string& name, const std::function<void()>& tried) {
+  /// Calls `tried` with a file in its place that is altered, or cut off, at every `step`-th byte;
+  /// puts the file back.
+  void damage(const std::string& name, std::size_t step, const std::function<void()>& tried) {
     const std::string whole = contents[name];
-    for (std::size_t i = 0; i < whole.size(); ++i) {
+    for (std::size_t i = 0; i < whole.size(); i += step) {
       std::string bytes = whole;
       bytes[i] = static_cast<char>(bytes[i] ^ (1 << i % 8));
       files.write("m/" + name, bytes);
@@ -58,7 +59,7 @@ class DamagedModel : public ::testing::Test {
 
 TEST_F(DamagedModel, EveryDamageIsFoundAndItsFileNamed) {
   for (const auto& [name, bytes] : contents) {
-    damage(name, [&, name = name] {
+    damage(name, 1, [&, name = name] {
       try {
         // A line of SHA256SUMS cut off before its line feed says the same.
         EXPECT_EQ(use(), expected);
@@ -76,7 +77,7 @@ TEST_F(DamagedModel, DamageThatWasSealedIsRefusedOrHarmless) {
   int refused = 0;
   for (const char* name : {"config.json", "model.safetensors", "vocabulary.txt"}) {
     const std::string sums = contents["SHA256SUMS"], before = sha256_of_file(file(name));
-    damage(name, [&] {
+    damage(name, 3, [&] {  // each is loaded whole: a third of them, for time
       std::string sealed = sums;
       sealed.replace(sealed.find(before), before.size(), sha256_of_file(file(name)));
       files.write("m/SHA256SUMS", sealed);
@@ -89,7 +90,7 @@ TEST_F(DamagedModel, DamageThatWasSealedIsRefusedOrHarmless) {
     files.write("m/SHA256SUMS", sums);
   }
   EXPECT_GT(results.size(), 10u);  // other weights are other weights
-  EXPECT_GT(refused, 1000);
+  EXPECT_GT(refused, 500);
   EXPECT_EQ(use(), expected);
 }
 
