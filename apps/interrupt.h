@@ -22,11 +22,13 @@ class StopOnInterrupt : public Callback {
     asked_ = 0;
     set(&StopOnInterrupt::handle);
   }
-  void on_step_end(Model& model, const StepRecord&) override {
-    if (asked_ != 0) model.stop("interrupted; --resume goes on from here");
-  }
+  void on_step_end(Model& model, const StepRecord&) override { stop(model); }
+  void on_epoch_end(Model& model, const History&) override { stop(model); }
 
  private:
+  static void stop(Model& model) {
+    if (asked_ != 0) model.stop("interrupted; --resume goes on from here");
+  }
   static void handle(int) {
     asked_ = 1;
     set(SIG_DFL);

@@ -36,6 +36,13 @@ const OptionHelps kTrainingHelp = {
     {"schedule-first", {"one-cycle: factor at the start"}},
     {"schedule-peak", {"one-cycle: where the rate is highest, as a share of the length"}},
     {"schedule-last", {"cosine, one-cycle: factor at the end"}},
+    {"accumulate", {"batches whose gradients make one update"}},
+    {"averaging", {"evaluate and save averaged weights: none, ema, asgd or nt-asgd", "NAME"}},
+    {"averaging-momentum", {"ema: share of the old average that is kept at a step"}},
+    {"averaging-start", {"asgd: epochs before it begins"}},
+    {"averaging-non-monotone", {"nt-asgd: validations without gain before it begins"}},
+    {"on-divergence",
+     {"stop, skip the step, or restore the checkpoint with half the rate", "NAME"}},
     {"early-stopping",
      {"stop after more epochs than this without a better validation; below 0: never"}},
     {"seed", {"of first weights and every random draw"}},
@@ -67,7 +74,19 @@ void add_training_files(CommandLine& line, const char* train, const char* valid)
 void add_training_run(CommandLine& line) {
   line.add("Run")("max-time", po::value<double>()->default_value(0, "none")->value_name("SECONDS"),
                   "stop cleanly after so long; --resume goes on")(
+      "checkpoint-steps", po::value<std::int64_t>()->default_value(0, "none")->value_name("N"),
+      "write a checkpoint every N updates")(
+      "checkpoint-minutes", po::value<double>()->default_value(0, "none")->value_name("X"),
+      "write one after so many minutes")(
+      "checkpoint-epochs", po::value<std::int64_t>()->default_value(1)->value_name("N"),
+      "write one every N evaluations; a best one has its own in any case")(
       "json", po::bool_switch(), "print the result as one JSON object");
+}
+
+CheckpointTimes checkpoint_times(const CommandLine& line) {
+  return {.steps = line.get<std::int64_t>("checkpoint-steps"),
+          .minutes = line.get<double>("checkpoint-minutes"),
+          .epochs = line.get<std::int64_t>("checkpoint-epochs")};
 }
 
 std::vector<std::string> training_files(const CommandLine& line) {

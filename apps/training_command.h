@@ -6,6 +6,7 @@
 
 #include "apps/command_line.h"
 #include "rnn/callback.h"
+#include "rnn/checkpoint.h"
 
 namespace rnn {
 
@@ -14,13 +15,16 @@ OptionHelps with_training_help(OptionHelps own);
 
 /// --train, --valid, --model, --overwrite and --resume.
 void add_training_files(CommandLine& line, const char* train, const char* valid);
-/// --max-time and --json.
+/// --max-time, --json and when checkpoints are written.
 void add_training_run(CommandLine& line);
 /// What --train says; standard input among it can be read more than once.
 std::vector<std::string> training_files(const CommandLine& line);
 
 /// The network itself out of a file that holds it alone or, as config.json does, as a member.
 std::string read_network(const std::string& path);
+
+/// What --checkpoint-steps, -minutes and -epochs say.
+CheckpointTimes checkpoint_times(const CommandLine& line);
 
 void log_to_standard_error(const std::string& text);
 /// For standard error as it is: a terminal or a file.
@@ -36,6 +40,7 @@ Run training_run(const CommandLine& line, std::vector<Callback*> callbacks) {
   run.overwrite = line.get<bool>("overwrite");
   run.resume = line.get<bool>("resume");
   run.max_time = line.get<double>("max-time");
+  run.checkpoint = checkpoint_times(line);
   run.backend = backend_options(line);
   run.callbacks = std::move(callbacks);
   run.log = log_to_standard_error;

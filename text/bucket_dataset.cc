@@ -1,6 +1,7 @@
 #include "rnn/text/bucket_dataset.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -60,7 +61,11 @@ void shuffle(std::vector<Value>& values, const Random& random) {
 }  // namespace
 
 BucketDataset::BucketDataset(const Sequences& sequences, const BucketDatasetOptions& options)
-    : sequences_(sequences), options_(options) {
+    : BucketDataset(sequences, options, 0, sequences.size()) {}
+
+BucketDataset::BucketDataset(const Sequences& sequences, const BucketDatasetOptions& options,
+                             std::int64_t first, std::int64_t last)
+    : sequences_(sequences), options_(options), first_(first), last_(last) {
   check_at_least("batch", 1, options.batch);
   check_at_least("maximum_steps", 0, options.maximum_steps);
   check_at_least("bucket_batches", 1, options.bucket_batches);
@@ -74,8 +79,8 @@ BucketDataset::BucketDataset(const Sequences& sequences, const BucketDatasetOpti
 void BucketDataset::arrange() {
   if (arranged_ == epoch_ || (arranged_ >= 0 && !options_.shuffle)) return;
   arranged_ = epoch_;
-  order_.resize(static_cast<std::size_t>(sequences_.size()));
-  std::iota(order_.begin(), order_.end(), 0);
+  order_.resize(static_cast<std::size_t>(last_ - first_));
+  std::iota(order_.begin(), order_.end(), static_cast<std::int32_t>(first_));
   const Random random = Random(options_.seed).fold(static_cast<std::uint64_t>(epoch_));
   const auto count = static_cast<std::int64_t>(order_.size());
   std::int64_t group = count;
@@ -116,6 +121,29 @@ void BucketDataset::arrange() {
     starts_.push_back(static_cast<std::int64_t>(order.size()));
   }
   order_ = std::move(order);
+}
+
+std::optional<std::int64_t> BucketDataset::targets_per_epoch() const {
+  if (sequences_.one_target()) return last_ - first_;
+  std::int64_t targets = 0;
+  for (std::int64_t i = first_; i < last_; ++i) targets += sequences_.length(i);
+  return targets;
+}
+
+std::unique_ptr<BatchSource> BucketDataset::hold_out(double share) {
+  const std::int64_t all = sequences_.size();
+  const auto held = static_cast<std::int64_t>(std::llround(share * static_cast<double>(all)));
+  if (share > 0 && (held == 0 || held == all)) {
+    throw TextError("validation_split: of " + std::to_string(all) +
+                    " examples none would be left for " + (held == 0 ? "validation" : "training"));
+  }
+  last_ = all - held;
+  arranged_ = -1;
+  seek({});
+  if (held == 0) return nullptr;
+  BucketDatasetOptions options = options_;
+  options.shuffle = false;
+  return std::unique_ptr<BatchSource>(new BucketDataset(sequences_, options, last_, all));
 }
 
 void BucketDataset::seek(const Position& position) {

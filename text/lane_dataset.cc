@@ -21,19 +21,38 @@ void check_at_least(const char* option, std::int64_t least, std::int64_t given) 
 
 LaneDataset::LaneDataset(std::span<const std::int32_t> ids, std::int32_t end_id,
                          const LaneDatasetOptions& options)
-    : ids_(ids), end_id_(end_id), options_(options) {
+    : all_(ids), end_id_(end_id), options_(options) {
   check_at_least("batch", 1, options.batch);
   check_at_least("bptt", 1, options.bptt);
   check_at_least("minimum_steps", 1, options.minimum_steps);
+  use(ids);
+}
+
+void LaneDataset::use(std::span<const std::int32_t> ids) {
   const auto tokens = static_cast<std::int64_t>(ids.size());
-  if (tokens / options.batch < options.minimum_steps) {
+  if (tokens / options_.batch < options_.minimum_steps) {
     throw TextError(
-        std::to_string(tokens) + " tokens are too few for " + std::to_string(options.batch) +
-        " lanes of at least " + std::to_string(options.minimum_steps) +
+        std::to_string(tokens) + " tokens are too few for " + std::to_string(options_.batch) +
+        " lanes of at least " + std::to_string(options_.minimum_steps) +
         " steps; give more text, or choose a smaller batch or window (--batch, --bptt)");
   }
-  longest_ = (tokens + options.batch - 1) / options.batch;
+  ids_ = ids;
+  longest_ = (tokens + options_.batch - 1) / options_.batch;
   seek({});
+}
+
+std::unique_ptr<BatchSource> LaneDataset::hold_out(double share) {
+  if (share == 0) {
+    use(all_);
+    return nullptr;
+  }
+  const auto held =
+      static_cast<std::size_t>(std::llround(share * static_cast<double>(all_.size())));
+  LaneDatasetOptions options = options_;
+  options.random_window = false;
+  auto part = std::make_unique<LaneDataset>(all_.last(held), end_id_, options);
+  use(all_.first(all_.size() - held));
+  return part;
 }
 
 std::int64_t LaneDataset::window_length(std::int64_t window) const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ struct BatchInput {
 struct BatchTargets {
   std::string name{};
   std::vector<std::int32_t> targets{};  ///< as in Batch
+  std::vector<float> weights{};         ///< as in Batch
 };
 
 /// Sequences that are worked on together, time-major. Reuse one: its memory stays.
@@ -40,6 +42,8 @@ struct Batch {
   std::vector<std::int32_t>
       targets{};  ///< [T,B] (or [B] for one target a sequence), or with several targets a step
                   ///< [T,B,OutputHead::targets_per_step]; below 0: masked
+  std::vector<float> weights{};  ///< of the targets, each at least 0: [T,B], or [B] for all targets
+                                 ///< of a sequence; empty: all 1. A loss is the weighted mean
   std::vector<std::int32_t> lengths{};    ///< [B] steps of each sequence; empty: all are T long
   std::vector<std::uint32_t> examples{};  ///< [B] identity of each sequence, from which its random
                                           ///< draws are made; empty: 0, 1, ...
@@ -61,6 +65,7 @@ struct Batch {
     ids.clear();
     values.resize({0});
     targets.clear();
+    weights.clear();
     lengths.clear();
     examples.clear();
     for (BatchInput& other : other_inputs) {
@@ -70,7 +75,10 @@ struct Batch {
       other.lengths.clear();
       other.examples.clear();
     }
-    for (BatchTargets& other : other_targets) other.targets.clear();
+    for (BatchTargets& other : other_targets) {
+      other.targets.clear();
+      other.weights.clear();
+    }
   }
 
  private:
@@ -106,6 +114,12 @@ class RNN_API BatchSource {
   /// Batches and targets in the epoch at hand, when known: for progress and schedules.
   virtual std::optional<std::int64_t> batches_per_epoch() const { return std::nullopt; }
   virtual std::optional<std::int64_t> targets_per_epoch() const { return std::nullopt; }
+
+  /// Takes the last `share` of the data (0 < share < 1) out of this source, as a source of its own
+  /// in the order of the data. Always a share of the whole, so that asking again gives the same; 0
+  /// puts everything back. The source must outlive it. Throws ConfigError when this source cannot
+  /// be divided, TextError when a part would be empty.
+  virtual std::unique_ptr<BatchSource> hold_out(double share);
 };
 
 }  // namespace rnn

@@ -33,6 +33,8 @@ class RNN_API Callback {
   virtual void on_step_end(Model&, const StepRecord&) {}
   /// After the validation of the epoch, if there is one. `history` ends with this epoch.
   virtual void on_epoch_end(Model&, const History&) {}
+  /// A loss or gradient was not finite, and training goes on: what happened and what is done.
+  virtual void on_divergence(Model&, const std::string&) {}
   /// Also when training was stopped before its end, but not when it ended with an exception.
   virtual void on_train_end(Model&, const History&) {}
 };
@@ -72,6 +74,27 @@ class RNN_API CsvHistory : public Callback {
 
  private:
   std::string path_;
+};
+
+/// Writes the history to a file of one JSON object an epoch, after every epoch.
+class RNN_API JsonLinesHistory : public Callback {
+ public:
+  explicit JsonLinesHistory(std::string path);
+  void on_epoch_end(Model& model, const History& history) override;
+
+ private:
+  std::string path_;
+};
+
+/// Calls a function after every epoch. It may call Model::stop.
+class RNN_API OnEpoch : public Callback {
+ public:
+  using Function = std::function<void(Model&, const History&)>;
+  explicit OnEpoch(Function function);
+  void on_epoch_end(Model& model, const History& history) override;
+
+ private:
+  Function function_;
 };
 
 /// Calls a function after every step. It may call Model::stop.

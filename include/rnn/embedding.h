@@ -8,7 +8,8 @@ struct RNN_API EmbeddingOptions {
   Index input_dim = 0;   ///< number of symbols, V
   Index output_dim = 0;  ///< width of a vector, E
   Initializer initializer = Initializer::uniform(0.05f);
-  float dropout = 0;  ///< share of symbols whose vector is set to zero in training, below 1
+  float dropout = 0;      ///< share of symbols whose vector is set to zero in training, below 1
+  bool trainable = true;  ///< false: training leaves the vectors as they are
   void exchange(Fields& fields);
 };
 

@@ -38,6 +38,8 @@ struct RNN_API History {
   std::vector<double> costs() const;
   /// One header line, then one line an epoch; numbers with all their digits, read back exactly.
   std::string to_csv() const;
+  /// The same as one JSON object a line; what is not there is left out, what is not finite is null.
+  std::string to_json_lines() const;
 };
 
 }  // namespace rnn

@@ -193,15 +193,17 @@ struct CrossEntropyForward {
   T smoothing{0};                      ///< s, 0 <= s < 1
 };
 
-/// dlogits = scale * (softmax(logits) - (1 - s) * one_hot(target) - s / V); zero where masked.
+/// dlogits = scale * weight * (softmax(logits) - (1 - s) * one_hot(target) - s / V); zero where
+/// masked.
 template <class T>
 struct CrossEntropyBackward {
   View<const T> logits{};              ///< [N,V]; may be the same memory as dlogits
   View<const std::int32_t> targets{};  ///< [N]
   View<const T> log_normalizer{};      ///< [N]
   T scale{1};
-  View<T> dlogits{};  ///< [N,V]
-  T smoothing{0};     ///< s
+  View<const T> weights{};  ///< [N]; null: ones
+  View<T> dlogits{};        ///< [N,V]
+  T smoothing{0};           ///< s
 };
 
 /// Probabilities: softmax of each row.

@@ -57,8 +57,9 @@ struct ParameterSpec {
   std::string name;
   Shape shape;
   Initializer initializer{};
-  int blocks = 1;       ///< see Initializer
-  int only_block = -1;  ///< the one block of a vector to be initialised; the others get zeros
+  int blocks = 1;         ///< see Initializer
+  int only_block = -1;    ///< the one block of a vector to be initialised; the others get zeros
+  bool trainable = true;  ///< false: it has no gradient and training leaves it as it is
 };
 
 /// A part of a layer's recurrent state: [B,width], zeros at the start of a sequence.
@@ -109,6 +110,7 @@ struct Call {
   std::span<const View<float>> dstate{};            ///< backward; empty: not wanted
   float loss_scale = 1;                             ///< backward: what the summed loss is times
   bool wants_dx = true;                             ///< backward
+  View<const float> target_weights{};               ///< [T*B] heads, backward; null: ones
 };
 
 class RNN_API Layer {

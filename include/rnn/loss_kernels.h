@@ -15,12 +15,13 @@ struct BinaryCrossEntropyForward {
   View<T> nats{};                      ///< [N]
 };
 
-/// dlogits = scale * (sigmoid(logit) - target); zero where masked.
+/// dlogits = scale * weight * (sigmoid(logit) - target); zero where masked.
 template <class T>
 struct BinaryCrossEntropyBackward {
   View<const T> logits{};  ///< [N,V]; may be the same memory as dlogits
   View<const std::int32_t> targets{};
   T scale{1};
+  View<const T> weights{};  ///< [N]; null: ones
   View<T> dlogits{};
 };
 
@@ -57,11 +58,13 @@ struct CrfForward {
   std::span<std::byte> scratch{};      ///< crf_scratch_bytes
 };
 
+/// The gradient of scale * the sum of weight[b] * nats[b].
 template <class T>
 struct CrfBackward {
   CrfScores<T> scores{};
   View<const std::int32_t> targets{};  ///< [T,B]
   T scale{1};
+  View<const T> weights{};                   ///< [B]; null: ones
   View<T> demissions{};                      ///< [T,B,K] written
   View<T> dtransitions{}, dstart{}, dend{};  ///< added to; null: frozen
   std::span<std::byte> scratch{};            ///< crf_scratch_bytes

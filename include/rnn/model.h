@@ -3,12 +3,15 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "rnn/averaging.h"
 #include "rnn/backend.h"
 #include "rnn/batch.h"
 #include "rnn/callback.h"
+#include "rnn/checkpoint.h"
 #include "rnn/history.h"
 #include "rnn/network.h"
 #include "rnn/optimizer.h"
@@ -17,23 +20,41 @@
 
 namespace rnn {
 
+/// What `fit` does about a step whose loss or gradient is not finite. Parameters are never changed
+/// by such a step.
+enum class OnDivergence {
+  kStop,     ///< throws DivergenceError
+  kSkip,     ///< goes on with the next batch; gives up after 10 in a row, or when it is a parameter
+             ///< that is not finite
+  kRestore,  ///< goes on from the last checkpoint with half the learning rate; gives up after 10
+};
+
 struct CompileOptions {
   Optimizer optimizer = SGD{};
   Schedule schedule{};
   float clip_norm = 0;   ///< largest Euclidean norm of all gradients together; 0: no limit
   float clip_value = 0;  ///< largest absolute value of a gradient's element, cut first; 0: no limit
+  /// Batches whose gradients make one update, the last of an epoch perhaps fewer. The loss of an
+  /// update is the weighted mean over all their targets.
+  std::int64_t gradient_accumulation_steps = 1;
+  Averaging averaging{};
+  OnDivergence on_divergence = OnDivergence::kStop;
   std::uint64_t seed = 1;  ///< of first values and of every draw in training
   BackendOptions backend{};
 };
 
 struct FitOptions {
-  std::int64_t epochs = 1;                  ///< in all, those before a resume included
-  BatchSource* validation = nullptr;        ///< evaluated after every epoch
+  std::int64_t epochs = 1;            ///< in all, those before a resume included
+  BatchSource* validation = nullptr;  ///< evaluated after every epoch
+  double validation_split = 0;        ///< or this share of the data, see BatchSource::hold_out
   StatePolicy state = StatePolicy::kReset;  ///< in training and validation
   /// Called after every epoch, for a measure by which the best epoch is chosen instead of by its
   /// validation loss: the higher, the better.
   std::function<double(const Model&)> metric{};
-  std::vector<Callback*> callbacks{};  ///< called in this order
+  /// Factors of the targets' weights in training, one a class; empty: all 1.
+  std::span<const float> class_weights{};
+  const CheckpointOptions* checkpoint = nullptr;  ///< null: none is written
+  std::vector<Callback*> callbacks{};             ///< called in this order
 };
 
 /// Memory of a training, in bytes.
@@ -57,17 +78,25 @@ class RNN_API Model {
   ~Model();
   Model(Model&&) noexcept;
 
-  /// Chooses backend and optimiser, which begins anew, and draws first values unless there are
-  /// parameters already.
+  /// Chooses backend and optimiser, which begins anew as averages do, and draws first values unless
+  /// there are parameters already.
   /// Throws ConfigError, naming the option.
   void compile(const CompileOptions& options);
   /// Trains until `epochs`, or until a callback calls `stop`. The loss of a step is the mean over
-  /// its targets. Taken up again after `load_checkpoint`, it goes on with the very same bits.
-  /// Throws DivergenceError when a loss or gradient is not finite, naming step, learning rate and
-  /// the first bad parameter; parameters are then those before the step.
+  /// its targets, weighted as batch and class weights say: sum(w * nats) / sum(w). Taken up again
+  /// after `load_checkpoint`, it goes on with the very same bits.
+  /// Throws DivergenceError when a loss or gradient is not finite (see OnDivergence), naming step,
+  /// learning rate, gradient norm and the first bad parameter; parameters are then those before the
+  /// step.
   const History& fit(BatchSource& data, const FitOptions& options);
+  /// One update from one batch, for a loop of your own: what `fit` does between two calls of
+  /// `on_step_end`. A schedule counts steps and tokens; epochs stand still.
+  StepRecord train_on_batch(const Batch& batch, StatePolicy state = StatePolicy::kReset);
   /// Loss over the first epoch of a source.
   LossSum evaluate(BatchSource& data, StatePolicy state);
+  /// Accuracy over the first epoch of a source: the share of targets that are the most probable
+  /// class or, of a head for yes-or-no labels, on the side of 0.5 where their probability is.
+  double score(BatchSource& data, StatePolicy state = StatePolicy::kReset);
   /// Probabilities (or features) of one batch that starts with a zero state; valid until the next
   /// call.
   View<const float> predict(const Batch& batch);
@@ -79,8 +108,12 @@ class RNN_API Model {
 
   const Network& network() const;
   const std::shared_ptr<const Backend>& backend() const;
+  /// Those that evaluate and predict use: the averages once averaging has begun.
   const Parameters& parameters() const;
-  /// Takes other values. Throws FormatError unless names and shapes are the network's.
+  /// Those that the optimiser changes.
+  const Parameters& trained_parameters() const;
+  /// Takes other values; averages begin anew. Throws FormatError unless names and shapes are the
+  /// network's.
   void set_parameters(const TensorList& values, std::string_view where = "parameters");
   const History& history() const;
   /// Layers, shapes, parameters, and which kernels run.
@@ -89,11 +122,15 @@ class RNN_API Model {
   /// it is known to be there.
   MemoryPlan plan_training(Index time, Index batch);
 
-  /// Everything that training needs to go on with the same bits: parameters, optimiser, position in
-  /// the data, recurrent state, history. Written under a temporary name, flushed, renamed. Both
-  /// throw IoError; loading throws FormatError when the file belongs to another network or
-  /// optimiser.
-  void save_checkpoint(const std::string& path) const;
+  /// An untrained model of the same network and options.
+  Model clone() const;
+
+  /// Everything that training needs to go on with the same bits: parameters, averages, optimiser,
+  /// position in the data, recurrent state, history. Written under a temporary name, flushed,
+  /// renamed; see checkpoint.h. Both throw IoError; saving throws DivergenceError rather than keep
+  /// parameters that are not finite; loading throws FormatError when the file is damaged or belongs
+  /// to another network or optimiser.
+  void save_checkpoint(const std::string& path, const std::string& note = "") const;
   void load_checkpoint(const std::string& path);
 
  private:

@@ -24,9 +24,11 @@ RNN_API std::string network_to_json(const Network& network);
 RNN_API Network network_from_json(std::string_view json, std::string_view where = "network");
 
 /// Writes tensors as float32 in the safetensors format (huggingface/safetensors), under a temporary
-/// name that is flushed and renamed. Throws IoError, or ConfigError when two have the same name.
+/// name that is flushed and renamed. A file that is there is first renamed to `keep_old_as`, unless
+/// that is empty. Throws IoError, or ConfigError when two have the same name.
 RNN_API void save_safetensors(const std::string& path, const TensorList& tensors,
-                              const std::map<std::string, std::string>& metadata = {});
+                              const std::map<std::string, std::string>& metadata = {},
+                              const std::string& keep_old_as = "");
 
 struct SafetensorsContents {
   TensorList tensors;

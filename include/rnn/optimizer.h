@@ -58,11 +58,12 @@ RNN_API void validate(const Optimizer& optimizer);
 /// What an optimiser remembers between steps. A value.
 struct OptimizerState {
   std::int64_t steps = 0;
-  std::vector<TensorList> slots{};  ///< each like the parameters; none until the first step
+  std::vector<TensorList> slots{};  ///< each like the gradients; none until the first step
 };
 
-/// One update with `learning_rate` in place of the optimiser's own; gradients are first multiplied
-/// by `gradient_scale`. Parameters are told that they changed.
+/// One update of the parameters whose gradients are not empty, with `learning_rate` in place of the
+/// optimiser's own; gradients are first multiplied by `gradient_scale`. Parameters are told that
+/// they changed.
 RNN_API void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale,
                    const TensorList& gradients, Parameters& parameters, OptimizerState& state,
                    const Backend& backend);

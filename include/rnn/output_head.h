@@ -11,14 +11,18 @@ namespace rnn {
 
 /// A loss over a batch, kept as a sum and a count so that batches add up exactly.
 struct LossSum {
-  double nats = 0;           ///< sum of negative log-likelihoods
+  double nats = 0;           ///< sum of weight * negative log-likelihood
   std::int64_t targets = 0;  ///< targets counted; masked ones are not
+  double excess = 0;         ///< sum of weight - 1 over them: 0 when targets carry no weights
 
-  /// Nats per target; 0 when there is none.
-  double mean() const { return targets > 0 ? nats / static_cast<double>(targets) : 0; }
+  /// Sum of the weights, each 1 unless a batch says otherwise.
+  double weight() const { return static_cast<double>(targets) + excess; }
+  /// The weighted mean: nats per target where all weigh the same; 0 when there is none.
+  double mean() const { return weight() > 0 ? nats / weight() : 0; }
   LossSum& operator+=(const LossSum& other) {
     nats += other.nats;
     targets += other.targets;
+    excess += other.excess;
     return *this;
   }
 };
@@ -42,8 +46,8 @@ class RNN_API OutputHead {
   /// caller masks targets beyond a length so. The sum is taken in the order t, b.
   virtual LossSum loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
                        Call& call) const = 0;
-  /// dfeatures [T,B,F] of `scale` times the summed loss, after a call of `loss` with the same
-  /// arguments and memory.
+  /// dfeatures [T,B,F] of `scale` times the loss summed with `call.target_weights`, after a call of
+  /// `loss` (which gives losses without weights) with the same arguments and memory.
   virtual View<const float> backward(const Sequence& features, View<const std::int32_t> targets,
                                      float scale, Call& call) const = 0;
   /// Probabilities [T,B,classes], zeros in padding; they live in call.memory.

@@ -86,15 +86,16 @@ class RNN_API Session {
   /// first step to after its last. The batch is borrowed: it must stay as it is until `backward` is
   /// done with it.
   LossSum forward(const Batch& batch, State& state);
-  /// Adds the gradient of the mean loss per target of the last `forward` (or of `scale` times the
-  /// summed loss) to `gradients`. Consumes what `forward` kept: a second call without a forward of
-  /// its own is a ConfigError.
+  /// Adds the gradient of the mean loss of the last `forward` (or of `scale` times the summed
+  /// loss), weighted as the batch says, to `gradients`. Consumes what `forward` kept: a second call
+  /// without a forward of its own is a ConfigError.
   void backward();
   void backward(float scale);
 
   /// The loss of each output in the last `forward`, without its weight.
   const std::vector<LossSum>& losses() const;
 
+  /// One for each parameter; that of a parameter which is not trained is empty.
   TensorList& gradients();
   void zero_gradients();
   /// Takes the memory that batches up to this size need, so that no later step allocates any.

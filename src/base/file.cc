@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sha2.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,19 +44,19 @@ void read_through(const std::string& path, Consume consume) {
   }
 }
 
+}  // namespace
+
 std::string folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   return folder.empty() ? "." : folder;
 }
-
-}  // namespace
 
 void throw_io_error(const std::string& path, std::string_view what) {
   throw IoError(path + ": " + std::string(what) + ": " + std::generic_category().message(errno));
 }
 
 AtomicFile::AtomicFile(std::string path)
-    : path_(std::move(path)), temporary_(path_ + ".tmp-" + std::to_string(getpid())) {
+    : path_(std::move(path)), temporary_(path_ + kTemporary + std::to_string(getpid())) {
   descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_io_error(temporary_, "cannot create");
 }
@@ -75,14 +76,35 @@ void AtomicFile::write(std::string_view bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(const std::string& keep_old_as) {
   if (fsync(descriptor_) != 0) throw_io_error(path_, "cannot flush");
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) throw_io_error(path_, "cannot rename to");
+  if (!keep_old_as.empty() && rename(path_.c_str(), keep_old_as.c_str()) != 0 && errno != ENOENT) {
+    throw_io_error(path_, "cannot rename to " + keep_old_as);
+  }
+  replace_file(temporary_, path_);
   close(descriptor_);
   descriptor_ = -1;
-  const Descriptor folder(folder_of(path_), O_RDONLY | O_DIRECTORY);
-  if (fsync(folder.get()) != 0) throw_io_error(path_, "cannot flush the folder of");
 }
+
+void replace_file(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) != 0) throw_io_error(to, "cannot rename to");
+  flush_folder(folder_of(to));
+}
+
+void flush_folder(const std::string& path) {
+  const Descriptor folder(path, O_RDONLY | O_DIRECTORY);
+  if (fsync(folder.get()) != 0) throw_io_error(path, "cannot flush");
+}
+
+FolderLock::FolderLock(const std::string& path)
+    : descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0) throw_io_error(path, "cannot open");
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  close(descriptor_);
+  throw IoError(path + ": another process is writing there; wait until it has ended");
+}
+
+FolderLock::~FolderLock() { close(descriptor_); }
 
 void write_file(const std::string& path, std::string_view contents) {
   AtomicFile file(path);
@@ -101,15 +123,27 @@ std::string read_file(const std::string& path, std::size_t limit) {
   return contents;
 }
 
-std::string sha256_of_file(const std::string& path) {
-  SHA2_CTX context;
-  SHA256Init(&context);
-  read_through(path, [&](std::string_view bytes) {
-    SHA256Update(&context, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  });
+struct Sha256::Context {
+  SHA2_CTX state;
+};
+
+Sha256::Sha256() : context_(new Context) { SHA256Init(&context_->state); }
+Sha256::~Sha256() = default;
+
+void Sha256::add(std::string_view bytes) {
+  SHA256Update(&context_->state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
+
+std::string Sha256::text() {
   std::array<char, SHA256_DIGEST_STRING_LENGTH> text{};
-  SHA256End(&context, text.data());
+  SHA256End(&context_->state, text.data());
   return text.data();
+}
+
+std::string sha256_of_file(const std::string& path) {
+  Sha256 sum;
+  read_through(path, [&](std::string_view bytes) { sum.add(bytes); });
+  return sum.text();
 }
 
 }  // namespace rnn

@@ -21,9 +21,10 @@ enum Slot : std::size_t {
   kTailLogits = 4,
   kTailNormalizer = 5,
   kDHidden = 6,
-  kTailDx = 7
+  kTailDx = 7,
+  kWeights = 8
 };
-constexpr std::size_t kSlots = 8;
+constexpr std::size_t kSlots = 9;
 enum Buffer : std::size_t {
   kTargets,
   kRows,
@@ -239,6 +240,7 @@ View<const float> AdaptiveSoftmax::backward(const Sequence& features,
                                         .targets = {integers(call, kTargets, N), {N}},
                                         .log_normalizer = call.memory->floats(kNormalizer),
                                         .scale = scale,
+                                        .weights = call.target_weights,
                                         .dlogits = as_rows(dlogits)});
   DenseBackward<float> args{.x = features.values,
                             .lengths = features.lengths,
@@ -254,12 +256,19 @@ View<const float> AdaptiveSoftmax::backward(const Sequence& features,
     const auto count =
         static_cast<Index>(call.memory->bytes(bytes_of(c, kRows)).size() / sizeof(std::int32_t));
     if (count == 0) continue;
+    View<float> weights;
+    if (call.target_weights) {
+      weights = call.memory->floats(floats_of(c, kWeights), {count});
+      const std::int32_t* rows = integers(call, bytes_of(c, kRows), count);
+      for (Index i = 0; i < count; ++i) weights[i] = call.target_weights[rows[i]];
+    }
     const View<float> dtail = as_rows(call.memory->floats(floats_of(c, kTailLogits)));
     call.backend->cross_entropy_backward(
         {.logits = dtail,
          .targets = {integers(call, bytes_of(c, kTargets), count), {count}},
          .log_normalizer = call.memory->floats(floats_of(c, kTailNormalizer)),
          .scale = scale,
+         .weights = weights,
          .dlogits = dtail});
     const View<float> dx = tail_backward(call.memory->floats(floats_of(c, kX)), c, call);
     if (!call.wants_dx) continue;

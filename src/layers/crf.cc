@@ -8,7 +8,7 @@
 namespace rnn {
 namespace {
 
-enum Slot : std::size_t { kEmissions, kNats, kDEmissions, kDx, kMarginals };
+enum Slot : std::size_t { kEmissions, kNats, kDEmissions, kDx, kMarginals, kWeights };
 enum Buffer : std::size_t { kForwardScratch, kBackwardScratch, kCrfScratch };
 
 /// Where the parameters of the chain stand, counted from the end.
@@ -30,6 +30,28 @@ Index parse_label(std::string_view text, std::string_view word, Index K) {
                       " or '" + std::string(word) + "', got '" + std::string(text) + "'");
   }
   return label;
+}
+
+/// The weight of each sequence, whose targets must all have the same: its loss is that of a path.
+View<const float> sequence_weights(View<const std::int32_t> targets, Call& call) {
+  if (!call.target_weights) return {};
+  const View<float> weights = call.memory->floats(kWeights, {targets.extent(1)});
+  for (Index b = 0; b < targets.extent(1); ++b) {
+    bool first = true;
+    weights[b] = 0;
+    for (Index t = 0; t < targets.extent(0); ++t) {
+      if (targets(t, b) < 0) continue;
+      const float weight = call.target_weights[t * targets.extent(1) + b];
+      if (first) weights[b] = weight;
+      first = false;
+      if (weight != weights[b]) {
+        throw ShapeError("CRF: a sequence has one weight; expected " + to_text(weights[b]) +
+                         " for all its targets, got " + to_text(weight) + " at step " +
+                         std::to_string(t) + " of sequence " + std::to_string(b));
+      }
+    }
+  }
+  return weights;
 }
 
 }  // namespace
@@ -151,6 +173,7 @@ View<const float> CRF::backward(const Sequence& features, View<const std::int32_
                                          .allowed = allowed_},
                               .targets = targets,
                               .scale = scale,
+                              .weights = sequence_weights(targets, call),
                               .demissions = demissions,
                               .dtransitions = chain(call.gradients, kTransitions),
                               .dstart = chain(call.gradients, kStart),

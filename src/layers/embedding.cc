@@ -9,6 +9,7 @@ void EmbeddingOptions::exchange(Fields& fields) {
   fields("output_dim", output_dim);
   exchange_initializer(fields, "initializer", initializer);
   fields("dropout", dropout);
+  fields("trainable", trainable);
 }
 
 Embedding::Embedding(const EmbeddingOptions& options) : options_(options) {
@@ -30,7 +31,10 @@ Signal Embedding::output(const Signal& input) const {
 }
 
 std::vector<ParameterSpec> Embedding::parameters(const Signal&) const {
-  return {{"embeddings", {options_.input_dim, options_.output_dim}, options_.initializer}};
+  return {{.name = "embeddings",
+           .shape = {options_.input_dim, options_.output_dim},
+           .initializer = options_.initializer,
+           .trainable = options_.trainable}};
 }
 
 Sequence Embedding::forward(const Sequence& x, Call& call) const {

@@ -18,6 +18,7 @@
 #include "rnn/pooling.h"
 #include "rnn/recurrent.h"
 #include "rnn/residual.h"
+#include "rnn/sampled_softmax.h"
 #include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
 
@@ -77,6 +78,7 @@ std::shared_ptr<const OutputHead> make_output_head(std::string_view type, Fields
   static const std::map<std::string_view, Maker> makers{
       {"AdaptiveSoftmax", make<AdaptiveSoftmax, AdaptiveSoftmaxOptions, OutputHead>},
       {"CRF", make<CRF, CRFOptions, OutputHead>},
+      {"SampledSoftmax", make<SampledSoftmax, SampledSoftmaxOptions, OutputHead>},
       {"Sigmoid", make<Sigmoid, SigmoidOptions, OutputHead>},
       {"Softmax", make<Softmax, SoftmaxOptions, OutputHead>},
   };

@@ -77,6 +77,7 @@ View<const float> Sigmoid::backward(const Sequence& features, View<const std::in
   call.backend->binary_cross_entropy_backward({.logits = as_rows<const float>(dlogits),
                                                .targets = as_rows(targets),
                                                .scale = scale,
+                                               .weights = call.target_weights,
                                                .dlogits = as_rows(dlogits)});
   DenseBackward<float> args{.x = features.values,
                             .lengths = features.lengths,

@@ -94,6 +94,7 @@ View<const float> Softmax::backward(const Sequence& features, View<const std::in
                                         .targets = as_row(targets),
                                         .log_normalizer = call.memory->floats(kNormalizer),
                                         .scale = scale,
+                                        .weights = call.target_weights,
                                         .dlogits = as_rows(dlogits),
                                         .smoothing = options_.label_smoothing});
   DenseBackward<float> args{.x = features.values,

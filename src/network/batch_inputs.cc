@@ -126,6 +126,14 @@ std::span<const std::int32_t> targets_for(const Network& network, const Batch& b
   return {};
 }
 
+std::span<const float> weights_for(const Network& network, const Batch& batch, std::size_t output) {
+  if (output == 0) return batch.weights;
+  for (const BatchTargets& other : batch.other_targets) {
+    if (other.name == network.outputs()[output].name) return other.weights;
+  }
+  return {};
+}
+
 void require_state(const Network& network, const State& state, Index batch) {
   const auto& parts = network.state_specs();
   if (state.size() != parts.size()) {

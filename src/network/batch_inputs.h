@@ -18,6 +18,9 @@ void take_inputs(const Network& network, const Batch& batch, std::vector<Sequenc
 std::span<const std::int32_t> targets_for(const Network& network, const Batch& batch,
                                           std::size_t output);
 
+/// The weights of those targets; empty when they have none.
+std::span<const float> weights_for(const Network& network, const Batch& batch, std::size_t output);
+
 /// Throws ShapeError unless the state is one of this network and of so many sequences.
 void require_state(const Network& network, const State& state, Index batch);
 

@@ -1,6 +1,7 @@
 #include "network/output_pass.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace rnn {
 
@@ -8,8 +9,8 @@ OutputPass::OutputPass(const Network::Head& output, std::pmr::memory_resource* m
     : output_(output), frame_{.memory = CallMemory(memory)}, nats_(memory) {}
 
 void OutputPass::begin(const Sequence& features, std::span<const std::int32_t> targets,
-                       const Parameters& parameters, const Backend& backend, bool training,
-                       const Random& random) {
+                       std::span<const float> weights, const Parameters& parameters,
+                       const Backend& backend, bool training, const Random& random) {
   features_ = features;
   if (!output_.head) return;
   frame_.bind(output_.parameters, parameters, backend, training, random);
@@ -27,6 +28,28 @@ void OutputPass::begin(const Sequence& features, std::span<const std::int32_t> t
     }
   }
   target_view_ = {targets_.data(), width == 1 ? Shape{time, batch} : Shape{time, batch, width}};
+  take_weights(weights);
+}
+
+/// One weight for each target or, given for each sequence, repeated.
+void OutputPass::take_weights(std::span<const float> weights) {
+  weights_.clear();
+  if (weights.empty()) return;
+  const auto steps = static_cast<std::size_t>(features_.time() * features_.batch());
+  const auto sequences = static_cast<std::size_t>(features_.batch());
+  if (weights.size() != steps && weights.size() != sequences) {
+    throw ShapeError("output '" + output_.name + "': expected " + std::to_string(steps) +
+                     " weights, one a target, or " + std::to_string(sequences) +
+                     ", one a sequence, got " + std::to_string(weights.size()));
+  }
+  for (std::size_t i = 0; i < steps; ++i) {
+    const float weight = weights[i % weights.size()];  // sequence b stands at t * B + b
+    if (!(weight >= 0 && std::isfinite(weight))) {
+      throw ShapeError("output '" + output_.name +
+                       "': a weight must be finite and at least 0, got " + std::to_string(weight));
+    }
+    weights_.push_back(weight);
+  }
 }
 
 LossSum OutputPass::loss() {
@@ -35,8 +58,21 @@ LossSum OutputPass::loss() {
                      "': a loss needs targets; -1 stands for a step that has none");
   }
   nats_.resize({features_.time(), features_.batch()});
-  return in_layer(output_.name, output_.head->type(),
-                  [&] { return output_.head->loss(features_, target_view_, nats_, frame_.call); });
+  LossSum sum = in_layer(output_.name, output_.head->type(), [&] {
+    return output_.head->loss(features_, target_view_, nats_, frame_.call);
+  });
+  if (weights_.empty()) return sum;
+  sum.nats = 0;
+  const std::size_t width = targets_.size() / weights_.size();
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const double weight = weights_[i];
+    sum.nats += weight * static_cast<double>(nats_[static_cast<Index>(i)]);
+    const auto first = targets_.begin() + static_cast<std::ptrdiff_t>(i * width);
+    const auto counted = std::count_if(first, first + static_cast<std::ptrdiff_t>(width),
+                                       [](std::int32_t target) { return target >= 0; });
+    sum.excess += (weight - 1) * static_cast<double>(counted);
+  }
+  return sum;
 }
 
 View<const float> OutputPass::predict() {
@@ -47,6 +83,9 @@ View<const float> OutputPass::predict() {
 
 View<const float> OutputPass::backward(float scale, TensorList& gradients) {
   frame_.bind_gradients(output_.parameters, gradients);
+  if (!weights_.empty()) {
+    frame_.call.target_weights = {weights_.data(), {static_cast<Index>(weights_.size())}};
+  }
   return output_.head->backward(features_, target_view_, scale, frame_.call);
 }
 

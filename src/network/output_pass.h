@@ -13,10 +13,11 @@ class OutputPass {
  public:
   OutputPass(const Network::Head& output, std::pmr::memory_resource* memory);
 
-  /// Takes what reached the output, and a copy of the targets: empty when no loss is wanted.
+  /// Takes what reached the output, and a copy of the targets and their weights: empty when no loss
+  /// is wanted, or when all weigh the same.
   void begin(const Sequence& features, std::span<const std::int32_t> targets,
-             const Parameters& parameters, const Backend& backend, bool training,
-             const Random& random);
+             std::span<const float> weights, const Parameters& parameters, const Backend& backend,
+             bool training, const Random& random);
   /// Loss of the targets. Throws ShapeError when there are none.
   LossSum loss();
   View<const float> nats() const { return nats_; }
@@ -29,11 +30,14 @@ class OutputPass {
   std::size_t memory() const { return frame_.memory.size(); }
 
  private:
+  void take_weights(std::span<const float> weights);
+
   const Network::Head& output_;
   Frame frame_;
   Sequence features_;
   std::vector<std::int32_t> targets_;
   View<const std::int32_t> target_view_;
+  std::vector<float> weights_;  // [T*B], empty: all 1
   Tensor nats_;
 };
 

@@ -45,7 +45,8 @@ void Pass::forward(const Batch& batch, State& state, bool training, const Random
   for (std::size_t i = 0; i < places_.size(); ++i) run(i, state, training, random.fold(i));
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     outputs_[i].begin(value(network_.outputs()[i].from), targets_for(network_, batch, i),
-                      parameters_, *backend_, training, random.fold(places_.size() + i));
+                      weights_for(network_, batch, i), parameters_, *backend_, training,
+                      random.fold(places_.size() + i));
   }
 }
 
@@ -100,7 +101,10 @@ LossSum Pass::loss() {
     has_head = true;
     losses_[i] = outputs_[i].loss();
     total.nats += static_cast<double>(output.weight) * losses_[i].nats;
-    if (total.targets == 0) total.targets = losses_[i].targets;
+    if (total.targets == 0) {
+      total.targets = losses_[i].targets;
+      total.excess = losses_[i].excess;
+    }
     ready_for_backward_ = outputs_[i].call().training;
   }
   if (!has_head) throw ConfigError("loss: the network has no output head");
@@ -166,6 +170,7 @@ void Pass::reserve(Batch batch) {
   for (BatchInput& other : batch.other_inputs) blank(other.ids, 0);
   batch.targets.clear();
   batch.other_targets.clear();
+  batch.weights.clear();
   const std::shared_ptr<const Backend> real = backend_;
   backend_ = std::make_shared<DryBackend>(real);
   State state = network_.zero_state(batch.batch, *real);
@@ -180,7 +185,7 @@ void Pass::reserve(Batch batch) {
         static_cast<std::size_t>(features.time() * features.batch() *
                                  output.head->targets_per_step()),
         -1);
-    outputs_[i].begin(features, masked, parameters_, *backend_, true, Random());
+    outputs_[i].begin(features, masked, {}, parameters_, *backend_, true, Random());
   }
   if (has_head) {
     TensorList none;  // the gradients are the caller's; null views make the layers skip them

@@ -74,7 +74,8 @@ Entry parse_entry(const std::string& name, const Json& info, const std::string& 
 }  // namespace
 
 void save_safetensors(const std::string& path, const TensorList& tensors,
-                      const std::map<std::string, std::string>& metadata) {
+                      const std::map<std::string, std::string>& metadata,
+                      const std::string& keep_old_as) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
@@ -98,7 +99,7 @@ void save_safetensors(const std::string& path, const TensorList& tensors,
   file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
   file.write(text);
   for (const NamedTensor& entry : tensors) file.write(bytes_of(entry.tensor));
-  file.commit();
+  file.commit(keep_old_as);
 }
 
 SafetensorsContents load_safetensors(const std::string& path) {

@@ -81,8 +81,9 @@ Session::Session(const Network& network, const Parameters& parameters,
                      Random(options.seed),
                      Random(),
                      {}}) {
-  for (const NamedTensor& parameter : parameters) {
-    impl_->gradients.add(parameter.name, Tensor(parameter.tensor.shape(), backend->memory()));
+  for (const ParameterSpec& spec : network.parameter_specs()) {
+    const Shape shape = spec.trainable ? spec.shape : Shape{0};
+    impl_->gradients.add(spec.name, Tensor(shape, backend->memory()));
   }
   begin_step(0);
 }
@@ -100,8 +101,8 @@ LossSum Session::forward(const Batch& batch, State& state) {
 }
 
 void Session::backward() {
-  const auto targets = impl_->loss.targets;
-  backward(targets > 0 ? 1.0f / static_cast<float>(targets) : 0.0f);
+  const double weight = impl_->loss.weight();
+  backward(weight > 0 ? 1.0f / static_cast<float>(weight) : 0.0f);
 }
 
 void Session::backward(float scale) { impl_->pass.backward(scale, impl_->gradients); }

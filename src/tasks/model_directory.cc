@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "rnn/checkpoint.h"
 #include "rnn/model_file.h"
 
 namespace rnn {
@@ -18,7 +19,9 @@ namespace fs = std::filesystem;
 constexpr std::array kFiles{"config.json", "model.safetensors", "vocabulary.txt", "tokenizer.model",
                             "labels.txt",  "characters.txt",    "history.csv"};
 constexpr const char* kSums = "SHA256SUMS";
+constexpr std::size_t kSumsLimit = std::size_t{1} << 16;
 constexpr const char* kNew = ".new";
+constexpr const char* kGone = ".gone";  // beside a file that the model no longer has
 constexpr const char* kCheckpoints = "checkpoint";
 
 bool is_ours(const std::string& name) {
@@ -31,10 +34,50 @@ bool is_ours(const std::string& name) {
   throw IoError(path + ": the file is missing; restore it from a copy, or train again");
 }
 
+/// A line of SHA256SUMS.
+std::string sum_line(const std::string& path, const std::string& name) {
+  return sha256_of_file(path) + "  " + name + "\n";
+}
+
 }  // namespace
 
+std::string ModelDirectory::file(const std::string& name) const {
+  return committed(name) ? place(name) + kNew : place(name);
+}
+
+/// Whether a file beside its place belongs to the model that the checksums are of.
+bool ModelDirectory::committed(const std::string& name) const {
+  const std::string fresh = place(name) + kNew, sums = place(kSums);
+  if (!fs::exists(fresh) || !fs::exists(sums)) return false;
+  return read_file(sums, kSumsLimit).find(sum_line(fresh, name)) != std::string::npos;
+}
+
+void ModelDirectory::settle() const {
+  std::error_code ignored;
+  for (const char* name : kFiles) {
+    if (committed(name)) {
+      replace_file(place(name) + kNew, place(name));
+    } else {
+      fs::remove(place(name) + kNew, ignored);
+    }
+    if (!fs::exists(place(name) + kGone)) continue;
+    const std::string sums = fs::exists(place(kSums)) ? read_file(place(kSums), kSumsLimit) : "";
+    const bool covered = sums.find("  " + std::string(name) + "\n") != std::string::npos;
+    if (!covered) fs::remove(place(name), ignored);
+    fs::remove(place(name) + kGone, ignored);
+  }
+  for (const std::string& folder : {path_, place(kCheckpoints)}) {
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      const std::string name = entry.path().filename().string();
+      const bool ours = folder != path_ || is_ours(name);
+      if (ours && name.find(kTemporary) != std::string::npos) fs::remove(entry.path(), ignored);
+    }
+  }
+}
+
 bool ModelDirectory::holds_model() const {
-  return fs::exists(file("config.json")) || fs::exists(checkpoint());
+  return fs::exists(file("config.json")) || fs::exists(checkpoint()) ||
+         fs::exists(previous_checkpoint(checkpoint()));
 }
 
 void ModelDirectory::require_ours() const {
@@ -54,20 +97,24 @@ void ModelDirectory::require_ours() const {
 
 void ModelDirectory::create() const {
   std::error_code error;
-  fs::create_directories(file(kCheckpoints), error);
+  fs::create_directories(place(kCheckpoints), error);
   if (error) {
     throw IoError(path_ + ": cannot create the directory: " + error.message() +
                   "; give another --model");
   }
+  // A folder is there after a loss of power only when the one that it is in was flushed.
+  flush_folder(path_);
+  flush_folder(folder_of(path_));
 }
 
 void ModelDirectory::remove_if_empty() const {
   std::error_code ignored;  // not empty: then it stays
-  fs::remove(file(kCheckpoints), ignored);
+  fs::remove(place(kCheckpoints), ignored);
   fs::remove(path_, ignored);
 }
 
 void ModelDirectory::seal() const {
+  settle();
   read_config("");
   load_safetensors(file("model.safetensors"));
   ModelUpdate(*this).commit();
@@ -83,7 +130,7 @@ void ModelDirectory::verify() const {
     throw IoError(file(kSums) + ": the file is missing; if the others are as they should be, " +
                   seal + " writes it anew");
   }
-  std::istringstream lines(read_file(file(kSums), std::size_t{1} << 16));
+  std::istringstream lines(read_file(file(kSums), kSumsLimit));
   std::set<std::string> covered;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
@@ -105,7 +152,8 @@ void ModelDirectory::verify() const {
     covered.insert(name);
   }
   for (const char* name : kFiles) {
-    if (fs::exists(file(name)) && !covered.contains(name)) {
+    const bool gone = fs::exists(place(name) + kGone);
+    if (fs::exists(file(name)) && !covered.contains(name) && !gone) {
       throw FormatError(file(kSums) + ": damaged: it has no checksum of " + name +
                         "; if that file is as it should be, " + seal + " adds it");
     }
@@ -115,13 +163,13 @@ void ModelDirectory::verify() const {
 ModelUpdate::~ModelUpdate() {
   for (const std::string& name : names_) {
     std::error_code ignored;
-    fs::remove(directory_.file(name) + kNew, ignored);
+    fs::remove(directory_.place(name) + kNew, ignored);
   }
 }
 
 std::string ModelUpdate::file(const std::string& name) {
   names_.push_back(name);
-  return directory_.file(name) + kNew;
+  return directory_.place(name) + kNew;
 }
 
 void ModelUpdate::commit() {
@@ -129,21 +177,24 @@ void ModelUpdate::commit() {
   for (const char* name : kFiles) {
     if (std::find(dropped_.begin(), dropped_.end(), name) != dropped_.end()) continue;
     const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
-    const std::string path = directory_.file(name) + (is_new ? kNew : "");
-    if (is_new || fs::exists(path)) sums += sha256_of_file(path) + "  " + name + "\n";
-  }
-  write_file(file(kSums), sums);
-  for (const std::string& name : names_) {
-    std::error_code error;
-    fs::rename(directory_.file(name) + kNew, directory_.file(name), error);
-    if (error) throw IoError(directory_.file(name) + ": cannot rename to: " + error.message());
+    const std::string path = directory_.place(name) + (is_new ? kNew : "");
+    if (is_new || fs::exists(path)) sums += sum_line(path, name);
   }
   for (const std::string& name : dropped_) {
-    std::error_code error;
-    fs::remove(directory_.file(name), error);
-    if (error) throw IoError(directory_.file(name) + ": cannot remove: " + error.message());
+    if (fs::exists(directory_.place(name))) write_file(directory_.place(name) + kGone, "");
   }
-  names_.clear();
+  write_file(directory_.place(kSums), sums);
+  const std::vector<std::string> names = std::move(names_);
+  names_.clear();  // from here on they are the model
+  for (const std::string& name : names) {
+    replace_file(directory_.place(name) + kNew, directory_.place(name));
+  }
+  for (const std::string& name : dropped_) {
+    std::error_code ignored;
+    fs::remove(directory_.place(name), ignored);
+    flush_folder(directory_.path());
+    fs::remove(directory_.place(name) + kGone, ignored);
+  }
 }
 
 Json ModelDirectory::read_config(const std::string& task) const {

@@ -23,8 +23,12 @@ class ModelDirectory {
  public:
   explicit ModelDirectory(std::string path) : path_(std::move(path)) {}
 
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  std::string checkpoint() const { return file("checkpoint/checkpoint.safetensors"); }
+  /// Where the file of that name is to be read: its place, or still beside it when an update that
+  /// was committed has not moved it.
+  std::string file(const std::string& name) const;
+  /// Its place.
+  std::string place(const std::string& name) const { return path_ + "/" + name; }
+  std::string checkpoint() const { return place("checkpoint/checkpoint.safetensors"); }
   const std::string& path() const { return path_; }
   /// Whether a model is there, or the checkpoint of one.
   bool holds_model() const;
@@ -32,6 +36,9 @@ class ModelDirectory {
   /// model: nothing may be written there.
   void require_ours() const;
   void create() const;
+  /// Ends an update that was cut off: what was committed takes its place, anything else that was
+  /// left under a temporary name goes. For whoever writes; nobody else may write meanwhile.
+  void settle() const;
   /// Takes away what `create` made, unless something was written there since.
   void remove_if_empty() const;
 
@@ -45,12 +52,17 @@ class ModelDirectory {
   Json read_config(const std::string& task) const;
 
  private:
+  bool committed(const std::string& name) const;
+
   std::string path_;
 };
 
-/// Files of a model that take their places together. Each is written, whole, beside its place;
-/// `commit` adds the checksums and moves all of them. Destroyed before that, as when the disk is
-/// full, it leaves the model as it was.
+/// Files of a model that take their places together, whenever the program or the machine stops.
+/// Each is written, whole and flushed, beside its place. `commit` then writes the checksums of the
+/// new model; that file, which appears at once, decides: before it a reader finds the old model,
+/// after it the new one, because it takes a file from beside its place while the checksum is that
+/// one's. Last, all are moved. Destroyed before `commit`, as when the disk is full, it leaves the
+/// model as it was.
 class ModelUpdate {
  public:
   explicit ModelUpdate(const ModelDirectory& directory) : directory_(directory) {}

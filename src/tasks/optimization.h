@@ -42,6 +42,22 @@ BackendOptions backend_of(const Recipe& recipe, BackendOptions run) {
   return run;
 }
 
+/// Beyond that: how steps are made of batches, averaged, and what a divergence does.
+template <class Recipe>
+void exchange_steps(Fields& fields, Recipe& r) {
+  fields("accumulate", r.accumulate);
+  PrefixedFields averaging_fields(fields, "averaging");
+  r.averaging.exchange(averaging_fields);
+  fields.choice("on_divergence", r.on_divergence, {"stop", "skip", "restore"});
+}
+
+/// Throws ConfigError, naming the option.
+template <class Recipe>
+void validate_steps(const Recipe& r) {
+  require(r.accumulate >= 1 && r.accumulate <= 65536, "accumulate", "1 to 65536", r.accumulate);
+  r.averaging.validate();
+}
+
 /// Throws ConfigError, naming the option.
 template <class Recipe>
 void validate_optimization(const Recipe& r) {

@@ -66,6 +66,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                         .overwrite = run.overwrite,
                         .resume = run.resume,
                         .max_time = run.max_time,
+                        .checkpoint = run.checkpoint,
                         .early_stopping = recipe.early_stopping,
                         .callbacks = run.callbacks,
                         .log = run.log},
@@ -84,6 +85,9 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                  .schedule = recipe.schedule,
                  .clip_norm = recipe.clip,
                  .clip_value = recipe.clip_value,
+                 .gradient_accumulation_steps = recipe.accumulate,
+                 .averaging = recipe.averaging,
+                 .on_divergence = recipe.on_divergence,
                  .seed = static_cast<std::uint64_t>(recipe.seed),
                  .backend = backend});
   if (!run.init_from.empty()) {

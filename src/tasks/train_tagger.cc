@@ -122,6 +122,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
                         .overwrite = run.overwrite,
                         .resume = run.resume,
                         .max_time = run.max_time,
+                        .checkpoint = run.checkpoint,
                         .early_stopping = recipe.early_stopping,
                         .callbacks = run.callbacks,
                         .log = run.log},

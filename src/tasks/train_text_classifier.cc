@@ -176,6 +176,7 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
                         .overwrite = run.overwrite,
                         .resume = run.resume,
                         .max_time = run.max_time,
+                        .checkpoint = run.checkpoint,
                         .early_stopping = recipe.early_stopping,
                         .keep_last = run.valid.empty() && recipe.holdout == 0,
                         .callbacks = run.callbacks,

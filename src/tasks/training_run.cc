@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kCheckpointRecipe = "checkpoint/recipe.json";
+// What a checkpoint says of the training that it is of.
+constexpr const char *kRecipe = "recipe", *kData = "data";
 constexpr std::size_t kJsonLimit = std::size_t{1} << 24;
 
 }  // namespace
@@ -25,14 +26,14 @@ class TrainingRun::SaveEachEpoch : public Callback {
   SaveEachEpoch(const TrainingRun& run, const Save& save) : run_(run), save_(save) {}
   void on_epoch_end(Model& model, const History& history) override {
     run_.save_epoch(model, history, save_);
-    run_.save_checkpoint(model);
   }
   void on_train_end(Model& model, const History& history) override {
-    if (model.stopped().empty()) return;
     // Stopped before its first validation: a model as it is, better than nothing.
-    if (history.epochs.empty()) run_.save_epoch(model, history, save_);
-    run_.save_checkpoint(model);
+    if (!model.stopped().empty() && history.epochs.empty()) {
+      run_.save_epoch(model, history, save_);
+    }
   }
+  void on_divergence(Model&, const std::string& what) override { run_.log(what); }
 
  private:
   const TrainingRun& run_;
@@ -54,7 +55,9 @@ TrainingRun::TrainingRun(TrainingRunOptions options, Json recipe)
                       ": there is a model already; --overwrite replaces it, --resume goes on with "
                       "its training");
   }
-  if (options_.resume && directory_.holds_model()) require_same_recipe();
+  if (!options_.resume || !directory_.holds_model()) return;
+  found_ = find_checkpoint(directory_.checkpoint());
+  require_same_recipe();
 }
 
 // A new directory that training failed to put anything in must not stand in the way of the next
@@ -67,9 +70,10 @@ TrainingRun::~TrainingRun() {
 /// a checkpoint the recipe of the model itself is looked at: a training that was killed between the
 /// two begins anew and writes the same, another one must not replace it.
 void TrainingRun::require_same_recipe() const {
-  const std::string where =
-      directory_.file(fs::exists(directory_.checkpoint()) ? kCheckpointRecipe : "config.json");
-  const Json then = member<Json>(parse_json(read_file(where, kJsonLimit), where), "recipe", where);
+  const std::string where = found_ ? found_->path : directory_.file("config.json");
+  const Json then =
+      found_ ? member<Json>(parse_json(found_->note, where), kRecipe, where)
+             : member<Json>(parse_json(read_file(where, kJsonLimit), where), kRecipe, where);
   for (const auto& item : recipe_.items()) {
     const auto found = then.find(item.key());
     if (item.key() == "epochs" || (found != then.end() && *found == item.value())) continue;
@@ -83,11 +87,8 @@ void TrainingRun::require_same_recipe() const {
 
 void TrainingRun::use_data(std::string fingerprint) {
   fingerprint_ = std::move(fingerprint);
-  resumes_ = options_.resume && fs::exists(directory_.checkpoint());
-  if (!resumes_) return;
-  const std::string where = directory_.file(kCheckpointRecipe);
-  const Json then = parse_json(read_file(where, kJsonLimit), where);
-  if (member<std::string>(then, "text", where) != fingerprint_) {
+  if (found_ && member<std::string>(parse_json(found_->note, found_->path), kData, found_->path) !=
+                    fingerprint_) {
     throw ConfigError("resume: " + directory_.path() +
                       " was trained on another text or vocabulary; give the same --train, --valid "
                       "and --init-from, or --overwrite to begin anew");
@@ -97,19 +98,28 @@ void TrainingRun::use_data(std::string fingerprint) {
 void TrainingRun::begin(Model& model) {
   made_directory_ = !fs::exists(directory_.path());
   directory_.create();
-  if (resumes_) {
-    model.load_checkpoint(directory_.checkpoint());
+  lock_.emplace(directory_.path());
+  directory_.settle();
+  if (found_) {
+    model.load_checkpoint(found_->path);
+    if (!found_->warning.empty()) log(found_->warning);
     log("resuming: " + std::to_string(model.history().epochs.size()) + " of " +
         recipe_.at("epochs").dump() + " epochs are done");
     return;
   }
   if (options_.resume) log("no checkpoint yet: starting from the beginning");
-  std::error_code ignored;
-  fs::remove(directory_.checkpoint(), ignored);  // of a model that is being replaced
+  remove_checkpoints(directory_.checkpoint());  // of a model that is being replaced
 }
 
 History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, const Save& save,
                          const Describe& describe) {
+  const CheckpointOptions checkpoint{
+      .path = directory_.checkpoint(),
+      .every_steps = options_.checkpoint.steps,
+      .every_minutes = options_.checkpoint.minutes,
+      .every_epochs = options_.checkpoint.epochs,
+      .note = Json{{kRecipe, recipe_}, {kData, fingerprint_}}.dump()};
+  options.checkpoint = &checkpoint;
   SaveEachEpoch save_each_epoch(*this, save);
   options.callbacks.push_back(&save_each_epoch);
   std::optional<EarlyStopping> early;
@@ -145,12 +155,6 @@ void TrainingRun::save_epoch(const Model& model, const History& history, const S
   }
   write_file(update.file("history.csv"), history.to_csv());
   update.commit();
-}
-
-void TrainingRun::save_checkpoint(const Model& model) const {
-  const Json json = {{"recipe", recipe_}, {"text", fingerprint_}};
-  write_file(directory_.file(kCheckpointRecipe), json.dump(2) + "\n");
-  model.save_checkpoint(directory_.checkpoint());
 }
 
 std::string Fingerprint::text() const {

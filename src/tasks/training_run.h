@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "rnn/model.h"
 #include "tasks/model_directory.h"
@@ -29,7 +31,8 @@ struct TrainingRunOptions {
   std::string directory{};  ///< the model directory to be written
   bool overwrite = false;
   bool resume = false;
-  double max_time = 0;      ///< seconds; 0: no limit
+  double max_time = 0;  ///< seconds; 0: no limit
+  CheckpointTimes checkpoint{};
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
   bool keep_last = false;   ///< the model of the last epoch, not that of the best
   std::vector<Callback*> callbacks{};
@@ -59,9 +62,9 @@ class TrainingRun {
   /// Makes the directory, and loads the checkpoint to go on from into the compiled model.
   void begin(Model& model);
   /// Whether there is a checkpoint to go on from.
-  bool resumes() const { return resumes_; }
-  /// Trains. After each epoch the model is saved where it is the best so far, then the checkpoint,
-  /// so that a training killed in between repeats the epoch and writes the same files.
+  bool resumes() const { return found_.has_value(); }
+  /// Trains. After each epoch the model is saved where it is the best so far, before a checkpoint
+  /// is written, so that a training killed in between repeats the epoch and writes the same files.
   History fit(Model& model, BatchSource& data, FitOptions options, const Save& save,
               const Describe& describe);
 
@@ -73,13 +76,13 @@ class TrainingRun {
   class SaveEachEpoch;
   void require_same_recipe() const;
   void save_epoch(const Model& model, const History& history, const Save& save) const;
-  void save_checkpoint(const Model& model) const;
 
   TrainingRunOptions options_;
   Json recipe_;
   ModelDirectory directory_;
   std::string fingerprint_;
-  bool resumes_ = false;
+  std::optional<FoundCheckpoint> found_{};
+  std::optional<FolderLock> lock_{};  // from `begin` on: no two trainings in one directory
   bool made_directory_ = false;
 };
 

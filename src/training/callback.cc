@@ -45,6 +45,16 @@ void CsvHistory::on_epoch_end(Model&, const History& history) {
   write_file(path_, history.to_csv());
 }
 
+JsonLinesHistory::JsonLinesHistory(std::string path) : path_(std::move(path)) {}
+
+void JsonLinesHistory::on_epoch_end(Model&, const History& history) {
+  write_file(path_, history.to_json_lines());
+}
+
+OnEpoch::OnEpoch(Function function) : function_(std::move(function)) {}
+
+void OnEpoch::on_epoch_end(Model& model, const History& history) { function_(model, history); }
+
 OnStep::OnStep(Function function) : function_(std::move(function)) {}
 
 void OnStep::on_step_end(Model& model, const StepRecord& record) { function_(model, record); }

@@ -1,5 +1,12 @@
 // Everything that training needs to go on with the same bits, in one safetensors file: tensors
-// under "parameters/", "optimizer/<slot>/" and "state/", the numbers as JSON in its metadata.
+// under "parameters/", "averages/", "optimizer/<slot>/" and "state/", the numbers as JSON in its
+// metadata, and a checksum over all of that.
+#include "rnn/checkpoint.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
 #include "base/json.h"
 #include "rnn/model_file.h"
 #include "training/model_impl.h"
@@ -7,13 +14,57 @@
 namespace rnn {
 namespace {
 
-constexpr const char* kMetadata = "rnn_checkpoint";
-constexpr int kFormat = 1;
+namespace fs = std::filesystem;
 
-Json to_json(const LossSum& loss) { return {{"nats", loss.nats}, {"targets", loss.targets}}; }
+constexpr const char* kMetadata = "rnn_checkpoint";
+constexpr const char* kChecksum = "rnn_checkpoint_sha256";
+constexpr const char* kNote = "note";
+constexpr int kFormat = 2;
+
+using Metadata = std::map<std::string, std::string>;
+
+/// Over names, shapes and values of the tensors and over all other metadata.
+std::string checksum(const TensorList& tensors, Metadata metadata) {
+  metadata.erase(kChecksum);
+  Sha256 sum;
+  const auto add = [&sum](std::string_view text) {
+    sum.add(std::to_string(text.size()) + ' ');
+    sum.add(text);
+  };
+  for (const NamedTensor& entry : tensors) {
+    add(entry.name);
+    add(entry.tensor.shape().to_string());
+    add({reinterpret_cast<const char*>(entry.tensor.data()),
+         static_cast<std::size_t>(entry.tensor.size()) * sizeof(float)});
+  }
+  for (const auto& [name, text] : metadata) {
+    add(name);
+    add(text);
+  }
+  return sum.text();
+}
+
+/// A file that is a checkpoint, and whole.
+SafetensorsContents read_checkpoint(const std::string& path) {
+  SafetensorsContents file = load_safetensors(path);
+  if (!file.metadata.contains(kMetadata)) throw FormatError(path + ": this is no checkpoint");
+  const auto expected = file.metadata.find(kChecksum);
+  if (expected == file.metadata.end()) {
+    throw FormatError(path + ": written by another version of rnn");
+  }
+  if (checksum(file.tensors, file.metadata) != expected->second) {
+    throw FormatError(path + ": damaged: its checksum is not that of what it holds");
+  }
+  return file;
+}
+
+Json to_json(const LossSum& loss) {
+  return {{"nats", loss.nats}, {"targets", loss.targets}, {"excess", loss.excess}};
+}
 
 LossSum loss_from(const Json& json, const std::string& where) {
-  return {member<double>(json, "nats", where), member<std::int64_t>(json, "targets", where)};
+  return {member<double>(json, "nats", where), member<std::int64_t>(json, "targets", where),
+          member<double>(json, "excess", where)};
 }
 
 Json to_json(const EpochRecord& record) {
@@ -59,13 +110,81 @@ void append(TensorList& to, const TensorList& from, const std::string& prefix) {
 
 std::string slot_prefix(std::size_t slot) { return "optimizer/" + std::to_string(slot) + "/"; }
 
+Json to_json(const TrainingProgress& progress) {
+  return {{"batches", progress.batches},         {"steps", progress.steps},
+          {"tokens", progress.tokens},           {"epoch", progress.position.epoch},
+          {"batch", progress.position.batch},    {"epoch_loss", to_json(progress.epoch_loss)},
+          {"epoch_steps", progress.epoch_steps}, {"learning_rate", progress.learning_rate},
+          {"epoch_norms", progress.epoch_norms}, {"epoch_seconds", progress.epoch_seconds},
+          {"skipped", progress.skipped},         {"restored", progress.restored}};
+}
+
+TrainingProgress progress_from(const Json& json, const std::string& path) {
+  const auto count = [&](const char* name) { return member<std::int64_t>(json, name, path); };
+  return {.batches = count("batches"),
+          .steps = count("steps"),
+          .tokens = count("tokens"),
+          .position = {count("epoch"), count("batch")},
+          .epoch_loss = loss_from(member<Json>(json, "epoch_loss", path), path),
+          .epoch_steps = count("epoch_steps"),
+          .learning_rate = member<double>(json, "learning_rate", path),
+          .epoch_norms = member<double>(json, "epoch_norms", path),
+          .epoch_seconds = member<double>(json, "epoch_seconds", path),
+          .skipped = count("skipped"),
+          .restored = count("restored")};
+}
+
 }  // namespace
 
-void Model::save_checkpoint(const std::string& path) const {
+std::string previous_checkpoint(const std::string& path) { return path + ".previous"; }
+
+std::optional<FoundCheckpoint> find_checkpoint(const std::string& path) {
+  const std::string previous = previous_checkpoint(path);
+  const auto note_of = [](const std::string& file) {
+    return read_checkpoint(file).metadata[kNote];
+  };
+  std::string fault = path + ": the file is missing";
+  if (fs::exists(path)) {
+    try {
+      return FoundCheckpoint{.path = path, .note = note_of(path)};
+    } catch (const FormatError& error) {
+      fault = error.what();
+      if (!fs::exists(previous)) {
+        throw FormatError(fault + "; there is no checkpoint before it, training must begin anew");
+      }
+    }
+  } else if (!fs::exists(previous)) {
+    return std::nullopt;
+  }
+  FoundCheckpoint found{.path = path};
+  try {
+    found.note = note_of(previous);
+  } catch (const FormatError& error) {
+    throw FormatError(fault + "; and the one before: " + error.what() +
+                      "; training must begin anew");
+  }
+  found.warning = fault + "; going on from the checkpoint before it";
+  // Moved, so that the next one that is written does not push a whole one out for a damaged one.
+  replace_file(previous, path);
+  return found;
+}
+
+void remove_checkpoints(const std::string& path) {
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  fs::remove(previous_checkpoint(path), ignored);
+}
+
+void Model::save_checkpoint(const std::string& path, const std::string& note) const {
   const Impl& m = *impl_;
   m.require_compiled();
+  if (const std::string bad = first_not_finite(m.parameters, *m.backend); !bad.empty()) {
+    throw DivergenceError(path + ": the checkpoint there stays as it is, because the parameter " +
+                          bad + " is not finite; try a smaller learning rate or stronger clipping");
+  }
   TensorList tensors;
   append(tensors, m.parameters, "parameters/");
+  append(tensors, m.averages.values, "averages/");
   for (std::size_t slot = 0; slot < m.optimizer_state.slots.size(); ++slot) {
     append(tensors, m.optimizer_state.slots[slot], slot_prefix(slot));
   }
@@ -74,42 +193,39 @@ void Model::save_checkpoint(const std::string& path) const {
                {"optimizer", m.options.optimizer.index()},
                {"optimizer_steps", m.optimizer_state.steps},
                {"optimizer_slots", m.optimizer_state.slots.size()},
-               {"steps", m.progress.steps},
-               {"tokens", m.progress.tokens},
-               {"epoch", m.progress.position.epoch},
-               {"batch", m.progress.position.batch},
-               {"epoch_loss", to_json(m.progress.epoch_loss)},
-               {"learning_rate", m.progress.learning_rate},
-               {"epoch_norms", m.progress.epoch_norms},
-               {"epoch_seconds", m.progress.epoch_seconds},
+               {"averaging", static_cast<int>(m.options.averaging.kind)},
+               {"averaged_steps", m.averages.steps},
+               {"progress", to_json(m.progress)},
                {"history", Json::array()}};
   for (const EpochRecord& record : m.history.epochs) json["history"].push_back(to_json(record));
-  save_safetensors(path, tensors, {{kMetadata, json.dump()}});
+  Metadata metadata{{kMetadata, json.dump()}, {kNote, note}};
+  metadata[kChecksum] = checksum(tensors, metadata);
+  try {
+    save_safetensors(path, tensors, metadata, previous_checkpoint(path));
+  } catch (const IoError& error) {
+    if (!fs::exists(path)) throw;
+    throw IoError(std::string(error.what()) +
+                  "; the checkpoint before it is whole, training can go on from there");
+  }
 }
 
 void Model::load_checkpoint(const std::string& path) {
   Impl& m = *impl_;
   m.require_compiled();
-  const SafetensorsContents file = load_safetensors(path);
-  const auto metadata = file.metadata.find(kMetadata);
-  if (metadata == file.metadata.end()) throw FormatError(path + ": this is no checkpoint");
-  const Json json = parse_json(metadata->second, path);
+  const SafetensorsContents file = read_checkpoint(path);
+  const Json json = parse_json(file.metadata.at(kMetadata), path);
   if (member<int>(json, "format", path) != kFormat) {
     throw FormatError(path + ": written by another version of rnn");
   }
   if (member<std::size_t>(json, "optimizer", path) != m.options.optimizer.index()) {
     throw FormatError(path + ": belongs to a training with another optimizer");
   }
+  if (member<int>(json, "averaging", path) != static_cast<int>(m.options.averaging.kind)) {
+    throw FormatError(path + ": belongs to a training with another averaging");
+  }
 
   // All is read and checked before anything is changed.
-  TrainingProgress progress{.steps = member<std::int64_t>(json, "steps", path),
-                            .tokens = member<std::int64_t>(json, "tokens", path),
-                            .position = {member<std::int64_t>(json, "epoch", path),
-                                         member<std::int64_t>(json, "batch", path)},
-                            .epoch_loss = loss_from(member<Json>(json, "epoch_loss", path), path),
-                            .learning_rate = member<double>(json, "learning_rate", path),
-                            .epoch_norms = member<double>(json, "epoch_norms", path),
-                            .epoch_seconds = member<double>(json, "epoch_seconds", path)};
+  const TrainingProgress progress = progress_from(member<Json>(json, "progress", path), path);
   History history;
   for (const Json& record : member<std::vector<Json>>(json, "history", path)) {
     history.epochs.push_back(record_from(record, path));
@@ -117,9 +233,15 @@ void Model::load_checkpoint(const std::string& path) {
   OptimizerState optimizer{.steps = member<std::int64_t>(json, "optimizer_steps", path)};
   const auto slots = member<std::size_t>(json, "optimizer_slots", path);
   for (std::size_t slot = 0; slot < slots && slot < 2; ++slot) {
-    TensorList values = m.parameters;
+    TensorList values = m.train().gradients();
     assign_tensors(values, select(file.tensors, slot_prefix(slot)), path);
     optimizer.slots.push_back(std::move(values));
+  }
+  AverageState averages{.steps = member<std::int64_t>(json, "averaged_steps", path)};
+  if (averages.steps > 0) {
+    averages.values = m.parameters;
+    assign_tensors(averages.values, select(file.tensors, "averages/"), path);
+    averages.values.changed();
   }
   const TensorList saved_state = select(file.tensors, "state/");
   State state;
@@ -131,8 +253,10 @@ void Model::load_checkpoint(const std::string& path) {
   Parameters parameters = m.parameters;
   assign_tensors(parameters, select(file.tensors, "parameters/"), path);
 
+  m.forget_averages();
   for (std::size_t i = 0; i < parameters.size(); ++i) m.parameters[i].swap(parameters[i]);
   m.parameters.changed();
+  m.averages = std::move(averages);
   m.progress = progress;
   m.history = std::move(history);
   m.optimizer_state = std::move(optimizer);

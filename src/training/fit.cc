@@ -4,168 +4,254 @@
 
 #include "base/require.h"
 #include "rnn/error.h"
+#include "training/class_weights.h"
 #include "training/model_impl.h"
 
 namespace rnn {
 namespace {
 
-/// Name of the first tensor with an element that is not finite; empty when all are.
-std::string first_not_finite(const TensorList& tensors, const Backend& backend) {
-  for (const NamedTensor& entry : tensors) {
-    if (!std::isfinite(backend.sum_of_squares(entry.tensor))) return entry.name;
-  }
-  return {};
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kMostSkips = 10, kMostRestores = 10;
+constexpr const char* kAdvice = "; try a smaller learning rate or stronger clipping";
+
+void check(const CheckpointOptions& when) {
+  if (when.path.empty()) throw ConfigError("checkpoint path: expected a file, got none");
+  require(when.every_steps >= 0, "checkpoint every_steps", "at least 0", when.every_steps);
+  require(when.every_minutes >= 0, "checkpoint every_minutes", "at least 0", when.every_minutes);
+  require(when.every_epochs >= 0, "checkpoint every_epochs", "at least 0", when.every_epochs);
 }
 
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
+double seconds_since(Clock::time_point& last) {
+  const Clock::time_point now = Clock::now();
+  const std::chrono::duration<double> seconds = now - last;
+  last = now;
+  return seconds.count();
+}
 
 }  // namespace
 
-void Model::Impl::diverged(double loss, double norm, double rate) const {
-  const std::string in_parameters = first_not_finite(parameters, *backend);
-  const std::string in_gradients = first_not_finite(session->gradients(), *backend);
-  std::string where;
-  if (!in_parameters.empty()) {
-    where = "; first parameter that is not finite: " + in_parameters;
-  } else if (!in_gradients.empty()) {
-    where = "; first gradient that is not finite: " + in_gradients;
-  }
-  throw DivergenceError("training diverged at step " + std::to_string(progress.steps + 1) +
-                        ": loss " + to_text(loss) + ", gradient norm " + to_text(norm) +
-                        ", learning rate " + to_text(rate) + where +
-                        "; try a smaller learning rate or stronger clipping");
-}
-
-double Model::Impl::norm_of(const TensorList& gradients) const {
-  double squares = 0;
-  for (const NamedTensor& gradient : gradients) {
-    squares += backend->sum_of_squares(gradient.tensor);
-  }
-  return std::sqrt(squares);
-}
-
-/// Cuts elements at once; what the norm asks for is left to the optimiser, as a factor.
-float Model::Impl::clip_gradients(TensorList& gradients, double norm) const {
-  if (options.clip_value > 0) {
-    for (NamedTensor& gradient : gradients) backend->clip(gradient.tensor, options.clip_value);
-    if (options.clip_norm > 0) norm = norm_of(gradients);
-  }
-  const bool cut = options.clip_norm > 0 && norm > options.clip_norm;
-  return cut ? static_cast<float>(options.clip_norm / norm) : 1.0f;
-}
-
-/// The state a batch begins with. Keeps its memory when the number of sequences changes.
-void Model::Impl::prepare_state(Index batch, StatePolicy policy) {
-  if (state.size() == 0) state = network.zero_state(batch, *backend);
-  for (NamedTensor& part : state) {
-    const bool other_rows = part.tensor.extent(0) != batch;
-    if (other_rows) part.tensor.resize({batch, part.tensor.extent(1)});
-    if (other_rows || policy == StatePolicy::kReset) part.tensor.fill(0);
-  }
-}
-
-void Model::Impl::train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
-                             std::span<const double> validation, StepRecord& record) {
-  prepare_state(batch.batch, fit.state);
-  const double rate =
-      learning_rate_of(options.optimizer) *
-      options.schedule.factor_at(
-          {.steps = progress.steps,
-           .tokens = progress.tokens,
-           .epochs = static_cast<double>(progress.position.epoch) + position_in_epoch,
-           .total_epochs = static_cast<double>(fit.epochs),
-           .validation = validation});
-  session->begin_step(progress.steps);
-  session->zero_gradients();
-  record.loss = session->forward(batch, state);
-  session->backward();
-  record.gradient_norm = norm_of(session->gradients());
-  record.learning_rate = rate;
-  if (!std::isfinite(record.loss.nats) || !std::isfinite(record.gradient_norm)) {
-    diverged(record.loss.mean(), record.gradient_norm, rate);
-  }
-  const float scale = clip_gradients(session->gradients(), record.gradient_norm);
-  apply(options.optimizer, static_cast<float>(rate), scale, session->gradients(), parameters,
-        optimizer_state, *backend);
-}
-
-const History& Model::fit(BatchSource& data, const FitOptions& fit) {
-  Impl& m = *impl_;
-  m.train();
-  require(fit.epochs >= 0, "epochs", "at least 0", fit.epochs);
-  TrainingProgress& progress = m.progress;
-  m.stopping = false;
-  m.stop_reason.clear();
-  for (Callback* callback : fit.callbacks) callback->on_train_begin(*this);
-
-  Batch batch;
-  while (progress.position.epoch < fit.epochs && !m.stopping) {
-    Stopwatch watch;
-    data.seek(progress.position);
-    if (progress.position.batch == 0) {
-      m.state = State();
-      progress.epoch_loss = {};
-      progress.epoch_norms = progress.epoch_seconds = 0;
+class Model::Impl::FitLoop {
+ public:
+  FitLoop(Model& model, BatchSource& data, const FitOptions& fit)
+      : model_(model), m_(*model.impl_), progress_(m_.progress), data_(data), fit_(fit) {
+    require(fit.epochs >= 0, "epochs", "at least 0", fit.epochs);
+    require(fit.validation_split >= 0 && fit.validation_split < 1, "validation_split", "in [0, 1)",
+            fit.validation_split);
+    if (fit.validation && fit.validation_split > 0) {
+      throw ConfigError("fit: expected validation or validation_split, got both");
     }
-    StepRecord record{.epoch = progress.position.epoch + 1, .epochs = fit.epochs};
-    const std::vector<double> validation = m.history.validation_losses();
-    while (!m.stopping && data.next(batch)) {
-      record.batches = data.batches_per_epoch().value_or(0);
-      const double in_epoch = record.batches > 0 ? static_cast<double>(progress.position.batch) /
-                                                       static_cast<double>(record.batches)
-                                                 : 0;
-      m.train_step(batch, fit, in_epoch, validation, record);
-      ++progress.steps;
-      ++progress.position.batch;
-      progress.tokens += record.loss.targets;
-      progress.epoch_loss += record.loss;
-      progress.learning_rate = record.learning_rate;
-      progress.epoch_norms += record.gradient_norm;
-      progress.epoch_seconds += watch.lap();
-      record.batch = progress.position.batch;
-      record.steps = progress.steps;
-      record.epoch_loss = progress.epoch_loss;
-      for (Callback* callback : fit.callbacks) callback->on_step_end(*this, record);
+    check_class_weights(fit.class_weights, m_.network.head());
+    const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
+    if (restores && !fit.checkpoint) {
+      throw ConfigError("fit: to restore a checkpoint there must be one; give checkpoint");
     }
-    if (m.stopping) break;
-    if (progress.position.batch == 0) throw TextError("fit: the data gave no batch");
+    if (fit.checkpoint) check(*fit.checkpoint);
+    validation_ = fit.validation;
+    if (fit.validation_split > 0) {
+      held_out_ = data.hold_out(fit.validation_split);
+      validation_ = held_out_.get();
+    }
+    if (m_.options.averaging.kind == Averaging::Kind::kNtAsgd && !validation_) {
+      throw ConfigError("fit: averaging nt-asgd begins by the validation loss; give validation");
+    }
+  }
 
-    EpochRecord epoch{
-        .epoch = record.epoch,
-        .steps = progress.steps,
-        .tokens = progress.tokens,
-        .learning_rate = progress.learning_rate,
-        .gradient_norm = progress.epoch_norms / static_cast<double>(progress.position.batch),
-        .train = progress.epoch_loss,
-        .seconds = progress.epoch_seconds};
-    if (fit.validation) {
-      epoch.validation = evaluate(*fit.validation, fit.state);
-      if (!std::isfinite(epoch.validation->nats)) {
-        throw DivergenceError("training diverged: the validation after epoch " +
-                              to_text(epoch.epoch) + " gave the loss " +
-                              to_text(epoch.validation->mean()) + ", learning rate " +
-                              to_text(epoch.learning_rate) + "; try a smaller learning rate");
+  void run() {
+    m_.stopping = false;
+    m_.stop_reason.clear();
+    tell([&](Callback& c) { c.on_train_begin(model_); });
+    saved_at_ = Clock::now();
+    const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
+    if (restores && going_on()) save_checkpoint();
+    while (going_on()) epoch();
+    if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
+    tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
+    if (unsaved_) save_checkpoint();
+    if (held_out_) data_.hold_out(0);
+  }
+
+ private:
+  bool going_on() const { return progress_.position.epoch < fit_.epochs && !m_.stopping; }
+
+  template <class Tell>
+  void tell(Tell tell) {
+    for (Callback* callback : fit_.callbacks) tell(*callback);
+  }
+
+  void epoch() {
+    last_ = Clock::now();
+    data_.seek(progress_.position);
+    if (progress_.position.batch == 0) {
+      m_.state = State();
+      progress_.epoch_loss = {};
+      progress_.epoch_steps = 0;
+      progress_.epoch_norms = progress_.epoch_seconds = 0;
+    }
+    validation_losses_ = m_.history.validation_losses();
+    averaging_ = m_.options.averaging.begun(progress_.position.epoch, validation_losses_);
+    data_is_over_ = restored_ = false;
+    while (!m_.stopping && !restored_ && step()) {
+    }
+    if (!m_.stopping && !restored_) end_epoch();
+  }
+
+  /// False when there was no batch left.
+  bool step() {
+    const TrainingProgress before = progress_;
+    StepRecord record{.epoch = progress_.position.epoch + 1, .epochs = fit_.epochs};
+    LossSum loss;
+    m_.session->zero_gradients();
+    for (std::int64_t taken = 0; taken < m_.options.gradient_accumulation_steps; ++taken) {
+      batch_.weights.clear();  // a source that knows of no weights leaves them alone
+      data_is_over_ = data_is_over_ || !data_.next(batch_);
+      if (data_is_over_) break;
+      weigh(batch_, fit_.class_weights);
+      m_.add_gradients(batch_, fit_.state, loss);
+      ++progress_.position.batch;
+    }
+    if (progress_.position == before.position) return false;
+    record.batches = data_.batches_per_epoch().value_or(0);
+    record.batch = progress_.position.batch;
+    const double part = record.batches > 0 ? static_cast<double>(before.position.batch) /
+                                                 static_cast<double>(record.batches)
+                                           : 0;
+    const double rate = m_.learning_rate(static_cast<double>(before.position.epoch) + part,
+                                         static_cast<double>(fit_.epochs), validation_losses_);
+    if (!m_.update(loss, rate, averaging_, record)) {
+      diverged(before, m_.describe_divergence(record));
+      return true;
+    }
+    progress_.skipped = 0;
+    ++progress_.epoch_steps;
+    progress_.epoch_loss += loss;
+    progress_.epoch_norms += record.gradient_norm;
+    progress_.epoch_seconds += seconds_since(last_);
+    record.epoch_loss = progress_.epoch_loss;
+    unsaved_ = fit_.checkpoint != nullptr;
+    tell([&](Callback& c) { c.on_step_end(model_, record); });
+    if (checkpoint_is_due()) save_checkpoint();
+    return true;
+  }
+
+  void end_epoch() {
+    if (progress_.position.batch == 0) throw TextError("fit: the data gave no batch");
+    if (progress_.epoch_steps == 0) {
+      throw DivergenceError("training diverged: every step of epoch " +
+                            to_text(progress_.position.epoch + 1) + " was skipped" + kAdvice);
+    }
+    EpochRecord record{
+        .epoch = progress_.position.epoch + 1,
+        .steps = progress_.steps,
+        .tokens = progress_.tokens,
+        .learning_rate = progress_.learning_rate,
+        .gradient_norm = progress_.epoch_norms / static_cast<double>(progress_.epoch_steps),
+        .train = progress_.epoch_loss,
+        .seconds = progress_.epoch_seconds};
+    if (validation_) {
+      record.validation = model_.evaluate(*validation_, fit_.state);
+      if (!std::isfinite(record.validation->nats)) {
+        const std::string what = "training diverged: the validation after epoch " +
+                                 to_text(record.epoch) + " gave the loss " +
+                                 to_text(record.validation->mean()) + ", learning rate " +
+                                 to_text(record.learning_rate);
+        if (m_.options.on_divergence != OnDivergence::kRestore)
+          throw DivergenceError(what + kAdvice);
+        restore(what);
+        return;
       }
     }
-    if (fit.metric) epoch.metric = fit.metric(*this);
-    m.history.epochs.push_back(epoch);
-    progress.position = {progress.position.epoch + 1, 0};
-    for (Callback* callback : fit.callbacks) callback->on_epoch_end(*this, m.history);
+    if (fit_.metric) record.metric = fit_.metric(model_);
+    m_.history.epochs.push_back(record);
+    progress_.position = {progress_.position.epoch + 1, 0};
+    unsaved_ = fit_.checkpoint != nullptr;
+    tell([&](Callback& c) { c.on_epoch_end(model_, m_.history); });
+    // A model that was the best is never older than the checkpoint: going back to that, by a kill
+    // or by a divergence, cannot make a worse one take its place.
+    const bool best = m_.history.best() == &m_.history.epochs.back();
+    const std::int64_t every = fit_.checkpoint ? fit_.checkpoint->every_epochs : 0;
+    if (unsaved_ && (best || (every > 0 && record.epoch % every == 0))) save_checkpoint();
   }
-  if (progress.position.epoch >= fit.epochs) m.stop_reason.clear();  // nothing was left to stop
-  for (Callback* callback : fit.callbacks) callback->on_train_end(*this, m.history);
-  return m.history;
+
+  bool checkpoint_is_due() const {
+    if (!fit_.checkpoint) return false;
+    const CheckpointOptions& when = *fit_.checkpoint;
+    if (when.every_steps > 0 && progress_.steps % when.every_steps == 0) return true;
+    const std::chrono::duration<double> spent = Clock::now() - saved_at_;
+    return when.every_minutes > 0 && spent.count() >= 60 * when.every_minutes;
+  }
+
+  void save_checkpoint() {
+    model_.save_checkpoint(fit_.checkpoint->path, fit_.checkpoint->note);
+    unsaved_ = false;
+    saved_at_ = Clock::now();
+  }
+
+  /// After the gradients of a step that must not be made.
+  void diverged(const TrainingProgress& before, const std::string& what) {
+    switch (m_.options.on_divergence) {
+      case OnDivergence::kStop:
+        progress_ = before;
+        throw DivergenceError(what + kAdvice);
+      case OnDivergence::kSkip:
+        if (++progress_.skipped > kMostSkips ||
+            !first_not_finite(m_.parameters, *m_.backend).empty()) {
+          const std::int64_t skipped = progress_.skipped - 1;
+          progress_ = before;
+          throw DivergenceError(what +
+                                (skipped > 0
+                                     ? ", after " + to_text(skipped) + " skipped steps in a row"
+                                     : std::string()) +
+                                kAdvice);
+        }
+        // What the bad step left of a carried state would spoil all that follow.
+        for (NamedTensor& part : m_.state) {
+          if (!std::isfinite(m_.backend->sum_of_squares(part.tensor))) part.tensor.fill(0);
+        }
+        tell([&](Callback& c) { c.on_divergence(model_, what + "; the step is skipped"); });
+        return;
+      case OnDivergence::kRestore:
+        restore(what);
+    }
+  }
+
+  void restore(const std::string& what) {
+    const std::int64_t times = progress_.restored + 1;
+    if (times > kMostRestores) {
+      throw DivergenceError(what + ", after going back to a checkpoint " + to_text(times - 1) +
+                            " times" + kAdvice);
+    }
+    const auto found = find_checkpoint(fit_.checkpoint->path);
+    if (!found) throw DivergenceError(what + "; " + fit_.checkpoint->path + " is gone" + kAdvice);
+    model_.load_checkpoint(found->path);
+    progress_.restored = times;
+    save_checkpoint();  // with the new rate: a kill does not take it back
+    restored_ = true;
+    tell([&](Callback& c) {
+      c.on_divergence(model_, what + "; going on from step " + to_text(progress_.steps) +
+                                  " with the learning rate times " +
+                                  to_text(std::ldexp(1.0, static_cast<int>(-times))));
+    });
+  }
+
+  Model& model_;
+  Impl& m_;
+  TrainingProgress& progress_;
+  BatchSource& data_;
+  const FitOptions& fit_;
+  BatchSource* validation_ = nullptr;
+  std::unique_ptr<BatchSource> held_out_{};
+  Batch batch_{};
+  std::vector<double> validation_losses_{};
+  bool averaging_ = false, data_is_over_ = false, restored_ = false;
+  bool unsaved_ = false;  // there is something that the checkpoint does not have
+  Clock::time_point last_{}, saved_at_{};
+};
+
+const History& Model::fit(BatchSource& data, const FitOptions& fit) {
+  impl_->train();
+  Impl::FitLoop(*this, data, fit).run();
+  return impl_->history;
 }
 
 }  // namespace rnn

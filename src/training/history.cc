@@ -1,8 +1,38 @@
 #include "rnn/history.h"
 
+#include <utility>
+
 #include "base/number.h"
 
 namespace rnn {
+namespace {
+
+using Columns = std::vector<std::pair<const char*, std::string>>;
+
+/// What a record has, by name; an empty text: it has no such thing.
+Columns columns_of(const EpochRecord& record, bool metrics) {
+  const auto of_validation = [&](auto value) {
+    return record.validation ? to_text(value(*record.validation)) : std::string();
+  };
+  Columns columns{{"epoch", std::to_string(record.epoch)},
+                  {"steps", std::to_string(record.steps)},
+                  {"tokens", std::to_string(record.tokens)},
+                  {"learning_rate", to_text(record.learning_rate)},
+                  {"gradient_norm", to_text(record.gradient_norm)},
+                  {"train_nats", to_text(record.train.mean())},
+                  {"train_ppl", to_text(perplexity(record.train))},
+                  {"valid_nats", of_validation([](const LossSum& loss) { return loss.mean(); })},
+                  {"valid_ppl", of_validation(perplexity)}};
+  if (metrics) columns.emplace_back("metric", record.metric ? to_text(*record.metric) : "");
+  columns.emplace_back("seconds", to_fixed(record.seconds, 3));
+  return columns;
+}
+
+double cost(const EpochRecord& record) {
+  return record.metric ? -*record.metric : record.validation.value_or(record.train).mean();
+}
+
+}  // namespace
 
 std::vector<double> History::validation_losses() const {
   std::vector<double> losses;
@@ -11,14 +41,6 @@ std::vector<double> History::validation_losses() const {
   }
   return losses;
 }
-
-namespace {
-
-double cost(const EpochRecord& record) {
-  return record.metric ? -*record.metric : record.validation.value_or(record.train).mean();
-}
-
-}  // namespace
 
 std::vector<double> History::costs() const {
   std::vector<double> costs;
@@ -38,22 +60,35 @@ const EpochRecord* History::best() const {
 }
 
 std::string History::to_csv() const {
+  std::string csv;
   const bool metrics = !epochs.empty() && epochs.front().metric.has_value();
-  std::string csv =
-      "epoch,steps,tokens,learning_rate,gradient_norm,train_nats,train_ppl,valid_nats,valid_ppl,";
-  csv += metrics ? "metric,seconds\n" : "seconds\n";
+  for (const auto& [name, text] : columns_of({}, metrics))
+    csv += (csv.empty() ? "" : ",") + std::string(name);
+  csv += '\n';
   for (const EpochRecord& record : epochs) {
-    csv += std::to_string(record.epoch) + ',' + std::to_string(record.steps) + ',' +
-           std::to_string(record.tokens) + ',' + to_text(record.learning_rate) + ',' +
-           to_text(record.gradient_norm) + ',' + to_text(record.train.mean()) + ',' +
-           to_text(perplexity(record.train)) + ',';
-    if (record.validation) csv += to_text(record.validation->mean());
-    csv += ',';
-    if (record.validation) csv += to_text(perplexity(*record.validation));
-    if (metrics) csv += ',' + to_text(record.metric.value_or(0));
-    csv += ',' + to_fixed(record.seconds, 3) + '\n';
+    bool first = true;
+    for (const auto& [name, text] : columns_of(record, metrics)) {
+      csv += (first ? "" : ",") + text;
+      first = false;
+    }
+    csv += '\n';
   }
   return csv;
+}
+
+std::string History::to_json_lines() const {
+  std::string lines;
+  for (const EpochRecord& record : epochs) {
+    std::string object;
+    for (const auto& [name, text] : columns_of(record, record.metric.has_value())) {
+      if (text.empty()) continue;
+      const bool number = text.find_first_of("in") == std::string::npos;  // no inf, no nan
+      object +=
+          (object.empty() ? "{\"" : ", \"") + std::string(name) + "\": " + (number ? text : "null");
+    }
+    lines += object + "}\n";
+  }
+  return lines;
 }
 
 }  // namespace rnn

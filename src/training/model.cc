@@ -15,12 +15,15 @@ void Model::compile(const CompileOptions& options) {
   options.schedule.validate();
   require(options.clip_norm >= 0, "clip_norm", "at least 0", options.clip_norm);
   require(options.clip_value >= 0, "clip_value", "at least 0", options.clip_value);
+  require(options.gradient_accumulation_steps >= 1, "gradient_accumulation_steps", "at least 1",
+          options.gradient_accumulation_steps);
+  options.averaging.validate();
   auto backend = make_backend(options.backend);
   Impl& m = *impl_;
   m.session.reset();
-  m.inference.reset();
   // What one optimiser remembers would mislead another.
   m.optimizer_state = {};
+  m.forget_averages();
   m.options = options;
   m.backend = std::move(backend);
   if (m.parameters.size() == 0) {
@@ -34,8 +37,17 @@ void Model::Impl::require_compiled() const {
 
 Inference& Model::Impl::infer() {
   require_compiled();
-  if (!inference) inference = std::make_unique<Inference>(network, parameters, backend);
+  const Parameters& wanted = best_parameters();
+  if (!inference || inferred != &wanted) {
+    inference = std::make_unique<Inference>(network, wanted, backend);
+    inferred = &wanted;
+  }
   return *inference;
+}
+
+void Model::Impl::forget_averages() {
+  inference.reset();
+  averages = {};
 }
 
 Session& Model::Impl::train() {
@@ -75,13 +87,21 @@ void Model::stop(std::string reason) {
 const std::string& Model::stopped() const { return impl_->stop_reason; }
 const Network& Model::network() const { return impl_->network; }
 const std::shared_ptr<const Backend>& Model::backend() const { return impl_->backend; }
-const Parameters& Model::parameters() const { return impl_->parameters; }
+const Parameters& Model::parameters() const { return impl_->best_parameters(); }
+const Parameters& Model::trained_parameters() const { return impl_->parameters; }
 const History& Model::history() const { return impl_->history; }
 
 void Model::set_parameters(const TensorList& values, std::string_view where) {
   impl_->require_compiled();
   assign_tensors(impl_->parameters, values, where);
   impl_->parameters.changed();
+  impl_->forget_averages();
+}
+
+Model Model::clone() const {
+  Model copy(impl_->network);
+  if (impl_->backend) copy.compile(impl_->options);
+  return copy;
 }
 
 }  // namespace rnn

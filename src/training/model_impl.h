@@ -5,23 +5,31 @@
 
 namespace rnn {
 
-/// Where training stands: with parameters, optimiser state, recurrent state and history this is all
-/// that going on needs.
+/// Where training stands: with parameters, averages, optimiser state, recurrent state and history
+/// this is all that going on needs.
 struct TrainingProgress {
+  std::int64_t batches = 0;  // trained on since the beginning: the key of random draws
   std::int64_t steps = 0, tokens = 0;
   BatchSource::Position position{};
-  // Sums over the epoch at hand.
+  // Over the epoch at hand.
   LossSum epoch_loss{};
+  std::int64_t epoch_steps = 0;
   double learning_rate = 0;  // of the last step
   double epoch_norms = 0;
   double epoch_seconds = 0;
+  // Divergences: steps skipped in a row, and how often training went back to a checkpoint, each
+  // time with half the learning rate.
+  std::int64_t skipped = 0, restored = 0;
 };
 
 struct Model::Impl {
+  class FitLoop;
+
   Network network;
   CompileOptions options{};
   std::shared_ptr<const Backend> backend{};
-  Parameters parameters{};
+  Parameters parameters{};  // as the optimiser has them
+  AverageState averages{};
   OptimizerState optimizer_state{};
   TrainingProgress progress{};
   State state{};  // carried from batch to batch
@@ -30,16 +38,29 @@ struct Model::Impl {
   std::string stop_reason{};
   std::unique_ptr<Session> session{};  // made when first needed, kept for its memory
   std::unique_ptr<Inference> inference{};
+  const Parameters* inferred = nullptr;  // what `inference` uses
 
   void require_compiled() const;
+  const Parameters& best_parameters() const {
+    return averages.steps > 0 ? averages.values : parameters;
+  }
   Inference& infer();
+  void forget_averages();
   Session& train();
+
+  // A step, see train_step.cc: rate, then gradients of its batches, then the update.
+  double learning_rate(double epochs, double total_epochs,
+                       std::span<const double> validation) const;
+  void add_gradients(const Batch& batch, StatePolicy policy, LossSum& loss);
+  /// False when it diverged; then nothing was changed.
+  bool update(const LossSum& loss, double rate, bool averaging, StepRecord& record);
+  std::string describe_divergence(const StepRecord& record) const;
   void prepare_state(Index batch, StatePolicy policy);
-  void train_step(const Batch& batch, const FitOptions& fit, double position_in_epoch,
-                  std::span<const double> validation, StepRecord& record);
   double norm_of(const TensorList& gradients) const;
-  float clip_gradients(TensorList& gradients, double norm) const;
-  [[noreturn]] void diverged(double loss, double norm, double rate) const;
+  float clip_gradients(TensorList& gradients, double norm, double unit) const;
 };
+
+/// Name of the first tensor with an element that is not finite; empty when all are.
+std::string first_not_finite(const TensorList& tensors, const Backend& backend);
 
 }  // namespace rnn

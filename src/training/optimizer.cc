@@ -17,6 +17,7 @@ struct Update {
 
   void operator()(const SGD& sgd) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (gradients[i].empty()) continue;
       backend.sgd_step({.parameter = parameters[i],
                         .gradient = gradients[i],
                         .velocity = state.slots.empty() ? View<float>() : state.slots[0][i].view(),
@@ -29,6 +30,7 @@ struct Update {
   }
   void operator()(const RMSprop& rmsprop) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (gradients[i].empty()) continue;
       backend.rmsprop_step({.parameter = parameters[i],
                             .gradient = gradients[i],
                             .mean_square = state.slots[0][i],
@@ -49,6 +51,7 @@ struct Update {
           1 - std::pow(static_cast<double>(beta), static_cast<double>(state.steps)));
     };
     for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (gradients[i].empty()) continue;
       backend.adam_step({.parameter = parameters[i],
                          .gradient = gradients[i],
                          .mean = state.slots[0][i],
@@ -139,8 +142,8 @@ void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale
            const Backend& backend) {
   while (state.slots.size() < slots_of(optimizer)) {
     TensorList slot;
-    for (const NamedTensor& parameter : parameters) {
-      slot.add(parameter.name, Tensor(parameter.tensor.shape(), backend.memory()));
+    for (const NamedTensor& gradient : gradients) {
+      slot.add(gradient.name, Tensor(gradient.tensor.shape(), backend.memory()));
     }
     state.slots.push_back(std::move(slot));
   }

@@ -183,6 +183,21 @@ class Command : public ::testing::Test {
     EXPECT_EQ(listing(), before);
   }
 
+  /// Two model directories, but for the seconds that their trainings took.
+  void expect_same(const std::string& a, const std::string& b) const {
+    for (const char* file : {"/model.safetensors", "/config.json", "/vocabulary.txt"}) {
+      EXPECT_EQ(read(a + file), read(b + file)) << file;
+    }
+    EXPECT_EQ(without_seconds(read(a + "/history.csv")), without_seconds(read(b + "/history.csv")));
+  }
+  static std::string without_seconds(const std::string& csv) {
+    std::string text;
+    std::istringstream lines(csv);
+    for (std::string line; std::getline(lines, line);)
+      text += line.substr(0, line.rfind(',')) + '\n';
+    return text;
+  }
+
   TextFiles files;
 };
 

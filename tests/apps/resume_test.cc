@@ -14,19 +14,6 @@ class Resume : public Command {
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
-  void expect_same(const std::string& a, const std::string& b) const {
-    for (const char* file : {"/model.safetensors", "/config.json", "/vocabulary.txt"}) {
-      EXPECT_EQ(read(a + file), read(b + file)) << file;
-    }
-    EXPECT_EQ(without_seconds(read(a + "/history.csv")), without_seconds(read(b + "/history.csv")));
-  }
-  static std::string without_seconds(const std::string& csv) {
-    std::string text;
-    std::istringstream lines(csv);
-    for (std::string line; std::getline(lines, line);)
-      text += line.substr(0, line.rfind(',')) + '\n';
-    return text;
-  }
   /// Runs again and again with --resume until nothing stops it; returns how often it was stopped.
   int resume_until_done(const Words& arguments, RunOptions options = {}) const {
     for (int stops = 0; stops < 2000; ++stops) {
@@ -172,14 +159,39 @@ TEST_F(Resume, AnotherTextIsRefused) {
   refuses(2, train("m", {"--resume", "--valid", "train.txt"}), {"another text", "--valid"});
 }
 
-TEST_F(Resume, ADamagedCheckpointIsRefused) {
-  must_train("m");
-  const std::string whole = read("m/checkpoint/checkpoint.safetensors");
-  files.write("m/checkpoint/checkpoint.safetensors", whole.substr(0, whole.size() - 9));
-  refuses(1, train("m", {"--resume"}), {"m/checkpoint/checkpoint.safetensors"});
-  files.write("m/checkpoint/checkpoint.safetensors", "");
-  refuses(1, train("m", {"--resume"}), {"m/checkpoint/checkpoint.safetensors"});
+TEST_F(Resume, ADamagedCheckpointIsReplacedByTheOneBefore) {
+  const std::string newest = "m/checkpoint/checkpoint.safetensors", before = newest + ".previous";
+  must_train("whole", {"--epochs", "4"});
+  must_train("m", {"--epochs", "3"});
+  const std::string whole = read(newest);
+  std::string flipped = whole;
+  flipped[whole.size() - 9] ^= 1;
+  for (const std::string& damaged : {whole.substr(0, whole.size() - 9), flipped, std::string()}) {
+    files.write(newest, damaged);
+    const RunResult result = must_train("m", {"--epochs", "4", "--resume"});
+    EXPECT_NE(result.err.find(newest), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("going on from the checkpoint before it"), std::string::npos);
+    EXPECT_NE(result.err.find("2 of 4 epochs are done"), std::string::npos) << result.err;
+    expect_same("whole", "m");
+    std::filesystem::remove_all(path("m"));
+    must_train("m", {"--epochs", "3"});
+  }
+  files.write(newest, flipped);
+  files.write(before, "");
+  refuses(1, train("m", {"--resume"}), {newest + ": damaged", before, "begin anew"});
   must_train("m", {"--overwrite"});
+}
+
+TEST_F(Resume, AnyNumberOfThreadsTrainsTheSameModel) {
+  const Words more{"--averaging", "asgd", "--accumulate", "2",
+                   "--dropout",   "0.2",  "--hidden",     "33"};
+  must_train("one", more);
+  for (const char* threads : {"2", "3", "8"}) {
+    Words words = more;
+    words.insert(words.end(), {"--threads", threads});
+    must_train(threads, words);
+    expect_same("one", threads);
+  }
 }
 
 TEST_F(Resume, OverwriteReplacesAndExcludesResume) {

@@ -195,5 +195,39 @@ TEST(Softmax, WorksInPlaceAndSumsToOne) {
   });
 }
 
+TEST(CrossEntropy, AWeightIsAFactorOfTheScaleOfItsRow) {
+  test::for_each_backend([](const Backend& backend) {
+    const Tensor logits = random_values<float>({kRows, kClasses}, Random(1), 4);
+    const std::vector<std::int32_t> targets = some_targets();
+    Tensor nats({kRows}), log_normalizer({kRows}), weighted = poisoned<float>({kRows, kClasses});
+    const Tensor weights = random_values<float>({kRows}, Random(2));
+    for (float smoothing : {0.0f, 0.25f}) {
+      backend.cross_entropy_forward({.logits = logits,
+                                     .targets = view_of(targets),
+                                     .nats = nats,
+                                     .log_normalizer = log_normalizer,
+                                     .smoothing = smoothing});
+      CrossEntropyBackward<float> args{.logits = logits,
+                                       .targets = view_of(targets),
+                                       .log_normalizer = log_normalizer,
+                                       .scale = 0.5f,
+                                       .weights = weights,
+                                       .dlogits = weighted,
+                                       .smoothing = smoothing};
+      backend.cross_entropy_backward(args);
+      for (Index n = 0; n < kRows; ++n) {
+        Tensor alone = poisoned<float>({kRows, kClasses});
+        args.weights = {};
+        args.scale = 0.5f * weights[n];
+        args.dlogits = alone;
+        backend.cross_entropy_backward(args);
+        for (Index v = 0; v < kClasses; ++v) {
+          EXPECT_EQ(weighted.view()(n, v), alone.view()(n, v)) << n << ' ' << v;
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace rnn

@@ -24,6 +24,7 @@ TEST(AdaptiveSoftmax, GradientsMatesAndDescription) {
     for (bool use_bias : {true, false}) {
       HeadBench made = bench(backend, use_bias);
       made.check_gradients();
+      made.check_weighted_gradients();
       made.check_mates();
       made.check_description();
     }

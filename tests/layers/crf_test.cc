@@ -28,6 +28,7 @@ TEST(CRF, GradientsMatesAndDescription) {
           CRFOptions{.units = kLabels, .forbidden = "0>2 2>2"}}) {
       HeadBench made = bench(options, backend);
       made.check_gradients();
+      made.check_weighted_gradients(true);
       made.check_mates();
       made.check_description();
     }

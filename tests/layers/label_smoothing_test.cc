@@ -19,6 +19,7 @@ TEST(LabelSmoothing, GradientsMatesAndDescription) {
   test::for_each_backend([](const Backend& backend) {
     HeadBench made = bench(backend, 0.25f);
     made.check_gradients();
+    made.check_weighted_gradients();
     made.check_mates();
     made.check_description();
   });

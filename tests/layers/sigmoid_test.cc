@@ -23,6 +23,7 @@ TEST(Sigmoid, GradientsMatesAndDescription) {
     for (bool use_bias : {true, false}) {
       HeadBench made = bench(backend, use_bias);
       made.check_gradients();
+      made.check_weighted_gradients();
       made.check_mates();
       made.check_description();
     }

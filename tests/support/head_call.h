@@ -45,6 +45,9 @@ class HeadBench {
               .random = Random(5),
               .parameters = weights,
               .gradients = into};
+    if (!target_weights.empty()) {
+      made.target_weights = {target_weights.data(), {static_cast<Index>(target_weights.size())}};
+    }
     const Index per_step = head->targets_per_step();
     const Shape shape = per_step == 1 ? Shape{time, batch} : Shape{time, batch, per_step};
     return work(Sequence{.values = features, .lengths = lengths},
@@ -52,6 +55,16 @@ class HeadBench {
   }
   LossSum loss() {
     return call([&](auto x, auto y, Call& c) { return head->loss(x, y, nats, c); });
+  }
+  /// What `backward` differentiates: losses times weights.
+  double weighted_loss() {
+    const double sum = loss().nats;
+    if (target_weights.empty()) return sum;
+    double weighted = 0;
+    for (Index i = 0; i < nats.size(); ++i) {
+      weighted += double{target_weights[static_cast<std::size_t>(i)]} * double{nats[i]};
+    }
+    return weighted;
   }
   Tensor backward(float scale) {
     return call([&](auto x, auto y, Call& c) {
@@ -74,9 +87,9 @@ class HeadBench {
           continue;
         }
         values[i] = value + step;
-        const double above = loss().nats;
+        const double above = weighted_loss();
         values[i] = value - step;
-        const double below = loss().nats;
+        const double below = weighted_loss();
         values[i] = value;
         EXPECT_NEAR(gradient[i], double{scale} * (above - below) / (2 * double{step}), 2e-3)
             << name << i;
@@ -86,6 +99,19 @@ class HeadBench {
       check(parameters[p], gradients[p], "parameter " + std::to_string(p) + " element ");
     }
     check(features, dx, "x element ");
+  }
+
+  /// The same with a weight for each step, of its own or one for its sequence.
+  void check_weighted_gradients(bool one_a_sequence = false) {
+    for (Index t = 0; t < time; ++t) {
+      for (Index b = 0; b < batch; ++b) {
+        const Index place = one_a_sequence ? b : t * batch + b;
+        target_weights.push_back(0.25f * static_cast<float>(place % 7));
+      }
+    }
+    for (Tensor& gradient : gradients) gradient.fill(0);
+    check_gradients();
+    target_weights.clear();
   }
 
   /// A sequence alone, in a batch as long as itself, has the bits it has here.
@@ -128,6 +154,7 @@ class HeadBench {
   const Backend& backend;
   CallMemory memory;
   bool training = true;
+  std::vector<float> target_weights{};  ///< [T*B]; empty: not given
   std::vector<std::int32_t> lengths, targets;
   Index time, batch;
   std::vector<Tensor> parameters, gradients;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -178,6 +179,34 @@ TEST(BucketDataset, ErrorsSayWhatIsWanted) {
   expect_error<ConfigError>([&] { BucketDataset(sequences, {.batch = 0}); }, "`batch`");
   BucketDataset data(sequences);
   expect_error<ConfigError>([&] { data.seek({.epoch = 0, .batch = 2}); }, "1 batches");
+}
+
+TEST(BucketDataset, HoldsOutTheLastSequences) {
+  for (const bool one_target : {true, false}) {
+    const Sequences sequences = made(50, one_target);
+    BucketDataset data(sequences, {.batch = 4, .shuffle = true, .seed = 3});
+    for (int again = 0; again < 2; ++again) {
+      const auto held = data.hold_out(0.2);
+      std::set<std::uint32_t> training, validation;
+      std::int64_t targets = 0;
+      for (const auto& batch : read(data, sequences)) training.insert(batch.begin(), batch.end());
+      Batch batch;
+      while (held->next(batch)) {
+        validation.insert(batch.examples.begin(), batch.examples.end());
+        targets += std::count_if(batch.targets.begin(), batch.targets.end(),
+                                 [](std::int32_t target) { return target >= 0; });
+      }
+      EXPECT_EQ(training.size(), 40u);
+      EXPECT_EQ(*training.rbegin(), 39u);
+      EXPECT_EQ(validation.size(), 10u);
+      EXPECT_EQ(*validation.begin(), 40u);
+      EXPECT_EQ(held->targets_per_epoch(), targets);
+    }
+    EXPECT_EQ(data.hold_out(0), nullptr);
+    EXPECT_EQ(read(data, sequences).size(), 13u);
+    EXPECT_THROW(data.hold_out(0.001), TextError);
+    EXPECT_THROW(data.hold_out(0.999), TextError);
+  }
 }
 
 }  // namespace

@@ -174,5 +174,31 @@ TEST(LaneDataset, ErrorsSayWhatIsWanted) {
                             "1 batches");
 }
 
+TEST(LaneDataset, HoldsOutTheLastTokens) {
+  std::vector<std::int32_t> ids(100);
+  std::iota(ids.begin(), ids.end(), 0);
+  LaneDataset data(ids, -7, {.batch = 2, .bptt = 8});
+  const auto tokens = [](BatchSource& source) {
+    std::vector<std::int32_t> seen;
+    Batch batch;
+    while (source.next(batch)) {
+      for (std::int32_t target : batch.targets) {
+        if (target >= 0) seen.push_back(target);
+      }
+    }
+    std::sort(seen.begin(), seen.end());
+    return seen;
+  };
+  for (int again = 0; again < 2; ++again) {
+    const auto held = data.hold_out(0.25);
+    EXPECT_EQ(data.targets_per_epoch(), 75);
+    EXPECT_EQ(tokens(data), std::vector<std::int32_t>(ids.begin(), ids.begin() + 75));
+    EXPECT_EQ(tokens(*held), std::vector<std::int32_t>(ids.begin() + 75, ids.end()));
+  }
+  EXPECT_EQ(data.hold_out(0), nullptr);
+  EXPECT_EQ(tokens(data), ids);
+  EXPECT_THROW(data.hold_out(0.001), TextError);
+}
+
 }  // namespace
 }  // namespace rnn

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "base/file.h"
@@ -194,6 +195,75 @@ TEST_F(Resume, NeedsAModelThatIsCompiled) {
   EXPECT_THROW(model.save_checkpoint(path_), ConfigError);
   EXPECT_THROW(model.load_checkpoint(path_), ConfigError);
   EXPECT_TRUE(folder_.names().empty());
+}
+
+/// Steps after which a checkpoint was written, in three epochs of four.
+std::vector<std::int64_t> saved_after(CheckpointOptions when, std::int64_t stop_after = -1) {
+  const test::TemporaryFolder folder;
+  when.path = folder.file("c");
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kConstant));
+  test::ToySource data = test::random_source(6, 1);
+  std::vector<std::int64_t> steps;
+  std::string before;
+  const auto look = [&](std::int64_t done) {
+    const std::string now = std::filesystem::exists(when.path) ? read_file(when.path) : "";
+    if (now != before) steps.push_back(done);
+    before = now;
+  };
+  OnStep watch([&](Model& m, const StepRecord& record) {
+    look(record.steps - 1);  // callbacks come before the checkpoint
+    if (record.steps == stop_after) m.stop("enough");
+  });
+  model.fit(data, {.epochs = kEpochs, .checkpoint = &when, .callbacks = {&watch}});
+  look(stop_after > 0 ? stop_after : kEpochs * kBatches);
+  return steps;
+}
+
+TEST_F(Resume, CheckpointsAreWrittenAtTheirIntervals) {
+  using Steps = std::vector<std::int64_t>;
+  EXPECT_EQ(saved_after({}), (Steps{4, 8, 12}));
+  // The first epoch is the best so far; a stop has one of its own.
+  EXPECT_EQ(saved_after({.every_steps = 3, .every_epochs = 0}, 7), (Steps{3, 4, 6, 7}));
+  EXPECT_EQ(saved_after({.every_minutes = 1e-9, .every_epochs = 0}, 3), (Steps{1, 2, 3}));
+  EXPECT_EQ(saved_after({.every_epochs = 0}).back(), 12);
+  EXPECT_THROW(saved_after({.every_steps = -1}), ConfigError);
+  EXPECT_THROW(saved_after({.every_minutes = -1}), ConfigError);
+  EXPECT_THROW(saved_after({.every_epochs = -1}), ConfigError);
+}
+
+TEST_F(Resume, TheCheckpointBeforeIsKeptAndTakesADamagedOnesPlace) {
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
+  EXPECT_FALSE(find_checkpoint(path_));
+  model.save_checkpoint(path_, "first");
+  EXPECT_EQ(folder_.names().size(), 1u);
+  train(model);
+  model.save_checkpoint(path_, "second");
+  EXPECT_EQ(folder_.names().size(), 2u);
+  EXPECT_EQ(find_checkpoint(path_)->note, "second");
+  EXPECT_EQ(find_checkpoint(path_)->warning, "");
+  const std::string whole = read_file(path_);
+  // Each part of the file: its length, its header, its notes, its numbers.
+  for (std::size_t place = 3; place < whole.size(); place += whole.size() / 23) {
+    const std::string before = read_file(previous_checkpoint(path_));
+    std::string damaged = whole;
+    damaged[place] = static_cast<char>(damaged[place] ^ 4);
+    std::ofstream(path_, std::ios::binary) << damaged;
+    const auto found = find_checkpoint(path_);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->note, "first") << place;
+    EXPECT_NE(found->warning.find(path_), std::string::npos) << found->warning;
+    EXPECT_EQ(read_file(path_), before);
+    EXPECT_EQ(folder_.names().size(), 1u);
+    std::ofstream(previous_checkpoint(path_), std::ios::binary) << before;
+  }
+  std::filesystem::remove(path_);  // as between the two renames
+  EXPECT_EQ(find_checkpoint(path_)->note, "first");
+  std::ofstream(path_, std::ios::binary) << "x";
+  EXPECT_THROW(find_checkpoint(path_), FormatError);
+  std::ofstream(previous_checkpoint(path_), std::ios::binary) << "y";
+  EXPECT_THROW(find_checkpoint(path_), FormatError);
+  remove_checkpoints(path_);
+  EXPECT_FALSE(find_checkpoint(path_));
 }
 
 }  // namespace

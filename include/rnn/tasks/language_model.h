@@ -63,6 +63,9 @@ struct RNN_API LanguageModelRecipe {
   float clip = 1;        ///< by global norm; 0: no limit
   float clip_value = 0;  ///< by element; 0: no limit
   Schedule schedule{};
+  std::int64_t accumulate = 1;  ///< batches that make one update
+  Averaging averaging{};        ///< of the weights: evaluated and saved in their place
+  OnDivergence on_divergence = OnDivergence::kStop;
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
   std::int64_t seed = 1;
   /// Of training; fp32 or bf16. The model can be used in any.
@@ -83,6 +86,7 @@ struct LanguageModelRun {
   /// the training text.
   std::string tokenizer_model{};
   bool initial_evaluation = false;  ///< also validate before the first step
+  CheckpointTimes checkpoint{};     ///< how often one is written
   double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
   BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
   std::vector<Callback*> callbacks{};

@@ -22,6 +22,7 @@
 
 #include "rnn/backend.h"
 #include "rnn/callback.h"
+#include "rnn/checkpoint.h"
 #include "rnn/history.h"
 #include "rnn/network.h"
 #include "rnn/schedule.h"
@@ -76,10 +77,11 @@ struct RNN_API TaggerRecipe {
 /// One training run.
 struct TaggerRun {
   std::vector<std::string> train{};
-  std::string valid{};       ///< empty: the last tenth of the training sentences
-  std::string directory{};   ///< the model directory to be written
-  bool overwrite = false;    ///< replace a model that is there
-  bool resume = false;       ///< go on from its checkpoint; from the beginning if there is none yet
+  std::string valid{};      ///< empty: the last tenth of the training sentences
+  std::string directory{};  ///< the model directory to be written
+  bool overwrite = false;   ///< replace a model that is there
+  bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
+  CheckpointTimes checkpoint{};  ///< how often one is written
   double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
   BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
   std::vector<Callback*> callbacks{};

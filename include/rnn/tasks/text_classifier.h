@@ -29,7 +29,8 @@ struct TextClassifierRun {
   std::string tokenizer_model{};     ///< of the unit sentencepiece
   std::string init_from{};           ///< a language model whose encoder are the first values
   bool overwrite = false;            ///< replace a model that is there
-  bool resume = false;       ///< go on from its checkpoint; from the beginning if there is none yet
+  bool resume = false;  ///< go on from its checkpoint; from the beginning if there is none yet
+  CheckpointTimes checkpoint{};  ///< how often one is written
   double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
   BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
   std::vector<Callback*> callbacks{};

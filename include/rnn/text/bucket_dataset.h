@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -67,13 +68,18 @@ class RNN_API BucketDataset final : public BatchSource {
   std::optional<std::int64_t> batches_per_epoch() const override {
     return static_cast<std::int64_t>(starts_.size()) - 1;
   }
-  std::optional<std::int64_t> targets_per_epoch() const override { return sequences_.targets(); }
+  std::optional<std::int64_t> targets_per_epoch() const override;
+  /// The last sequences, in their order.
+  std::unique_ptr<BatchSource> hold_out(double share) override;
 
  private:
+  BucketDataset(const Sequences& sequences, const BucketDatasetOptions& options, std::int64_t first,
+                std::int64_t last);
   void arrange();
 
   const Sequences& sequences_;
   BucketDatasetOptions options_;
+  std::int64_t first_, last_;         // of the sequences: the range that is delivered
   std::vector<std::int32_t> order_;   // sequences, batch after batch
   std::vector<std::int64_t> starts_;  // where each batch starts in it, and the end
   std::int64_t epoch_ = 0;

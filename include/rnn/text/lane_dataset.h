@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -43,11 +44,16 @@ class RNN_API LaneDataset final : public BatchSource {
   std::optional<std::int64_t> targets_per_epoch() const override {
     return static_cast<std::int64_t>(ids_.size());
   }
+  /// The last tokens, which begin a text of their own, in as many lanes and windows of bptt steps.
+  std::unique_ptr<BatchSource> hold_out(double share) override;
 
  private:
   std::int64_t window_length(std::int64_t window) const;
 
-  std::span<const std::int32_t> ids_;
+  void use(std::span<const std::int32_t> ids);
+
+  std::span<const std::int32_t> all_;
+  std::span<const std::int32_t> ids_;  // without what is held out
   std::int32_t end_id_;
   LaneDatasetOptions options_;
   std::int64_t longest_;  // steps of the longest lane

@@ -91,7 +91,8 @@ void cross_entropy_backward(const CrossEntropyBackward<float>& a, ThreadPool& po
       return;
     }
     const float* logits = a.logits.data() + row * V;
-    const FloatVec normalizer = splat(a.log_normalizer[row]), scale = splat(a.scale);
+    const FloatVec normalizer = splat(a.log_normalizer[row]);
+    const FloatVec scale = splat(a.weights ? a.scale * a.weights[row] : a.scale);
     // Before the row is overwritten, which may hold the logits.
     const FloatVec at_target = exp_of(hn::Sub(splat(logits[target]), normalizer));
     for_vectors(V, [&](Index i, Index n) HWY_ATTR {

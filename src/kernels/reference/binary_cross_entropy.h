@@ -26,10 +26,11 @@ template <class T>
 void binary_cross_entropy_backward(const BinaryCrossEntropyBackward<T>& a) noexcept {
   const Index N = a.logits.extent(0), V = a.logits.extent(1);
   for (Index n = 0; n < N; ++n) {
+    const T scale = a.weights ? a.scale * a.weights[n] : a.scale;
     for (Index v = 0; v < V; ++v) {
       const std::int32_t target = a.targets(n, v);
       a.dlogits(n, v) =
-          target < 0 ? T(0) : a.scale * (sigmoid(a.logits(n, v)) - T(static_cast<float>(target)));
+          target < 0 ? T(0) : scale * (sigmoid(a.logits(n, v)) - T(static_cast<float>(target)));
     }
   }
 }

@@ -158,7 +158,8 @@ void crf_backward(const CrfBackward<T>& a) noexcept {
       if (length == 0) continue;
       lattice.run_forward();
       lattice.run_backward();
-      const W weight = tied ? -W(a.scale) : W(a.scale);
+      const W scale = a.weights ? W(a.scale) * W(a.weights[b]) : W(a.scale);
+      const W weight = tied ? -scale : scale;
       for (Index t = 0; t < length; ++t) {
         for (Index j = 0; j < K; ++j) a.demissions(t, b, j) += T(weight * lattice.marginal(t, j));
         for (Index i = 0; t + 1 < length && i < K; ++i) {

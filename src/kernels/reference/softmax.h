@@ -54,9 +54,10 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& a) noexcept {
       row(&a.dlogits(n, 0), V).setZero();
       continue;
     }
+    const T scale = a.weights ? a.scale * a.weights[n] : a.scale;
     for (Index v = 0; v < V; ++v) {
       const T probability = exp(a.logits(n, v) - a.log_normalizer[n]);
-      a.dlogits(n, v) = a.scale * (probability - (v == target ? hit : spread));
+      a.dlogits(n, v) = scale * (probability - (v == target ? hit : spread));
     }
   }
 }

@@ -1,0 +1,107 @@
+// The files of a model change together, wherever an update is cut off.
+#include "tasks/model_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "rnn/error.h"
+#include "rnn/model_file.h"
+#include "support/temporary_folder.h"
+
+namespace rnn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNames[] = {"config.json", "model.safetensors", "history.csv"};
+
+class Directory : public ::testing::Test {
+ protected:
+  Directory() { directory_.create(); }
+
+  static void write(const std::string& path, const std::string& name, int version) {
+    if (name == "model.safetensors") {
+      TensorList tensors;
+      tensors.add("x", Tensor(Shape{version}));
+      return save_safetensors(path, tensors);
+    }
+    write_file(path,
+               R"({"format": 1, "task": "test", "version": )" + std::to_string(version) + "}");
+  }
+  void update(int version) {
+    ModelUpdate files(directory_);
+    for (const char* name : kNames) write(files.file(name), name, version);
+    files.commit();
+  }
+  /// The version that each file is of, as a reader finds it.
+  std::vector<int> versions() const {
+    directory_.verify();
+    std::vector<int> found;
+    for (const char* name : {"config.json", "history.csv"}) {
+      const std::string path = directory_.file(name);
+      found.push_back(member<int>(parse_json(read_file(path), path), "version", path));
+    }
+    const SafetensorsContents model = load_safetensors(directory_.file("model.safetensors"));
+    found.push_back(static_cast<int>(model.tensors[0].size()));
+    return found;
+  }
+
+  test::TemporaryFolder folder_;
+  const ModelDirectory directory_{folder_.file("m")};
+};
+
+TEST_F(Directory, ReadsOneModelAtEveryMomentOfAnUpdate) {
+  update(1);
+  fs::copy(folder_.file("m"), folder_.file("old"), fs::copy_options::recursive);
+  update(2);
+  fs::copy(folder_.file("m"), folder_.file("new"), fs::copy_options::recursive);
+  // Cut off before the checksums are there, and after so many files were moved.
+  for (int moved = -1; moved <= 3; ++moved) {
+    SCOPED_TRACE(moved);
+    fs::remove_all(folder_.file("m"));
+    fs::copy(folder_.file("old"), folder_.file("m"), fs::copy_options::recursive);
+    for (int i = 0; i < 3; ++i) {
+      const std::string name = kNames[i];
+      fs::copy_file(folder_.file("new/" + name),
+                    folder_.file("m/" + name) + (i < moved ? "" : ".new"),
+                    fs::copy_options::overwrite_existing);
+    }
+    write_file(folder_.file("m/config.json.tmp-12345"), "half a fi");
+    if (moved >= 0) {
+      fs::copy_file(folder_.file("new/SHA256SUMS"), folder_.file("m/SHA256SUMS"),
+                    fs::copy_options::overwrite_existing);
+    }
+    const int version = moved >= 0 ? 2 : 1;
+    const std::vector<int> expected(3, version);
+    EXPECT_EQ(versions(), expected);
+    directory_.settle();
+    EXPECT_EQ(versions(), expected);
+    for (const auto& entry : fs::directory_iterator(folder_.file("m"))) {
+      const std::string name = entry.path().filename().string();
+      EXPECT_EQ(name.find(".new"), std::string::npos) << name;
+      EXPECT_EQ(name.find(".tmp"), std::string::npos) << name;
+    }
+    update(3);
+    EXPECT_EQ(versions(), std::vector<int>(3, 3));
+  }
+}
+
+TEST_F(Directory, AnUpdateThatIsNotCommittedLeavesTheModel) {
+  update(1);
+  {
+    ModelUpdate files(directory_);
+    write(files.file("config.json"), "config.json", 2);
+  }
+  EXPECT_EQ(versions(), std::vector<int>(3, 1));
+  EXPECT_FALSE(fs::exists(folder_.file("m/config.json.new")));
+}
+
+TEST_F(Directory, IsOneProcessesToWrite) {
+  const FolderLock lock(directory_.path());
+  EXPECT_THROW(FolderLock(directory_.path()), IoError);  // another descriptor: as another process
+}
+
+}  // namespace
+}  // namespace rnn

@@ -1,0 +1,57 @@
+// Embedding({.trainable = false}): training leaves the vectors as they are, and costs nothing.
+#include <gtest/gtest.h>
+
+#include "rnn/model.h"
+#include "support/compare.h"
+#include "support/temporary_folder.h"
+#include "support/toy_source.h"
+
+namespace rnn {
+namespace {
+
+Sequential network(bool tied) {
+  return Sequential({Embedding({.input_dim = 6, .output_dim = 5, .trainable = false}),
+                     LSTM({.units = 5}),
+                     Softmax({.units = 6, .tied_to = tied ? "embedding" : ""})});
+}
+
+TEST(Frozen, VectorsStayWhateverTheOptimizer) {
+  for (const bool tied : {false, true}) {
+    for (const Optimizer& optimizer :
+         {Optimizer(SGD{.learning_rate = 1, .momentum = 0.9f, .weight_decay = 0.1f}),
+          Optimizer(RMSprop{.weight_decay = 0.1f}), Optimizer(AdamW{.learning_rate = 0.1f})}) {
+      Model model(network(tied));
+      model.compile({.optimizer = optimizer, .clip_norm = 1, .clip_value = 0.1f});
+      const Parameters before = model.parameters();
+      test::ToySource data = test::random_source(6, 1);
+      model.fit(data, {.epochs = 2});
+      for (std::size_t p = 0; p < before.size(); ++p) {
+        EXPECT_EQ(test::bits_equal(model.parameters()[p], before[p]),
+                  before.name(p) == "embedding/embeddings")
+            << before.name(p);
+      }
+    }
+  }
+}
+
+TEST(Frozen, ResumesExactly) {
+  const test::TemporaryFolder folder;
+  const auto compiled = [] {
+    Model model(network(false));
+    model.compile({.optimizer = Adam{}});
+    return model;
+  };
+  Model whole = compiled(), first = compiled(), second = compiled();
+  test::ToySource data = test::random_source(6, 1);
+  whole.fit(data, {.epochs = 2});
+  first.fit(data, {.epochs = 1});
+  first.save_checkpoint(folder.file("c"));
+  second.load_checkpoint(folder.file("c"));
+  second.fit(data, {.epochs = 2});
+  for (std::size_t p = 0; p < whole.parameters().size(); ++p) {
+    EXPECT_TRUE(test::bits_equal(second.parameters()[p], whole.parameters()[p]));
+  }
+}
+
+}  // namespace
+}  // namespace rnn
