@@ -58,8 +58,10 @@ class RNN_API Inference {
   /// Probabilities [T,B,classes], or features [T,B,F] of a network without head. Valid until the
   /// next call.
   View<const float> predict(const Batch& batch, State& state);
-  /// The same of any output (see Network::output) for the batch of the last `evaluate` or
-  /// `predict`.
+  /// Walks through the layers and asks no head.
+  void run(const Batch& batch, State& state);
+  /// What `predict` gives, of any output (see Network::output), for the batch of the last `run`,
+  /// `evaluate` or `predict`.
   View<const float> predictions(std::size_t output = 0);
   HeadInput head_input(std::size_t output = 0);
 

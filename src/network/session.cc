@@ -21,7 +21,7 @@ Inference::~Inference() = default;
 Inference::Inference(Inference&&) noexcept = default;
 
 LossSum Inference::evaluate(const Batch& batch, State& state) {
-  impl_->pass.forward(batch, state, false, Random());
+  run(batch, state);
   return impl_->pass.loss();
 }
 
@@ -58,8 +58,12 @@ HeadInput Inference::head_input(std::size_t output) {
   return {pass.features(), &pass.call()};
 }
 
-View<const float> Inference::predict(const Batch& batch, State& state) {
+void Inference::run(const Batch& batch, State& state) {
   impl_->pass.forward(batch, state, false, Random());
+}
+
+View<const float> Inference::predict(const Batch& batch, State& state) {
+  run(batch, state);
   return predictions();
 }
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "rnn/crf.h"
-#include "rnn/sequential.h"
 #include "rnn/session.h"
+#include "tasks/tagger_dataset.h"
 
 namespace rnn {
 
@@ -15,11 +15,13 @@ namespace rnn {
 class TagDecoder {
  public:
   /// `allowed` as CrfScores has it: what a softmax head must not give; a CRF head knows by itself.
-  /// The parameters are copied.
+  /// Network and parameters must live as long.
   TagDecoder(const Network& network, const Parameters& parameters,
              std::shared_ptr<const Backend> backend, std::vector<std::uint8_t> allowed);
 
-  /// Works on a batch; the functions below then read it.
+  /// What its batches must have.
+  TaggerInputs inputs() const { return TaggerInputs::of(network_); }
+  /// Works on a batch, which must stay as it is while the functions below read the result.
   void run(const Batch& batch);
   /// The best possible labels of its sequence b.
   std::vector<std::int32_t> best(Index b) const;
@@ -31,21 +33,12 @@ class TagDecoder {
   View<const float> marginals();
 
  private:
-  Call call(CallMemory& memory) const;
-
-  Sequential body_;
-  Parameters parameters_;  // of the body
+  const Network& network_;
   std::shared_ptr<const Backend> backend_;
   Inference inference_;
-  std::shared_ptr<const OutputHead> head_;
-  std::vector<Tensor> head_parameters_;
-  std::vector<View<const float>> head_views_;
-  std::uint64_t version_;
-  CallMemory memory_, other_memory_;
+  const CRF* crf_;  // null: the head is a softmax
   std::vector<std::uint8_t> allowed_;
   Tensor transitions_, ends_;  // zeros: what a softmax head has instead
-  std::vector<std::int32_t> lengths_;
-  Sequence features_;
   CrfScores<float> scores_;
   Tensor log_probabilities_, nats_;
 };

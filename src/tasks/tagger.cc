@@ -24,7 +24,7 @@ std::vector<std::string> read_labels(const std::string& path) {
 void run_alone(TagDecoder& decoder, const TaggerVocabulary& vocabulary,
                const std::vector<std::string>& sentence) {
   const SortedSentences one(vocabulary, std::span(&sentence, 1), {});
-  TaggerDataset batches = one.batches();
+  TaggerDataset batches = one.batches(decoder.inputs());
   Batch batch;
   batches.next(batch);
   decoder.run(batch);
@@ -43,8 +43,8 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
   const std::string where = directory.file("config.json");
   const Json tags = member<Json>(config, "tags", where);
   const Json words = member<Json>(config, "words", where);
-  auto backend = make_backend(backend_options);
-  const Network network =
+  const auto backend = make_backend(backend_options);
+  Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   TaggerVocabulary vocabulary{Vocabulary::load(directory.file("vocabulary.txt")),
                               Vocabulary::load(directory.file("characters.txt")),
@@ -61,22 +61,22 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
                       " and predicts " + std::to_string(network.head().classes));
   }
   const std::string weights = directory.file("model.safetensors");
-  Parameters parameters = network.zero_parameters(*backend);
-  assign_tensors(parameters, load_safetensors(weights).tensors, weights);
-  parameters.changed();
+  Parameters parameters =
+      parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
   const TagReaderOptions reader{.field = member<std::string>(tags, "field", where),
                                 .column = member<std::int64_t>(tags, "column", where),
                                 .word_column = member<std::int64_t>(tags, "word_column", where)};
   return Tagger(std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
                                                std::move(vocabulary), std::move(labels), reader,
-                                               std::move(backend)}));
+                                               backend_options}));
 }
 
 std::vector<Tagger::Words> Tagger::tag(std::span<const Words> sentences) const {
-  TagDecoder decoder = impl_->decoder();
+  const SortedSentences sorted(impl_->vocabulary, sentences, {});
+  TagWorkers workers = impl_->workers(sorted.batches());
   std::vector<Words> tags;
   tags.reserve(sentences.size());
-  for (const auto& labels : tag_sentences(decoder, impl_->vocabulary, sentences)) {
+  for (const auto& labels : sorted.best(workers)) {
     tags.push_back(impl_->labels.tags_of(labels));
   }
   return tags;
@@ -119,7 +119,8 @@ TaggedText Tagger::tag(std::string_view text) const {
 std::vector<TagSequence> Tagger::n_best(const Words& sentence, std::int64_t n) const {
   if (n < 1) throw ConfigError("nbest: expected 1 or more, got " + std::to_string(n));
   if (sentence.empty()) return {TagSequence{}};
-  TagDecoder decoder = impl_->decoder();
+  TagWorkers workers = impl_->workers(1);
+  TagDecoder& decoder = workers.one();
   run_alone(decoder, impl_->vocabulary, sentence);
   std::vector<TagSequence> sequences;
   for (const CrfPath& path : decoder.n_best(0, n)) {
@@ -130,7 +131,8 @@ std::vector<TagSequence> Tagger::n_best(const Words& sentence, std::int64_t n) c
 
 std::vector<std::vector<float>> Tagger::marginals(const Words& sentence) const {
   if (sentence.empty()) return {};
-  TagDecoder decoder = impl_->decoder();
+  TagWorkers workers = impl_->workers(1);
+  TagDecoder& decoder = workers.one();
   run_alone(decoder, impl_->vocabulary, sentence);
   const View<const float> marginals = decoder.marginals();
   std::vector<std::vector<float>> rows;
@@ -144,8 +146,8 @@ std::vector<std::vector<float>> Tagger::marginals(const Words& sentence) const {
 TaggerEvaluation Tagger::evaluate(std::span<const std::string> paths) const {
   const TaggedPart part = read_tagged(paths, impl_->reader);
   const TaggerValidation validation(part, impl_->vocabulary, impl_->labels);
-  TagDecoder decoder = impl_->decoder();
-  return validation.evaluate(decoder);
+  TagWorkers workers = impl_->workers(validation.size());
+  return validation.evaluate(workers);
 }
 
 TagReaderOptions Tagger::reader_options() const { return impl_->reader; }

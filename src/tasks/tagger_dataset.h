@@ -1,6 +1,9 @@
 // TaggerDataset: sentences as batches of what a tagger's network reads.
 #pragma once
 
+#include <vector>
+
+#include "rnn/network.h"
 #include "rnn/random.h"
 #include "rnn/text/bucket_dataset.h"
 #include "tasks/tagger_words.h"
@@ -19,11 +22,18 @@ struct TaggerSentences {
   Sequences sequences{};
 };
 
+/// What a tagger's network reads beside words.
+struct TaggerInputs {
+  bool shapes = false, characters = false;
+  static TaggerInputs of(const Network& network);
+};
+
 struct TaggerDatasetOptions {
   BucketDatasetOptions batches{};
   // In training, words are taken for unknown: each with the first probability, and those that the
   // vocabulary has counted once with the second on top of that.
   float word_dropout = 0, singleton_dropout = 0;
+  TaggerInputs inputs{};
 };
 
 /// The batches of a BucketDataset. Which words are taken for unknown is a function of (seed, epoch,
@@ -46,11 +56,14 @@ class TaggerDataset final : public BatchSource {
 
  private:
   std::int32_t word_id(std::int32_t form, const Random& draws, std::uint32_t place) const;
+  void add_spelling(Batch& batch);
 
   const TaggerSentences& sentences_;
   const Vocabulary& words_;
   TaggerDatasetOptions options_;
   BucketDataset batches_;
+  std::vector<std::int32_t> rows_;      // of each form: its number among the batch's, or -1
+  std::vector<std::int32_t> distinct_;  // forms of the batch
 };
 
 }  // namespace rnn

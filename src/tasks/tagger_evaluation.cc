@@ -28,7 +28,7 @@ std::vector<std::vector<std::int32_t>> labels_of(const TaggedPart& part,
 SortedSentences::SortedSentences(const TaggerVocabulary& vocabulary,
                                  std::span<const std::vector<std::string>> sentences,
                                  std::span<const std::vector<std::int32_t>> labels)
-    : vocabulary_(vocabulary), data_(vocabulary) {
+    : vocabulary_(vocabulary), sentences_(sentences.size()), data_(vocabulary) {
   for (std::size_t i = 0; i < sentences.size(); ++i) {
     if (!sentences[i].empty()) order_.push_back(i);
   }
@@ -41,39 +41,30 @@ SortedSentences::SortedSentences(const TaggerVocabulary& vocabulary,
   }
 }
 
-TaggerDataset SortedSentences::batches() const {
-  return TaggerDataset(data_, vocabulary_, {.batches = kEvaluationBatches});
+TaggerDataset SortedSentences::batches(const TaggerInputs& inputs) const {
+  return TaggerDataset(data_, vocabulary_, {.batches = kEvaluationBatches, .inputs = inputs});
 }
 
-namespace {
-
-/// Goes through all batches: `sentence(place, labels)` for each, `batch(batch)` after each.
-template <class SentenceFunction, class BatchFunction>
-void decode(TagDecoder& decoder, const SortedSentences& sorted, SentenceFunction sentence,
-            BatchFunction after) {
-  if (sorted.empty()) return;
-  TaggerDataset batches = sorted.batches();
-  Batch batch;
-  while (batches.next(batch)) {
-    decoder.run(batch);
+std::vector<std::vector<std::int32_t>> SortedSentences::best(TagWorkers& workers,
+                                                             LossSum* loss) const {
+  std::vector<std::vector<std::int32_t>> labels(sentences_);
+  if (empty()) return labels;
+  const auto open = [&] { return batches(workers.inputs()); };
+  std::vector<LossSum> losses(static_cast<std::size_t>(*open().batches_per_epoch()));
+  workers.run(open, [&](TagDecoder& decoder, const Batch& batch, std::int64_t number) {
     for (Index b = 0; b < batch.batch; ++b) {
-      sentence(sorted.place(batch.examples[static_cast<std::size_t>(b)]), decoder.best(b));
+      labels[place(batch.examples[static_cast<std::size_t>(b)])] = decoder.best(b);
     }
-    after(batch);
+    if (loss) losses[static_cast<std::size_t>(number)] = decoder.loss(batch);
+  });
+  if (loss) {
+    for (const LossSum& part : losses) *loss += part;
   }
+  return labels;
 }
 
-}  // namespace
-
-std::vector<std::vector<std::int32_t>> tag_sentences(
-    TagDecoder& decoder, const TaggerVocabulary& vocabulary,
-    std::span<const std::vector<std::string>> sentences) {
-  std::vector<std::vector<std::int32_t>> labels(sentences.size());
-  decode(
-      decoder, SortedSentences(vocabulary, sentences, {}),
-      [&](std::size_t place, std::vector<std::int32_t> best) { labels[place] = std::move(best); },
-      [](const Batch&) {});
-  return labels;
+std::int64_t SortedSentences::batches() const {
+  return empty() ? 0 : *batches({}).batches_per_epoch();
 }
 
 TaggerValidation::TaggerValidation(const TaggedPart& part, const TaggerVocabulary& vocabulary,
@@ -87,13 +78,9 @@ TaggerValidation::TaggerValidation(const TaggedPart& part, const TaggerVocabular
   }
 }
 
-TaggerEvaluation TaggerValidation::evaluate(TagDecoder& decoder) const {
+TaggerEvaluation TaggerValidation::evaluate(TagWorkers& workers) const {
   TaggerEvaluation result{.entities = labels_.entities()};
-  std::vector<std::vector<std::int32_t>> best(part_.sentences.size());
-  decode(
-      decoder, sorted_,
-      [&](std::size_t place, std::vector<std::int32_t> labels) { best[place] = std::move(labels); },
-      [&](const Batch& batch) { result.loss += decoder.loss(batch); });
+  const std::vector<std::vector<std::int32_t>> best = sorted_.best(workers, &result.loss);
   WordForms forms(vocabulary_);
   for (std::size_t i = 0; i < best.size(); ++i) {
     const TaggedSentence& sentence = part_.sentences[i];

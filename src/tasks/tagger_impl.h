@@ -3,7 +3,7 @@
 #include "rnn/tasks/tagger.h"
 #include "rnn/text/segmenter.h"
 #include "rnn/text/tokenizer.h"
-#include "tasks/tag_decoder.h"
+#include "tasks/tag_workers.h"
 #include "tasks/tagger_labels.h"
 #include "tasks/tagger_words.h"
 
@@ -15,11 +15,13 @@ struct Tagger::Impl {
   TaggerVocabulary vocabulary;
   TaggerLabels labels;
   TagReaderOptions reader;
-  std::shared_ptr<const Backend> backend;
+  BackendOptions backend;
   Segmenter sentences{Boundary::kSentence};
   std::shared_ptr<const Tokenizer> words = make_tokenizer({.unit = "icu-word"});
 
-  TagDecoder decoder() const { return TagDecoder(network, parameters, backend, labels.allowed()); }
+  TagWorkers workers(std::int64_t limit) const {
+    return TagWorkers(network, parameters, backend, labels.allowed(), limit);
+  }
 };
 
 }  // namespace rnn

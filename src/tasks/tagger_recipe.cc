@@ -1,15 +1,21 @@
 // From a recipe to a network.
 #include "tasks/tagger_recipe.h"
 
+#include <charconv>
+#include <sstream>
+
 #include "base/require.h"
 #include "rnn/bidirectional.h"
+#include "rnn/conv1d.h"
 #include "rnn/crf.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
+#include "rnn/graph.h"
+#include "rnn/pooling.h"
 #include "rnn/recurrent.h"
-#include "rnn/sequential.h"
 #include "rnn/softmax.h"
+#include "rnn/text/word_shape.h"
 #include "tasks/optimization.h"
 
 namespace rnn {
@@ -34,6 +40,39 @@ AnyLayer recurrent(const std::string& cell, Index units) {
   return LSTM({.units = units});
 }
 
+/// Throws ConfigError, naming the option.
+std::vector<Index> widths_of(const std::string& text) {
+  std::vector<Index> widths;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    Index width = 0;
+    const auto parsed = std::from_chars(word.data(), word.data() + word.size(), width);
+    if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size() || width < 1 ||
+        width > 64) {
+      throw ConfigError("char-widths: expected numbers from 1 to 64, got '" + word + "'");
+    }
+    widths.push_back(width);
+  }
+  if (widths.empty()) throw ConfigError("char-widths: expected at least one number");
+  return widths;
+}
+
+/// A vector [1,U,.] for each of U words, from their characters.
+Graph::Value add_speller(Graph& graph, const TaggerRecipe& recipe, Graph::Value x) {
+  if (recipe.characters == "bilstm") {
+    const LSTM reader({.units = recipe.char_units, .return_sequences = false});
+    return graph.add(Bidirectional({.layer = reader}), x, {.name = "character_bilstm"});
+  }
+  std::vector<Graph::Value> pooled;
+  for (const Index width : widths_of(recipe.char_widths)) {
+    const Conv1D filters(
+        {.filters = recipe.char_units, .kernel_size = width, .activation = Activation::kRelu});
+    const auto y = graph.add(filters, x, {.name = "character_conv_" + std::to_string(width)});
+    pooled.push_back(graph.add(PoolOverTime({}), y));
+  }
+  return pooled.size() == 1 ? pooled.front() : graph.add(Concatenate(), pooled);
+}
+
 }  // namespace
 
 void TaggerRecipe::exchange(Fields& fields) {
@@ -50,6 +89,11 @@ void TaggerRecipe::exchange(Fields& fields) {
   fields("singleton_dropout", singleton_dropout);
   fields("embedding", embedding);
   fields("case_embedding", case_embedding);
+  fields("characters", characters);
+  fields("char_embedding", char_embedding);
+  fields("char_units", char_units);
+  fields("char_widths", char_widths);
+  fields("char_dropout", char_dropout);
   fields("cell", cell);
   fields("hidden", hidden);
   fields("layers", layers);
@@ -71,6 +115,12 @@ void validate(const TaggerRecipe& r) {
   require(r.embedding >= 1 && r.embedding <= 65536, "embedding", "1 to 65536", r.embedding);
   require(r.case_embedding >= 0 && r.case_embedding <= 65536, "case-embedding", "0 to 65536",
           r.case_embedding);
+  require_name("characters", r.characters, {"cnn", "bilstm", "none"});
+  require(r.char_embedding >= 1 && r.char_embedding <= 65536, "char-embedding", "1 to 65536",
+          r.char_embedding);
+  require(r.char_units >= 1 && r.char_units <= 65536, "char-units", "1 to 65536", r.char_units);
+  widths_of(r.char_widths);
+  require_share("char-dropout", r.char_dropout);
   require_name("cell", r.cell, {"lstm", "gru"});
   require(r.hidden >= 1 && r.hidden <= 65536, "hidden", "1 to 65536", r.hidden);
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
@@ -81,25 +131,42 @@ void validate(const TaggerRecipe& r) {
 
 Network tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
                        const TaggerLabels& labels) {
-  std::vector<Part> parts{
-      Embedding({.input_dim = vocabulary.words.size(), .output_dim = recipe.embedding})};
-  const auto add_dropout = [&] {
-    if (recipe.dropout > 0) {
-      parts.emplace_back(
-          Dropout({.rate = recipe.dropout, .shared_over_time = recipe.dropout_shared}));
-    }
+  Graph graph;
+  const auto embed = [&](Graph::Value symbols, Index width, const char* name) {
+    const Embedding table({.input_dim = graph.signal(symbols).size, .output_dim = width});
+    return graph.add(table, symbols, {.name = name});
   };
-  add_dropout();
+  const auto drop = [&](Graph::Value x, float rate) {
+    if (rate == 0) return x;
+    return graph.add(Dropout({.rate = rate, .shared_over_time = recipe.dropout_shared}), x);
+  };
+
+  const auto words = graph.input("words", Signal::symbols(vocabulary.words.size()));
+  std::vector<Graph::Value> parts{embed(words, recipe.embedding, "word_embedding")};
+  if (recipe.case_embedding > 0) {
+    const auto shapes = graph.input("shapes", Signal::symbols(kWordShapes));
+    parts.push_back(embed(shapes, recipe.case_embedding, "shape_embedding"));
+  }
+  if (recipe.characters != "none") {
+    const auto characters = graph.input("characters", Signal::symbols(vocabulary.characters.size()),
+                                        {.aligned = false});
+    const auto spelling = graph.input("spelling", Signal::rows());
+    const auto x =
+        drop(embed(characters, recipe.char_embedding, "character_embedding"), recipe.char_dropout);
+    parts.push_back(graph.gather(add_speller(graph, recipe, x), spelling));
+  }
+  auto x = parts.size() == 1 ? parts.front() : graph.add(Concatenate(), parts);
+  x = drop(x, recipe.dropout);
   for (int layer = 0; layer < recipe.layers; ++layer) {
-    parts.emplace_back(Bidirectional({.layer = recurrent(recipe.cell, recipe.hidden)}));
-    add_dropout();
+    x = graph.add(Bidirectional({.layer = recurrent(recipe.cell, recipe.hidden)}), x);
+    x = drop(x, recipe.dropout);
   }
   if (recipe.head == "crf" || (recipe.head == "auto" && labels.entities())) {
-    parts.emplace_back(CRF({.units = labels.size(), .forbidden = labels.forbidden()}));
+    graph.output(CRF({.units = labels.size(), .forbidden = labels.forbidden()}), x);
   } else {
-    parts.emplace_back(Softmax({.units = labels.size()}));
+    graph.output(Softmax({.units = labels.size()}), x);
   }
-  return Sequential(parts);
+  return graph.build();
 }
 
 }  // namespace rnn

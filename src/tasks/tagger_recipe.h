@@ -7,7 +7,9 @@
 
 namespace rnn {
 
-/// The network of a recipe.
+/// The network of a recipe. Its inputs: the ids of `words`; where the recipe says so the `shapes`
+/// of the words, the `characters` of each distinct word of a batch, and `spelling`, which of these
+/// stands where.
 Network tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
                        const TaggerLabels& labels);
 

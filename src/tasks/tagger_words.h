@@ -42,6 +42,7 @@ class WordForms {
   std::int32_t add(std::string_view word);
   std::vector<std::int32_t> add(std::span<const std::string> words);
 
+  std::int32_t size() const { return static_cast<std::int32_t>(forms_.size()); }
   /// The id of the word's vector; that of `<unk>` for an unknown word.
   std::int32_t word(std::int32_t form) const { return forms_[index(form)].word; }
   /// WordShape as a number.

@@ -148,12 +148,15 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
   training.use_data(fingerprint_of(parts));
 
   const auto seed = static_cast<std::uint64_t>(recipe.seed);
+  const Network network = tagger_network(recipe, vocabulary, labels);
+  const TaggerInputs inputs = TaggerInputs::of(network);
   TaggerDataset batches(sentences, vocabulary,
                         {.batches = {.batch = recipe.batch, .shuffle = true, .seed = seed},
                          .word_dropout = recipe.word_dropout,
-                         .singleton_dropout = recipe.singleton_dropout});
-  TaggerDataset valid = validation.batches();
-  Model model(tagger_network(recipe, vocabulary, labels));
+                         .singleton_dropout = recipe.singleton_dropout,
+                         .inputs = inputs});
+  TaggerDataset valid = validation.batches(inputs);
+  Model model(network);
   model.compile({.optimizer = optimizer_of(recipe),
                  .schedule = recipe.schedule,
                  .clip_norm = recipe.clip,
@@ -168,8 +171,9 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
        .validation = &valid,
        .metric =
            [&](const Model& now) {
-             TagDecoder decoder(now.network(), now.parameters(), now.backend(), labels.allowed());
-             return validation.evaluate(decoder).quality();
+             TagWorkers workers(now.network(), now.parameters(), backend, labels.allowed(),
+                                validation.size());
+             return validation.evaluate(workers).quality();
            }},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         vocabulary.words.save(update.file("vocabulary.txt"));

@@ -49,6 +49,8 @@ class TaggerTask : public ::testing::Test {
     return {.column = 2,
             .word_dropout = 0.1f,
             .embedding = 10,
+            .char_embedding = 4,
+            .char_units = 4,
             .hidden = 8,
             .dropout = 0.1f,
             .epochs = 4,
@@ -62,6 +64,7 @@ class TaggerTask : public ::testing::Test {
     train_tagger(recipe, to("m"));
     return Tagger::load(files.path("m"));
   }
+  void expect_no_dependence(const TaggerRecipe& recipe) const;
   std::vector<Words> validation_words() const {
     TagReader reader(valid, {.column = 2});
     TaggedSentence sentence;
@@ -115,7 +118,36 @@ TEST_F(TaggerTask, StoppedAfterEveryStepItBecomesTheSameModel) {
 }
 
 TEST_F(TaggerTask, TagsDoNotDependOnTheSentencesAround) {
-  const Tagger tagger = trained();
+  for (const char* characters : {"cnn", "bilstm", "none"}) {
+    TaggerRecipe recipe = small();
+    recipe.epochs = 1;
+    recipe.characters = characters;
+    recipe.char_widths = "1 2 4";
+    recipe.case_embedding = 3;
+    expect_no_dependence(recipe);
+  }
+}
+
+// All that is known of a new word is how it is spelled.
+TEST_F(TaggerTask, SpellingTellsUnknownWordsApart) {
+  for (const char* characters : {"cnn", "bilstm", "none"}) {
+    TaggerRecipe recipe = small();
+    recipe.characters = characters;
+    recipe.epochs = 1;
+    TaggerRun run = to(characters);
+    train_tagger(recipe, run);
+    const Tagger tagger = Tagger::load(files.path(characters));
+    const auto one = tagger.marginals({"with", "Mirast"}),
+               other = tagger.marginals({"with", "bot"});
+    EXPECT_EQ(one == other, characters == std::string("none")) << characters;
+  }
+}
+
+void TaggerTask::expect_no_dependence(const TaggerRecipe& recipe) const {
+  TaggerRun run = to("mates");
+  run.overwrite = true;
+  train_tagger(recipe, run);
+  const Tagger tagger = Tagger::load(files.path("mates"));
   std::vector<Words> words = validation_words();
   words.insert(words.begin() + 3, {{}, {"Zebra"}, {"to", "Zebra", "Mira"}});
   const std::vector<Words> together = tagger.tag(words);
@@ -176,6 +208,27 @@ TEST_F(TaggerTask, MarginalsAddUpAndAgreeWithAllSequences) {
   EXPECT_TRUE(tagger.marginals({}).empty());
   EXPECT_TRUE(tagger.n_best({}, 2).front().tags.empty());
   expect_error<ConfigError>([&] { tagger.n_best(words, 0); }, "nbest");
+}
+
+TEST_F(TaggerTask, ASentenceOfTwoThousandWordsIsTaggedLikeAnyOther) {
+  const Tagger tagger = trained();
+  Words words;
+  while (words.size() < 2000) {
+    for (const Words& sentence : validation_words()) {
+      words.insert(words.end(), sentence.begin(), sentence.end());
+    }
+  }
+  words.resize(2000);
+  const std::vector<Words> both{words, {"with", "Mira"}};
+  const TagSequence best = tagger.n_best(words, 1).front();
+  EXPECT_EQ(tagger.tag(both).front(), best.tags);
+  EXPECT_TRUE(std::isfinite(best.log_prob));
+  EXPECT_LT(best.log_prob, 0);
+  for (const std::vector<float>& row : tagger.marginals(words)) {
+    double sum = 0;
+    for (const float p : row) sum += double{p};
+    ASSERT_NEAR(sum, 1, 1e-5);
+  }
 }
 
 TEST_F(TaggerTask, SpansOfATextHaveTheirPlacesInTheSource) {
@@ -254,6 +307,10 @@ TEST_F(TaggerTask, WrongRunsAreRefusedBeforeAnythingIsWritten) {
   refused(changed(&TaggerRecipe::dropout, -0.1f), "dropout");
   refused(changed(&TaggerRecipe::min_count, 0), "min-count");
   refused(changed(&TaggerRecipe::embedding, 0), "embedding");
+  refused(changed(&TaggerRecipe::characters, "lstm"), "characters");
+  for (const char* widths : {"", "0", "3,4", "x", "1 99"}) {
+    refused(changed(&TaggerRecipe::char_widths, widths), "char-widths");
+  }
   refused(changed(&TaggerRecipe::batch, 0), "batch");
   TaggerRun run = to("r");
   run.train = {files.write("bad.txt", "a O\nb I-PER\n")};

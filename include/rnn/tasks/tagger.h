@@ -49,10 +49,15 @@ struct RNN_API TaggerRecipe {
   float word_dropout = 0;           ///< share of words that training takes for unknown
   float singleton_dropout = 0.5f;   ///< share of the words seen once, on top of that
 
-  Index embedding = 100;      ///< width of word vectors
-  Index case_embedding = 0;   ///< width of the vectors for word shapes; 0: none
-  std::string cell = "lstm";  ///< lstm or gru
-  Index hidden = 128;         ///< units of each direction
+  Index embedding = 100;           ///< width of word vectors
+  Index case_embedding = 0;        ///< width of the vectors for word shapes; 0: none
+  std::string characters = "cnn";  ///< how spellings are read: cnn, bilstm or none
+  Index char_embedding = 30;       ///< width of character vectors
+  Index char_units = 50;           ///< filters of each width, or units of each direction
+  std::string char_widths = "3";   ///< of the filters, in characters, with spaces between
+  float char_dropout = 0;          ///< of character vectors
+  std::string cell = "lstm";       ///< lstm or gru
+  Index hidden = 128;              ///< units of each direction
   int layers = 1;
   float dropout = 0.5f;         ///< before, between and after the recurrent layers
   bool dropout_shared = false;  ///< the same dropout mask at every word of a sentence
