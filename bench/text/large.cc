@@ -13,6 +13,7 @@
 #include "rnn/error.h"
 #include "rnn/model.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/softmax.h"
 #include "rnn/text/lane_dataset.h"
 #include "rnn/text/token_file.h"

@@ -11,6 +11,7 @@
 #include "rnn/embedding.h"
 #include "rnn/model.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/softmax.h"
 #include "rnn/text/lane_dataset.h"
 

@@ -4,6 +4,7 @@
 #include "rnn/error.h"
 #include "rnn/model.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/softmax.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
