@@ -18,11 +18,12 @@
 namespace rnn {
 namespace {
 
-constexpr int kFirstParts = 16;           // of the way from no text to the text
-constexpr std::size_t kMostPoints = 512;  // at which gradients are taken
-constexpr double kSmall = 0.005;          // of the change of the logit
-constexpr double kSmallest = 1e-4;        // in logits: below it there is nothing to explain
-constexpr Index kStepsTogether = 8192;    // of all texts in one pass
+constexpr int kFirstParts = 16;            // of the way from no text to the text
+constexpr std::size_t kLeastPoints = 256;  // at which gradients may be taken, for the longest text;
+constexpr std::size_t kMostSteps = 1 << 18;  // for shorter ones so many steps of the network
+constexpr double kSmall = 0.005;             // of the change of the logit
+constexpr double kSmallest = 1e-4;           // in logits: below it there is nothing to explain
+constexpr Index kStepsTogether = 8192;       // of all texts in one pass
 
 constexpr const char* kTable = "path";
 
@@ -278,10 +279,12 @@ void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
   for (std::size_t i = 0; i < kFirstParts; ++i) {
     parts.push_back({ends[i], ends[i + 1], logits[i], logits[i + 1]});
   }
+  const std::size_t most =
+      std::max(kLeastPoints, kMostSteps / static_cast<std::size_t>(whole.extent(0)));
   std::size_t points = 0;
   for (;;) {
     points += parts.size();
-    parts = integral.add(parts, tolerance, points + 2 * parts.size() > kMostPoints);
+    parts = integral.add(parts, tolerance, points + 2 * parts.size() > most);
     if (parts.empty()) break;
     parts = halves(integral, parts);
   }
