@@ -25,15 +25,16 @@ void require_same_steps(std::span<const Sequence> inputs) {
   const Sequence& first = inputs[0];
   for (std::size_t i = 1; i < inputs.size(); ++i) {
     const Sequence& other = inputs[i];
-    const std::string which = "input " + std::to_string(i + 1) + ": expected ";
+    // Made when it is needed: a step must not allocate.
+    const auto which = [&] { return "input " + std::to_string(i + 1) + ": expected "; };
     if (other.time() != first.time() || other.batch() != first.batch()) {
-      throw ShapeError(which + "the " + std::to_string(first.time()) + " steps and " +
+      throw ShapeError(which() + "the " + std::to_string(first.time()) + " steps and " +
                        std::to_string(first.batch()) + " sequences of input 1, got " +
                        std::to_string(other.time()) + " and " + std::to_string(other.batch()));
     }
     for (Index b = 0; b < first.batch(); ++b) {
       if (length_of(first.lengths, b, first.time()) != length_of(other.lengths, b, other.time())) {
-        throw ShapeError(which + "the same lengths as input 1, which has " +
+        throw ShapeError(which() + "the same lengths as input 1, which has " +
                          lengths_to_string(first.lengths, first.time()) + ", got " +
                          lengths_to_string(other.lengths, other.time()) +
                          "; a layer before it lost or changed them");

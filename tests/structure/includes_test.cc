@@ -46,6 +46,7 @@ const std::map<std::string, std::set<std::string>> kPublicHeaders = {
       "ngram_embedding",
       "pooling",
       "residual",
+      "sampled_softmax",
       "sigmoid",
       "dense",
       "dropout",
@@ -57,7 +58,8 @@ const std::map<std::string, std::set<std::string>> kPublicHeaders = {
       "softmax",
       "activity_regularization"}},
     {"network", {"graph", "model_file", "network", "parameters", "sequential", "session"}},
-    {"training", {"callback", "history", "model", "optimizer", "schedule"}},
+    {"training",
+     {"averaging", "callback", "checkpoint", "history", "model", "optimizer", "schedule"}},
 };
 
 // Each floor with those right below it.
