@@ -27,5 +27,6 @@ void text_detokenize(const Arguments& arguments);
 void text_vocabulary(const Arguments& arguments);
 void text_train_sentencepiece(const Arguments& arguments);
 void inspect(const Arguments& arguments);
+void quantize(const Arguments& arguments);
 
 }  // namespace rnn

@@ -78,7 +78,8 @@ void inspect(const Arguments& arguments) {
     }
     std::cout << text << "\n";
   }
-  std::cout << "\nparameters " << tensors.elements() << "\n";
+  std::cout << "\nparameters " << tensors.elements()
+            << (holds_int8(config) ? ", matrices in int8" : "") << "\n";
   for (const NamedTensor& entry : tensors) {
     std::cout << "  " << entry.name << " " << entry.tensor.shape().to_string() << "\n";
   }

@@ -40,6 +40,7 @@ constexpr std::array kCommands{
     Command{"text", "train-sentencepiece", "learn the pieces of the unit sentencepiece",
             text_train_sentencepiece},
     Command{"inspect", "", "what a model directory contains", inspect},
+    Command{"quantize", "", "a smaller copy of a model, for int8", quantize},
 };
 
 /// The commands of one task, or all.

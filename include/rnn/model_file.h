@@ -7,6 +7,7 @@
 
 #include "rnn/network.h"
 #include "rnn/parameters.h"
+#include "rnn/precision.h"
 
 namespace rnn {
 
@@ -23,22 +24,29 @@ RNN_API std::string network_to_json(const Network& network);
 /// Throws FormatError or ConfigError, naming `where` and the layer.
 RNN_API Network network_from_json(std::string_view json, std::string_view where = "network");
 
-/// Writes tensors as float32 in the safetensors format (huggingface/safetensors), under a temporary
-/// name that is flushed and renamed. A file that is there is first renamed to `keep_old_as`, unless
-/// that is empty. Throws IoError, or ConfigError when two have the same name.
+/// Writes tensors in the safetensors format (huggingface/safetensors), under a temporary name that
+/// is flushed and renamed. As float32; or as kInt8: "lstm/kernel" then has dtype I8, [R,C], and
+/// beside it stands "lstm/kernel.scale", float32, [1,C] or for tables of embeddings [R,1], so that
+/// the weight is the product of the two; biases and whatever else is no matrix of products stay
+/// float32. A file that is there is first renamed to `keep_old_as`, unless that is empty. Throws
+/// IoError, or ConfigError when two have the same name and for kBf16.
 RNN_API void save_safetensors(const std::string& path, const TensorList& tensors,
                               const std::map<std::string, std::string>& metadata = {},
+                              Precision precision = Precision::kFp32,
                               const std::string& keep_old_as = "");
 
 struct SafetensorsContents {
   TensorList tensors;
   std::map<std::string, std::string> metadata;
 };
-/// Throws IoError, or FormatError for anything that is not a whole, well-formed file of float32
-/// tensors. Sizes are checked against the file before memory is taken.
+/// Reads what save_safetensors writes: of whole numbers and their scales the products. Throws
+/// IoError, or FormatError for anything that is not a whole, well-formed file of such tensors.
+/// Sizes are checked against the file before memory is taken.
 RNN_API SafetensorsContents load_safetensors(const std::string& path);
 
-/// The parameters of a network out of a file's tensors, which must be these and no others. Throws
+/// The parameters of a network out of a file's tensors, which must be these and no others. For a
+/// backend in int8 they are rounded as a file of kInt8 rounds them, so that both compute the same
+/// bits. Throws
 /// FormatError, naming `where` and the tensor, before memory is taken that the file does not fill.
 RNN_API Parameters parameters_from(const Network& network, const TensorList& tensors,
                                    const Backend& backend, std::string_view where);

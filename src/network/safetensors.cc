@@ -1,13 +1,17 @@
 // The safetensors format: eight bytes with the header's length, little-endian; a JSON header with
-// dtype, shape and data_offsets of every tensor; the numbers, without holes or overlaps.
+// dtype, shape and data_offsets of every tensor; the numbers, without holes or overlaps. Whole
+// numbers: see model_file.h.
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "network/quantization.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
 
@@ -19,13 +23,29 @@ static_assert(std::endian::native == std::endian::little, "files are little-endi
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kHeaderLimit = 100'000'000;  // the format's own
 
-std::string_view bytes_of(const Tensor& tensor) {
-  return {reinterpret_cast<const char*>(tensor.data()),
-          static_cast<std::size_t>(tensor.size()) * sizeof(float)};
+constexpr const char* kFloats = "F32";
+constexpr const char* kBytes = "I8";
+constexpr const char* kScale = ".scale";
+
+/// A tensor to be written.
+struct Stored {
+  std::string name;
+  const char* dtype;
+  Shape shape;
+  std::string_view bytes;
+};
+
+Stored stored(const std::string& name, const Tensor& tensor) {
+  return {name,
+          kFloats,
+          tensor.shape(),
+          {reinterpret_cast<const char*>(tensor.data()),
+           static_cast<std::size_t>(tensor.size()) * sizeof(float)}};
 }
 
 struct Entry {
   std::string name;
+  bool whole = false;  // whole numbers
   Shape shape;
   std::uint64_t begin = 0, end = 0;
 };
@@ -33,9 +53,11 @@ struct Entry {
 Entry parse_entry(const std::string& name, const Json& info, const std::string& path) {
   const std::string where = path + ": tensor '" + name + "'";
   if (!info.is_object()) throw FormatError(where + ": expected an object");
-  if (member<std::string>(info, "dtype", where) != "F32") {
-    throw FormatError(where + ": only dtype F32 is read, got " + info["dtype"].dump());
+  const auto dtype = member<std::string>(info, "dtype", where);
+  if (dtype != kFloats && dtype != kBytes) {
+    throw FormatError(where + ": only dtypes F32 and I8 are read, got " + info["dtype"].dump());
   }
+  const std::uint64_t size = dtype == kFloats ? sizeof(float) : 1;
   const auto extents = member<std::vector<std::int64_t>>(info, "shape", where);
   const auto offsets = member<std::vector<std::uint64_t>>(info, "data_offsets", where);
   if (offsets.size() != 2) throw FormatError(where + ": data_offsets must be two numbers");
@@ -65,30 +87,82 @@ Entry parse_entry(const std::string& name, const Json& info, const std::string& 
     default:
       throw FormatError(where + ": at most 4 axes are read, got " + std::to_string(extents.size()));
   }
-  if (offsets[1] < offsets[0] || offsets[1] - offsets[0] != elements * sizeof(float)) {
+  if (offsets[1] < offsets[0] || offsets[1] - offsets[0] != elements * size) {
     throw FormatError(where + ": data_offsets do not fit its shape " + shape.to_string());
   }
-  return {name, shape, offsets[0], offsets[1]};
+  return {name, dtype == kBytes, shape, offsets[0], offsets[1]};
+}
+
+Tensor floats_of(const Entry& entry, std::string_view data) {
+  Tensor tensor(entry.shape);
+  // An empty tensor has no memory to copy to.
+  if (!tensor.empty()) {
+    std::memcpy(tensor.data(), data.data() + entry.begin, entry.end - entry.begin);
+  }
+  return tensor;
+}
+
+/// The entry with the scales of whole numbers, or null.
+const Entry* scales_of(const Entry& entry, const std::vector<Entry>& entries) {
+  for (const Entry& other : entries) {
+    if (other.name == entry.name + kScale && !other.whole) return &other;
+  }
+  return nullptr;
+}
+
+Tensor product_of(const Entry& entry, const std::vector<Entry>& entries, std::string_view data,
+                  const std::string& path) {
+  const Entry* scales = scales_of(entry, entries);
+  const Shape& shape = entry.shape;
+  if (!scales || shape.rank() != 2 ||
+      (scales->shape != Shape{1, shape[1]} && scales->shape != Shape{shape[0], 1})) {
+    throw FormatError(path + ": tensor '" + entry.name + "' has whole numbers " +
+                      shape.to_string() + ", so '" + entry.name + kScale +
+                      "' must be there with one scale for each column or row");
+  }
+  return dequantize(shape, reinterpret_cast<const std::int8_t*>(data.data() + entry.begin),
+                    floats_of(*scales, data));
 }
 
 }  // namespace
 
 void save_safetensors(const std::string& path, const TensorList& tensors,
-                      const std::map<std::string, std::string>& metadata,
+                      const std::map<std::string, std::string>& metadata, Precision precision,
                       const std::string& keep_old_as) {
+  if (precision == Precision::kBf16) throw ConfigError(path + ": weights are kept as fp32 or int8");
+  std::vector<QuantizedMatrix> quantized;
+  quantized.reserve(tensors.size());  // what is stored points into it
+  std::vector<Stored> list;
+  for (const NamedTensor& entry : tensors) {
+    auto whole = precision == Precision::kInt8 ? quantize(entry) : std::nullopt;
+    if (!whole) {
+      list.push_back(stored(entry.name, entry.tensor));
+      continue;
+    }
+    quantized.push_back(std::move(*whole));
+    const QuantizedMatrix& q = quantized.back();
+    list.push_back({entry.name,
+                    kBytes,
+                    entry.tensor.shape(),
+                    {reinterpret_cast<const char*>(q.values.data()), q.values.size()}});
+    list.push_back(stored(entry.name + kScale, q.scales));
+  }
+  // Larger numbers first, so that all are aligned.
+  std::stable_partition(list.begin(), list.end(),
+                        [](const Stored& s) { return std::string_view(s.dtype) == kFloats; });
+
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
-  for (const NamedTensor& entry : tensors) {
+  for (const Stored& entry : list) {
     Json shape = Json::array();
-    for (int axis = 0; axis < entry.tensor.shape().rank(); ++axis) {
-      shape.push_back(entry.tensor.extent(axis));
-    }
+    for (int axis = 0; axis < entry.shape.rank(); ++axis) shape.push_back(entry.shape[axis]);
     if (header.contains(entry.name)) {
       throw ConfigError(path + ": two tensors are named '" + entry.name + "'");
     }
-    const std::uint64_t end = offset + bytes_of(entry.tensor).size();
-    header[entry.name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, end}}};
+    const std::uint64_t end = offset + entry.bytes.size();
+    header[entry.name] = {
+        {"dtype", entry.dtype}, {"shape", shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
@@ -98,7 +172,7 @@ void save_safetensors(const std::string& path, const TensorList& tensors,
   AtomicFile file(path);
   file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
   file.write(text);
-  for (const NamedTensor& entry : tensors) file.write(bytes_of(entry.tensor));
+  for (const Stored& entry : list) file.write(entry.bytes);
   file.commit(keep_old_as);
 }
 
@@ -137,13 +211,14 @@ SafetensorsContents load_safetensors(const std::string& path) {
     throw FormatError(path + ": tensors need " + std::to_string(expected) +
                       " bytes of data, the file has " + std::to_string(data.size()));
   }
+  std::set<std::string> scales;
   for (const Entry& entry : entries) {
-    Tensor tensor(entry.shape);
-    // An empty tensor has no memory to copy to.
-    if (!tensor.empty()) {
-      std::memcpy(tensor.data(), data.data() + entry.begin, entry.end - entry.begin);
-    }
-    result.tensors.add(entry.name, std::move(tensor));
+    if (entry.whole) scales.insert(entry.name + kScale);
+  }
+  for (const Entry& entry : entries) {
+    if (scales.contains(entry.name)) continue;
+    result.tensors.add(
+        entry.name, entry.whole ? product_of(entry, entries, data, path) : floats_of(entry, data));
   }
   return result;
 }
@@ -180,6 +255,7 @@ Parameters parameters_from(const Network& network, const TensorList& tensors,
   require_tensors(wanted, tensors, std::string(where));
   Parameters parameters = network.zero_parameters(backend);
   for (NamedTensor& entry : parameters) entry.tensor = tensors.at(entry.name);
+  if (backend.precision() == Precision::kInt8) round_to_int8(parameters);
   parameters.changed();
   return parameters;
 }

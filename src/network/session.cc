@@ -85,6 +85,9 @@ Session::Session(const Network& network, const Parameters& parameters,
                      Random(options.seed),
                      Random(),
                      {}}) {
+  if (backend->precision() == Precision::kInt8) {
+    throw ConfigError("precision: training computes in fp32 or bf16, got int8");
+  }
   for (const ParameterSpec& spec : network.parameter_specs()) {
     const Shape shape = spec.trainable ? spec.shape : Shape{0};
     impl_->gradients.add(spec.name, Tensor(shape, backend->memory()));

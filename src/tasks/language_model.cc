@@ -69,7 +69,7 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
   const Json config = directory.read_config("language-model");
   const std::string where = directory.file("config.json");
   TextPipeline text = TextPipeline::load(directory, config);
-  auto backend = make_backend(backend_options);
+  auto backend = backend_for(directory, config, backend_options);
   Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   Vocabulary vocabulary = text.load_vocabulary(directory);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "rnn/checkpoint.h"
+#include "rnn/error.h"
 #include "rnn/model_file.h"
 
 namespace rnn {
@@ -197,6 +198,14 @@ void ModelUpdate::commit() {
   }
 }
 
+std::vector<std::string> ModelDirectory::files() const {
+  std::vector<std::string> names;
+  for (const char* name : kFiles) {
+    if (fs::exists(file(name))) names.emplace_back(name);
+  }
+  return names;
+}
+
 Json ModelDirectory::read_config(const std::string& task) const {
   const std::string path = file("config.json");
   Json config = parse_json(read_file(path, std::size_t{1} << 24), path);
@@ -212,6 +221,24 @@ Json ModelDirectory::read_config(const std::string& task) const {
     throw FormatError(path + ": this is a model for '" + found + "', not for '" + task + "'");
   }
   return config;
+}
+
+bool holds_int8(const Json& config) {
+  const auto weights = config.find("weights");
+  return weights != config.end() && *weights == std::string(name_of(Precision::kInt8));
+}
+
+std::shared_ptr<const Backend> backend_for(const ModelDirectory& directory, const Json& config,
+                                           BackendOptions options) {
+  if (holds_int8(config)) {
+    if (options.precision == Precision::kBf16) {
+      throw ConfigError(directory.path() +
+                        ": the weights of this model are int8, so it does not compute in bf16; "
+                        "take the model that it was made from");
+    }
+    options.precision = Precision::kInt8;
+  }
+  return make_backend(options);
 }
 
 Json to_json(const LossSum& loss) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "rnn/backend.h"
 #include "rnn/history.h"
 #include "rnn/parameters.h"
 
@@ -48,6 +49,8 @@ class ModelDirectory {
   /// Throws IoError or FormatError, naming the file, when one is missing or is not the one that was
   /// sealed.
   void verify() const;
+  /// Names of the files of the model that are there, without SHA256SUMS.
+  std::vector<std::string> files() const;
   /// config.json, checked for format and task.
   Json read_config(const std::string& task) const;
 
@@ -81,6 +84,12 @@ class ModelUpdate {
   std::vector<std::string> names_, dropped_;
 };
 
+/// Whether the weights of a model are whole numbers (`rnn quantize`).
+bool holds_int8(const Json& config);
+/// The backend that a model is to run on: in int8 if its weights are, whatever the default says.
+/// Throws ConfigError, and when such a model is asked to run in bf16.
+std::shared_ptr<const Backend> backend_for(const ModelDirectory& directory, const Json& config,
+                                           BackendOptions options);
 Json to_json(const LossSum& loss);
 
 }  // namespace rnn

@@ -43,7 +43,7 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
   const std::string where = directory.file("config.json");
   const Json tags = member<Json>(config, "tags", where);
   const Json words = member<Json>(config, "words", where);
-  const auto backend = make_backend(backend_options);
+  const auto backend = backend_for(directory, config, backend_options);
   Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   TaggerVocabulary vocabulary{Vocabulary::load(directory.file("vocabulary.txt")),

@@ -86,7 +86,7 @@ TextClassifier TextClassifier::load(const std::string& path, const BackendOption
   JsonReader reader(fields, where + ": recipe");
   recipe.exchange(reader);
   reader.finish();
-  auto backend = make_backend(options);
+  auto backend = backend_for(directory, config, options);
   Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
   Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));

@@ -201,7 +201,7 @@ void Model::save_checkpoint(const std::string& path, const std::string& note) co
   Metadata metadata{{kMetadata, json.dump()}, {kNote, note}};
   metadata[kChecksum] = checksum(tensors, metadata);
   try {
-    save_safetensors(path, tensors, metadata, previous_checkpoint(path));
+    save_safetensors(path, tensors, metadata, Precision::kFp32, previous_checkpoint(path));
   } catch (const IoError& error) {
     if (!fs::exists(path)) throw;
     throw IoError(std::string(error.what()) +

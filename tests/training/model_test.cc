@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
+#include <thread>
 
 #include "rnn/error.h"
 #include "support/compare.h"
@@ -112,6 +114,29 @@ TEST(Model, TakesParametersThatFitOnly) {
   EXPECT_NE(model.predict(batch)[0], unlike);
   for (std::size_t p = 0; p < other.size(); ++p) {
     EXPECT_TRUE(test::bits_equal(model.parameters()[p], other[p]));
+  }
+}
+
+TEST(Model, SeveralTrainAtOnceToTheBitsOfOneAlone) {
+  const auto trained = [](std::uint64_t seed) {
+    Model model(test::toy_network({.units = 33}));
+    model.compile({.optimizer = Adam{}, .seed = seed, .backend = {.threads = {.threads = 2}}});
+    test::ToySource data = test::random_source(6, 1);
+    model.fit(data, {.epochs = 2});
+    return model;
+  };
+  std::vector<std::optional<Model>> models(4);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      threads.emplace_back([&, i] { models[i].emplace(trained(i)); });
+    }
+  }
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const Model alone = trained(i);
+    for (std::size_t p = 0; p < alone.parameters().size(); ++p) {
+      EXPECT_TRUE(test::bits_equal(models[i]->parameters()[p], alone.parameters()[p]));
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 // bf16 on targets without an instruction for it: the halves of a word are widened to fp32.
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/bf16.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/bf16.h"

@@ -1,8 +1,9 @@
 // Dense layers: one product forward, two backward, over the valid rows.
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/dense.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"

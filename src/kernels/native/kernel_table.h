@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "kernels/native/bf16.h"
+#include "kernels/native/int8.h"
 #include "rnn/kernels.h"
 #include "rnn/thread_pool.h"
 
@@ -29,6 +30,11 @@ struct KernelTable {
   void (*recurrent_backward)(const RecurrentBackward<float>&, const Bf16Arithmetic*, ThreadPool&);
   void (*dense_forward)(const DenseForward<float>&, const Bf16Arithmetic*, ThreadPool&);
   void (*dense_backward)(const DenseBackward<float>&, const Bf16Arithmetic*, ThreadPool&);
+  /// Inference in int8; the tile null: by widening.
+  std::size_t (*recurrent_forward_int8_scratch)(const RecurrentForward<float>&, int threads);
+  std::size_t (*dense_forward_int8_scratch)(const DenseForward<float>&, int threads);
+  void (*recurrent_forward_int8)(const RecurrentForward<float>&, Int8TileFunction, ThreadPool&);
+  void (*dense_forward_int8)(const DenseForward<float>&, Int8TileFunction, ThreadPool&);
   void (*embedding_forward)(const EmbeddingForward<float>&, ThreadPool&);
   void (*embedding_backward)(const EmbeddingBackward<float>&, ThreadPool&);
   void (*dropout)(const DropoutForward<float>&, ThreadPool&);
@@ -48,6 +54,8 @@ struct KernelTable {
 void fill_recurrent_forward(KernelTable& table, int target);
 void fill_recurrent_backward(KernelTable& table, int target);
 void fill_dense(KernelTable& table, int target);
+void fill_int8_recurrent(KernelTable& table, int target);
+void fill_int8_dense(KernelTable& table, int target);
 void fill_embedding(KernelTable& table, int target);
 void fill_elementwise(KernelTable& table, int target);
 void fill_softmax(KernelTable& table, int target);

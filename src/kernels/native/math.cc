@@ -1,9 +1,10 @@
 #include "kernels/native/math.h"
 
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/math.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/math-inl.h"

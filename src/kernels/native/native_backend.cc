@@ -10,9 +10,10 @@
 namespace rnn {
 namespace {
 
-// The target AVX3 whose tiles are made by the processor's bf16 instruction.
+// The target AVX3 whose tiles are made by the processor's instruction for bf16 or int8.
 constexpr const char* kAvx3 = "AVX3";
 constexpr const char* kAvx3Bf16 = "AVX3_BF16";
+constexpr const char* kAvx3Vnni = "AVX3_VNNI";
 
 }  // namespace
 
@@ -22,6 +23,9 @@ std::vector<std::string> NativeBackend::targets(Precision precision) {
     if (precision == Precision::kBf16 && target.name == kAvx3 && native::avx512_bf16()) {
       names.push_back(kAvx3Bf16);
     }
+    if (precision == Precision::kInt8 && target.name == kAvx3 && native::vnni_int8_tile()) {
+      names.push_back(kAvx3Vnni);
+    }
     names.push_back(target.name);
   }
   return names;
@@ -30,29 +34,44 @@ std::vector<std::string> NativeBackend::targets(Precision precision) {
 NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string& target,
                              Precision precision)
     : precision_(precision), pool_(threads) {
-  if (precision == Precision::kInt8) {
-    throw ConfigError("precision: the native backend computes in fp32 or bf16, got int8");
-  }
   const std::vector<std::string> names = targets(precision);
   target_ = target.empty() ? names.front() : target;
   const bool known = std::find(names.begin(), names.end(), target_) != names.end();
-  const bool has_bf16 = target_ == kAvx3Bf16;
+  const bool has_bf16 = target_ == kAvx3Bf16, has_vnni = target_ == kAvx3Vnni;
   for (const native::SimdTarget& candidate : native::usable_targets()) {
-    if (!known || candidate.name != (has_bf16 ? kAvx3 : target_)) continue;
+    if (!known || candidate.name != (has_bf16 || has_vnni ? kAvx3 : target_)) continue;
     native::fill_recurrent_forward(kernels_, candidate.place);
     native::fill_recurrent_backward(kernels_, candidate.place);
     native::fill_dense(kernels_, candidate.place);
+    native::fill_int8_recurrent(kernels_, candidate.place);
+    native::fill_int8_dense(kernels_, candidate.place);
     native::fill_embedding(kernels_, candidate.place);
     native::fill_elementwise(kernels_, candidate.place);
     native::fill_softmax(kernels_, candidate.place);
     native::fill_optimizer_steps(kernels_, candidate.place);
     bf16_ = has_bf16 ? *native::avx512_bf16() : native::widening_bf16(candidate.place);
+    int8_tile_ = has_vnni ? native::vnni_int8_tile() : nullptr;
     return;
   }
   throw ConfigError("native backend: this machine or build has no SIMD target '" + target + "'");
 }
 
-KernelPath NativeBackend::supports(const RecurrentForward<float>&) const {
+bool NativeBackend::runs_int8(const RecurrentForward<float>& args) const {
+  const CellOptions<float>& o = args.options;
+  const bool whole_rows = o.kernel_gamma || o.projection || o.recurrent_mask;
+  const bool zoneout = o.zoneout_h || o.zoneout_c || o.zoneout_h_rate != 0 || o.zoneout_c_rate != 0;
+  return precision_ == Precision::kInt8 && !args.gates && !whole_rows && !zoneout;
+}
+
+KernelPath NativeBackend::supports(const RecurrentForward<float>& args) const {
+  if (precision_ == Precision::kInt8) {
+    if (!runs_int8(args)) {
+      return {"native/" + target_,
+              "fp32: int8 has no layer norm, projection, recurrent mask or zoneout"};
+    }
+    if (int8_tile_) return {"native/" + target_, ""};
+    return {"native/" + target_ + "_INT8", "int8 widened, for want of an instruction"};
+  }
   KernelPath path{"native/" + target_, ""};
   if (precision_ == Precision::kBf16 && target_ != kAvx3Bf16) {
     path.path += "_BF16";
@@ -62,24 +81,32 @@ KernelPath NativeBackend::supports(const RecurrentForward<float>&) const {
 }
 
 std::size_t NativeBackend::scratch_bytes(const RecurrentForward<float>& args) const {
+  if (runs_int8(args)) return kernels_.recurrent_forward_int8_scratch(args, pool_.threads());
   return kernels_.recurrent_forward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const RecurrentBackward<float>& args) const {
   return kernels_.recurrent_backward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const DenseForward<float>& args) const {
+  if (precision_ == Precision::kInt8) {
+    return kernels_.dense_forward_int8_scratch(args, pool_.threads());
+  }
   return kernels_.dense_forward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const DenseBackward<float>& args) const {
   return kernels_.dense_backward_scratch(args, bf16(), pool_.threads());
 }
 void NativeBackend::recurrent_forward(const RecurrentForward<float>& args) const noexcept {
+  if (runs_int8(args)) return kernels_.recurrent_forward_int8(args, int8_tile_, pool_);
   kernels_.recurrent_forward(args, bf16(), pool_);
 }
 void NativeBackend::recurrent_backward(const RecurrentBackward<float>& args) const noexcept {
   kernels_.recurrent_backward(args, bf16(), pool_);
 }
 void NativeBackend::dense_forward(const DenseForward<float>& args) const noexcept {
+  if (precision_ == Precision::kInt8) {
+    return kernels_.dense_forward_int8(args, int8_tile_, pool_);
+  }
   kernels_.dense_forward(args, bf16(), pool_);
 }
 void NativeBackend::dense_backward(const DenseBackward<float>& args) const noexcept {

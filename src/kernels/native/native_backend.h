@@ -13,12 +13,12 @@ namespace rnn {
 class NativeBackend : public Backend {
  public:
   /// What this build has and this machine can run, the best first: SIMD targets by Highway's names.
-  /// For bf16 also "AVX3_BF16", the target AVX3 with the processor's own bf16 products; the others
-  /// widen to fp32.
+  /// For bf16 also "AVX3_BF16" and for int8 "AVX3_VNNI", the target AVX3 with the processor's own
+  /// products; the others widen.
   static std::vector<std::string> targets(Precision precision = Precision::kFp32);
 
-  /// `target`: one of targets(precision); empty: the best. Throws ConfigError for others, and for
-  /// int8.
+  /// `target`: one of targets(precision); empty: the best. Throws ConfigError for others. A
+  /// backend in int8 is for inference: it has no use for gates, and its backward passes are fp32.
   explicit NativeBackend(const ThreadPoolOptions& threads = {}, const std::string& target = {},
                          Precision precision = Precision::kFp32);
 
@@ -67,6 +67,8 @@ class NativeBackend : public Backend {
   void clip(View<float> x, float limit) const noexcept override;
 
  private:
+  /// Inference with options that the int8 kernel has.
+  bool runs_int8(const RecurrentForward<float>& args) const;
   const native::Bf16Arithmetic* bf16() const {
     return precision_ == Precision::kBf16 ? &bf16_ : nullptr;
   }
@@ -75,6 +77,7 @@ class NativeBackend : public Backend {
   Precision precision_;
   native::KernelTable kernels_{};
   native::Bf16Arithmetic bf16_{};
+  native::Int8TileFunction int8_tile_ = nullptr;
   mutable ThreadPool pool_;
 };
 

@@ -1,9 +1,10 @@
 // One optimiser step on one parameter, and what clipping needs. Element-wise work is divided into
 // equal parts; a sum has a fixed number of slots, added in order.
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/optimizer_steps.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"

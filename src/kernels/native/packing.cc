@@ -1,8 +1,9 @@
 // How operands are laid out for tiles: panels of B, and blocks of A for outer products.
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/packing.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include <algorithm>
 

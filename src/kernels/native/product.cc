@@ -1,7 +1,8 @@
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/product.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include <algorithm>
 

@@ -10,10 +10,11 @@
 //   project   the gradient of h~ W_p^T, in place of what the product brought
 //   output    back through N(c~)
 //   gates     back through N(h' U): what the recurrent product then reads is `drecurrent`
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/recurrent_backward.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"

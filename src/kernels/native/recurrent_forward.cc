@@ -12,10 +12,11 @@
 //   gates    N(h' U), then the cell, up to c~
 //   output   N(c~), then o * tanh
 //   project  (o * tanh(c~)) W_p, in fp32 whatever the precision of the other products
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/recurrent_forward.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"

@@ -1,9 +1,10 @@
 // Softmax and its cross-entropy, divided over rows. A row's sum has one fixed order, whatever the
 // number of threads: lane l of accumulator j adds the vectors congruent to j.
+#include "kernels/native/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/native/softmax.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/native/targets.h"
 //
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"

@@ -1,0 +1,359 @@
+// A window of a recurrent layer in int8: inference only.
+//
+// Units are divided over threads, so that each keeps its slice of the weights, a quarter of what
+// fp32 takes, in its own cache. Pre-activations stand as the tiles that the cell finishes: the
+// input's part of a chunk of steps is put there first, a step adds the state's part in place.
+#include "kernels/native/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/native/int8_recurrent.cc"
+#include "hwy/foreach_target.h"
+//
+#include "hwy/highway.h"
+#include "kernels/native/cells-inl.h"
+#include "kernels/native/int8-inl.h"
+#include "kernels/native/kernel_table.h"
+#include "kernels/native/rows.h"
+#include "kernels/native/schedule.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rnn::native {
+namespace HWY_NAMESPACE {
+namespace {
+
+using Args = RecurrentForward<float>;
+
+// Rows of a chunk of steps, so that memory does not grow with the length of a text.
+constexpr Index kChunkRows = 512;
+// From so many rows on, threads quantize a step's states together and meet once more; below, each
+// quantizes all of them for itself.
+constexpr Index kRowsToShare = 8;
+
+struct Plan {
+  Int8TileFunction tile;
+  Tail tail;
+  Index I, H, width, tile_floats, steps;
+  PackedKey* key;
+  std::byte *kernel, *recurrent;
+  float *bias, *q_bias, *zeros, *c, *gates, *extra, *tiles;
+  // The valid rows of the chunk, by step.
+  const float** x;
+  float** row_tiles;
+  ForwardRow* rows;
+  Index* first;  // row that a step begins with; one entry more at the end
+  std::uint8_t* x_values;
+  Int8Row* x_rows;
+  std::uint8_t* h_values;  // of each thread
+  Int8Row* h_rows;
+};
+
+Plan lay_out(const Args& a, int threads, Scratch& scratch) {
+  const Index time = a.x.extent(0), batch = a.x.extent(1);
+  Plan p{};
+  p.I = a.x.extent(2);
+  p.H = a.y.extent(2);
+  p.width = gates_of(a.cell) * p.H;
+  p.tail.H = p.H;
+  p.tail.peephole = a.options.peephole.data();
+  p.tile_floats = gates_of(a.cell) * vectors_of(p.H) * kLanes;
+  p.steps = std::min(time, std::max<Index>(1, kChunkRows / std::max<Index>(1, batch)));
+  const Index rows = p.steps * batch;
+  p.key = scratch.take<PackedKey>(1);
+  p.kernel = scratch.take<std::byte>(int8_packed_bytes(p.I, p.H) * gates_of(a.cell));
+  p.recurrent = scratch.take<std::byte>(int8_packed_bytes(p.H, p.H) * gates_of(a.cell));
+  p.bias = scratch.take<float>(p.tile_floats);
+  p.q_bias = scratch.take<float>(vectors_of(p.H) * kLanes);
+  p.zeros = scratch.take<float>(p.H);
+  p.c = scratch.take<float>(batch * p.H);
+  p.gates = scratch.take<float>(batch * p.width);
+  p.extra = scratch.take<float>(batch * p.H);
+  p.tiles = scratch.take<float>(rows * p.tile_floats);
+  p.x = scratch.take<const float*>(rows);
+  p.row_tiles = scratch.take<float*>(rows);
+  p.rows = scratch.take<ForwardRow>(rows);
+  p.first = scratch.take<Index>(p.steps + 1);
+  p.x_values = scratch.take<std::uint8_t>(rows * int8_row_bytes(p.I));
+  p.x_rows = scratch.take<Int8Row>(rows);
+  p.h_values = scratch.take<std::uint8_t>(threads * batch * int8_row_bytes(p.H));
+  p.h_rows = scratch.take<Int8Row>(threads * batch);
+  return p;
+}
+
+void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
+  const Index time = a.x.extent(0), batch = a.x.extent(1);
+  Index n = 0;
+  for (Index s = s0; s < s0 + steps; ++s) {
+    p.first[s - s0] = n;
+    for (Index b = 0; b < batch; ++b) {
+      const Index length = length_of(a.lengths, b, time);
+      if (s >= length) continue;
+      const auto row = [&](Index step) {
+        return time_of(step, length, a.go_backwards) * batch + b;
+      };
+      p.x[n] = a.x.data() + row(s) * p.I;
+      p.row_tiles[n] = p.tiles + n * p.tile_floats;
+      ForwardRow made{};
+      made.gates = p.gates + b * p.width;
+      made.h_before = s > 0  ? a.y.data() + row(s - 1) * p.H
+                      : a.h0 ? a.h0.data() + b * p.H
+                             : p.zeros;
+      made.h_in = made.h_before;
+      made.c = p.c + b * p.H;
+      made.extra = p.extra + b * p.H;
+      made.y = a.y.data() + row(s) * p.H;
+      p.rows[n] = made;
+      ++n;
+    }
+  }
+  p.first[steps] = n;
+}
+
+/// Where the tile of a phase's gates for units from `unit_vector` on stands, in vectors.
+Index place_of(const Plan& p, const Phase& phase, Index unit_vector) {
+  return phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates;
+}
+
+/// work(first unit vector, how many) for groups of units whose gates share a panel. `backwards`:
+/// see recurrent_forward.cc.
+template <class Work>
+void for_groups(const Phase& phase, Range units, bool backwards, const Work& work) {
+  const Index groups = parts_of(units.size(), phase.units);
+  for (Index i = 0; i < groups; ++i) {
+    const Range part = part_of(units.size(), backwards ? groups - 1 - i : i, groups);
+    work(units.first + part.first, part.size());
+  }
+}
+
+template <class Work>
+void for_panels(const Args& a, const Plan& p, Range units, const Work& work) {
+  for (int number = 0; number < phases_of(a.cell); ++number) {
+    const Phase phase = phase_of(a.cell, number);
+    for_groups(phase, units, false, [&](Index first, Index count) HWY_ATTR {
+      PanelColumns columns{.vectors = count * phase.gates, .column = {}, .lanes = {}};
+      for (Index v = 0; v < columns.vectors; ++v) {
+        const Index u = (first + v / phase.gates) * kLanes;
+        columns.column[v] = (phase.first_gate + v % phase.gates) * p.H + u;
+        columns.lanes[v] = std::min(kLanes, p.H - u);
+      }
+      work(columns, place_of(p, phase, first));
+    });
+  }
+}
+
+void pack(const Args& a, const Plan& p, Range units) {
+  for_panels(a, p, units, [&](const PanelColumns& columns, Index place) {
+    pack_int8_panel(a.kernel.data(), p.width, false, p.I, columns,
+                    p.kernel + place * int8_vector_bytes(p.I));
+    pack_int8_panel(a.recurrent_kernel.data(), p.width, false, p.H, columns,
+                    p.recurrent + place * int8_vector_bytes(p.H));
+  });
+}
+
+/// Biases in the order of tiles. GRU: r and z see the state's bias too; n keeps it apart.
+void place_bias(const Args& a, const Plan& p, Range units) {
+  for_panels(a, p, units, [&](const PanelColumns& columns, Index place) {
+    for (Index v = 0; v < columns.vectors; ++v) {
+      for (Index i = 0; i < kLanes; ++i) {
+        const Index at = columns.column[v] + i;
+        float bias = i < columns.lanes[v] && a.bias ? a.bias.data()[at] : 0.0f;
+        if (a.cell == Cell::kGru && at < 2 * p.H && a.bias) bias += a.bias.data()[p.width + at];
+        p.bias[(place + v) * kLanes + i] = i < columns.lanes[v] ? bias : 0.0f;
+      }
+    }
+  });
+  for (Index u = units.first * kLanes; u < units.last * kLanes; ++u) {
+    const bool has = a.cell == Cell::kGru && a.bias && u < p.H;
+    p.q_bias[u] = has ? a.bias.data()[p.width + 2 * p.H + u] : 0.0f;
+  }
+}
+
+/// The input's part of all steps, for these units.
+void multiply_inputs(const Args& a, const Plan& p, Index rows, Range units) {
+  for_panels(a, p, units, [&](const PanelColumns& columns, Index place) HWY_ATTR {
+    multiply_int8({.tile = p.tile,
+                   .a = {p.x_rows, static_cast<std::size_t>(rows)},
+                   .depth = p.I,
+                   .panel = p.kernel + place * int8_vector_bytes(p.I),
+                   .vectors = columns.vectors,
+                   .c = p.row_tiles,
+                   .first_column = place * kLanes,
+                   .lanes = kLanes,
+                   .bias = p.bias});
+  });
+}
+
+struct Team {
+  int member, members;
+  Range units;
+  SpinBarrier& barrier;
+};
+
+/// What this phase multiplies the recurrent weights by, quantized.
+template <Cell kCell, int kPhase>
+std::span<const Int8Row> quantize_states(const Plan& p, Range rows, Index batch, const Team& team) {
+  const bool shared = team.members > 1 && rows.size() >= kRowsToShare;
+  const Index place = shared ? 0 : team.member * batch;
+  const Range mine =
+      shared ? part_of(rows.size(), team.member, team.members) : Range{0, rows.size()};
+  for (Index r = mine.first; r < mine.last; ++r) {
+    const ForwardRow& row = p.rows[rows.first + r];
+    const bool reset = kCell == Cell::kGruResetBefore && kPhase == 1;
+    p.h_rows[place + r] = quantize_row(reset ? row.extra : row.h_in, p.H,
+                                       p.h_values + (place + r) * int8_row_bytes(p.H));
+  }
+  if (shared) team.barrier.wait(team.members);
+  return {p.h_rows + place, static_cast<std::size_t>(rows.size())};
+}
+
+template <Cell kCell, int kPhase>
+void run_phase(const Plan& p, Range rows, Index batch, bool backwards, const Team& team) {
+  constexpr Phase kPhaseOf = phase_of(kCell, kPhase);
+  const std::span<const Int8Row> states = quantize_states<kCell, kPhase>(p, rows, batch, team);
+  for_groups(kPhaseOf, team.units, backwards, [&](Index first, Index count) HWY_ATTR {
+    const Index place = place_of(p, kPhaseOf, first);
+    if constexpr (kCell == Cell::kGru) {
+      const Index u = first * kLanes;
+      for (Index r = rows.first; r < rows.last; ++r) {
+        float* candidate = p.row_tiles[r] + (place + 2) * kLanes;
+        store_n(load(candidate), p.rows[r].gates + 2 * p.H + u, p.H - u);
+        store(load(p.q_bias + u), candidate);
+      }
+    }
+    multiply_int8({.tile = p.tile,
+                   .a = states,
+                   .depth = p.H,
+                   .panel = p.recurrent + place * int8_vector_bytes(p.H),
+                   .vectors = count * kPhaseOf.gates,
+                   .c = p.row_tiles + rows.first,
+                   .first_column = place * kLanes,
+                   .lanes = kLanes,
+                   .bias = nullptr});
+    for (Index r = rows.first; r < rows.last; ++r) {
+      for (Index i = 0; i < count; ++i) {
+        const Index u = (first + i) * kLanes;
+        finish_forward<kCell, kPhase>(p.row_tiles[r] + (place + i * kPhaseOf.gates) * kLanes,
+                                      p.tail, u, std::min(kLanes, p.H - u), p.rows[r]);
+      }
+    }
+  });
+}
+
+template <Cell kCell>
+void run_steps(const Plan& p, Index steps, Index batch, const Team& team) {
+  for (Index s = 0; s < steps; ++s) {
+    const Range rows{p.first[s], p.first[s + 1]};
+    run_phase<kCell, 0>(p, rows, batch, s % 2 == 1, team);
+    if constexpr (phases_of(kCell) == 2) {
+      team.barrier.wait(team.members);
+      run_phase<kCell, 1>(p, rows, batch, s % 2 == 1, team);
+    }
+    if (s + 1 < steps) team.barrier.wait(team.members);
+  }
+}
+
+void run_steps(Cell cell, const Plan& p, Index steps, Index batch, const Team& team) {
+  switch (cell) {
+    case Cell::kLstm:
+      return run_steps<Cell::kLstm>(p, steps, batch, team);
+    case Cell::kLstmCoupled:
+      return run_steps<Cell::kLstmCoupled>(p, steps, batch, team);
+    case Cell::kGru:
+      return run_steps<Cell::kGru>(p, steps, batch, team);
+    case Cell::kGruResetBefore:
+      return run_steps<Cell::kGruResetBefore>(p, steps, batch, team);
+    case Cell::kRnnTanh:
+      return run_steps<Cell::kRnnTanh>(p, steps, batch, team);
+    case Cell::kRnnRelu:
+      return run_steps<Cell::kRnnRelu>(p, steps, batch, team);
+  }
+}
+
+void start_state(const Args& a, const Plan& p) {
+  std::fill_n(p.zeros, p.H, 0.0f);
+  if (a.c0) {
+    std::copy_n(a.c0.data(), a.c0.size(), p.c);
+  } else {
+    std::fill_n(p.c, a.x.extent(1) * p.H, 0.0f);
+  }
+}
+
+/// Final states, and zeros for padding.
+void finish_window(const Args& a, const Plan& p) {
+  const Index time = a.x.extent(0), batch = a.x.extent(1);
+  for (Index b = 0; b < batch; ++b) {
+    const Index length = length_of(a.lengths, b, time);
+    const float* h = length > 0 ? &a.y(time_of(length - 1, length, a.go_backwards), b, 0)
+                     : a.h0     ? a.h0.data() + b * p.H
+                                : p.zeros;
+    if (a.hn && h != a.hn.data() + b * p.H) std::copy_n(h, p.H, a.hn.data() + b * p.H);
+    if (a.cn) std::copy_n(p.c + b * p.H, p.H, a.cn.data() + b * p.H);
+    for (Index t = length; t < time; ++t) std::fill_n(&a.y(t, b, 0), p.H, 0.0f);
+  }
+}
+
+}  // namespace
+
+std::size_t recurrent_forward_int8_scratch(const Args& a, int threads) {
+  Scratch scratch;
+  lay_out(a, threads, scratch);
+  return scratch.bytes();
+}
+
+void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& pool) {
+  Scratch scratch(a.scratch.data());
+  Plan p = lay_out(a, pool.threads(), scratch);
+  p.tile = tile;
+  const Index time = a.x.extent(0), batch = a.x.extent(1), vectors = vectors_of(p.H);
+  const Index all_steps = longest(a.lengths, time);
+  start_state(a, p);
+  SpinBarrier barrier;
+  for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
+    const Index steps = std::min(p.steps, all_steps - s0);
+    list_rows(a, p, s0, steps);
+    const Index rows = p.first[steps];
+    const int limit = team_limit(rows * (p.I + p.H) * p.width / 4, pool.threads());
+    pool.run_team(limit, [&](int member, int members) HWY_ATTR {
+      const Team team{.member = member,
+                      .members = members,
+                      .units = part_of(vectors, member, members),
+                      .barrier = barrier};
+      const PackedKey key{.magic = PackedKey::kMagic,
+                          .version = a.weights_version,
+                          .first = a.kernel.data(),
+                          .second = a.recurrent_kernel.data(),
+                          .extents = {p.I, p.H},
+                          .kind = 300 + static_cast<int>(a.cell),
+                          .layout = members,
+                          .arithmetic = nullptr};
+      if ((a.weights_version == 0 && s0 == 0) || !(*p.key == key)) {
+        pack(a, p, team.units);
+        place_bias(a, p, team.units);
+      }
+      const Range mine = part_of(rows, member, members);
+      for (Index r = mine.first; r < mine.last; ++r) {
+        p.x_rows[r] = quantize_row(p.x[r], p.I, p.x_values + r * int8_row_bytes(p.I));
+      }
+      barrier.wait(members);
+      if (member == 0) *p.key = key;
+      multiply_inputs(a, p, rows, team.units);
+      run_steps(a.cell, p, steps, batch, team);
+    });
+  }
+  finish_window(a, p);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rnn::native
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rnn::native {
+HWY_EXPORT(recurrent_forward_int8);
+HWY_EXPORT(recurrent_forward_int8_scratch);
+
+void fill_int8_recurrent(KernelTable& table, int target) {
+  table.recurrent_forward_int8 = HWY_DISPATCH_TABLE(recurrent_forward_int8)[target];
+  table.recurrent_forward_int8_scratch = HWY_DISPATCH_TABLE(recurrent_forward_int8_scratch)[target];
+}
+}  // namespace rnn::native
+#endif
