@@ -38,6 +38,7 @@
 #include "rnn/tasks/language_model_scorer.h"
 #include "rnn/tasks/tagger.h"
 #include "rnn/tasks/quantize.h"
+#include "rnn/tasks/tagger.h"
 #include "rnn/tasks/text_classifier.h"
 #include "rnn/text/corpus.h"
 #include "rnn/text/lane_dataset.h"
