@@ -36,7 +36,6 @@
 #include "rnn/tasks/language_model.h"
 #include "rnn/tasks/language_model_mixture.h"
 #include "rnn/tasks/language_model_scorer.h"
-#include "rnn/tasks/tagger.h"
 #include "rnn/tasks/quantize.h"
 #include "rnn/tasks/tagger.h"
 #include "rnn/tasks/text_classifier.h"
