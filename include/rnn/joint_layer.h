@@ -36,7 +36,8 @@ class RNN_API JointLayer {
                         std::span<View<const float>> dx) const = 0;
 };
 
-/// A joint layer by its type and options, as a model file has them; null for a type that is none.
+/// A joint layer by its type and options, as a model file has them. Throws ConfigError for a type
+/// that nobody knows.
 RNN_API std::shared_ptr<const JointLayer> make_joint_layer(std::string_view type, Fields& options);
 
 }  // namespace rnn

@@ -5,6 +5,7 @@
 // layer serves many threads, a state can be copied like any value, and nothing has to be reset.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -83,6 +84,18 @@ class RNN_API CallMemory {
   std::span<std::byte> bytes(std::size_t slot);
   /// Memory of a layer inside this one.
   CallMemory& child(std::size_t number);
+  /// Anything else that a layer keeps from call to call.
+  class Kept {
+   public:
+    virtual ~Kept() = default;
+    virtual std::size_t size() const = 0;  ///< in bytes
+  };
+  /// The one kept here, made with this memory's resource when there is none yet.
+  template <std::derived_from<Kept> T>
+  T& kept() {
+    if (!kept_) kept_ = std::make_unique<T>(memory_);
+    return static_cast<T&>(*kept_);
+  }
   /// All that is held, in bytes.
   std::size_t size() const;
 
@@ -91,6 +104,7 @@ class RNN_API CallMemory {
   std::vector<Tensor> tensors_;
   std::vector<BasicTensor<std::byte>> buffers_;
   std::vector<std::unique_ptr<CallMemory>> children_;
+  std::unique_ptr<Kept> kept_;
 };
 
 /// Everything a layer's forward and backward are given beside their input.

@@ -101,6 +101,9 @@ class RNN_API Model {
   /// call.
   View<const float> predict(const Batch& batch);
 
+  /// Calls `observer` after every layer, in training and out of it, from now on (see observer.h);
+  /// an empty one: nobody.
+  void observe(Observer observer);
   /// Asks `fit` to return after this step; for callbacks.
   void stop(std::string reason);
   /// Why the last fit returned before its last epoch; empty when it did not.

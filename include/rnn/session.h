@@ -20,6 +20,7 @@
 
 #include "rnn/batch.h"
 #include "rnn/network.h"
+#include "rnn/observer.h"
 
 namespace rnn {
 
@@ -64,6 +65,8 @@ class RNN_API Inference {
   /// `evaluate` or `predict`.
   View<const float> predictions(std::size_t output = 0);
   HeadInput head_input(std::size_t output = 0);
+  /// Calls `observer` after every layer from now on; an empty one: nobody.
+  void observe(Observer observer);
 
  private:
   struct Impl;
@@ -94,6 +97,8 @@ class RNN_API Session {
   void backward();
   void backward(float scale);
 
+  /// Calls `observer` after every layer, forward and back, from now on; an empty one: nobody.
+  void observe(Observer observer);
   /// The loss of each output in the last `forward`, without its weight.
   const std::vector<LossSum>& losses() const;
 

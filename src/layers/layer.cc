@@ -28,6 +28,7 @@ std::size_t CallMemory::size() const {
   for (const auto& tensor : tensors_) total += tensor.size() * sizeof(float);
   for (const auto& buffer : buffers_) total += buffer.size();
   for (const auto& child : children_) total += child->size();
+  if (kept_) total += kept_->size();
   return total;
 }
 

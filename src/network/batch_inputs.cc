@@ -134,6 +134,20 @@ std::span<const float> weights_for(const Network& network, const Batch& batch, s
   return {};
 }
 
+void require_parameters(const Network& network, const Parameters& parameters) {
+  const auto& specs = network.parameter_specs();
+  if (parameters.size() != specs.size()) {
+    throw ShapeError("parameters: the network has " + std::to_string(specs.size()) +
+                     " tensors, got " + std::to_string(parameters.size()));
+  }
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (parameters[i].shape() != specs[i].shape) {
+      throw ShapeError("parameter '" + specs[i].name + "': expected " + specs[i].shape.to_string() +
+                       ", got " + parameters[i].shape().to_string());
+    }
+  }
+}
+
 void require_state(const Network& network, const State& state, Index batch) {
   const auto& parts = network.state_specs();
   if (state.size() != parts.size()) {

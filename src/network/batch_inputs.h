@@ -21,6 +21,9 @@ std::span<const std::int32_t> targets_for(const Network& network, const Batch& b
 /// The weights of those targets; empty when they have none.
 std::span<const float> weights_for(const Network& network, const Batch& batch, std::size_t output);
 
+/// Throws ShapeError, naming the parameter, unless these are parameters of this network.
+void require_parameters(const Network& network, const Parameters& parameters);
+
 /// Throws ShapeError unless the state is one of this network and of so many sequences.
 void require_state(const Network& network, const State& state, Index batch);
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "rnn/graph.h"
 #include "rnn/model_file.h"
+#include "rnn/registry.h"
 #include "rnn/sequential.h"
 
 namespace rnn {
@@ -19,6 +20,27 @@ void describe(const Component& component, Json& object) {
 void describe(const Network::Node& node, Json& object) {
   if (node.layer) return describe(*node.layer, object);
   describe(*node.joint, object);
+}
+
+/// What nobody could read again is better refused now.
+void require_known_types(const Network& network) {
+  const auto refuse = [](const std::string& name, std::string_view type, const char* how) {
+    throw ConfigError("layer '" + name + "': its type '" + std::string(type) +
+                      "' is not one of the library's and not registered, so a file with it could "
+                      "not be read; call rnn::" +
+                      how + " before (rnn/registry.h)");
+  };
+  for (const Network::Node& node : network.nodes()) {
+    if (node.layer && !knows_layer(node.type())) refuse(node.name, node.type(), "register_layer");
+    if (node.joint && !knows_joint_layer(node.type())) {
+      refuse(node.name, node.type(), "register_joint_layer");
+    }
+  }
+  for (const Network::Head& output : network.outputs()) {
+    if (output.head && !knows_output_head(output.head->type())) {
+      refuse(output.name, output.head->type(), "register_output_head");
+    }
+  }
 }
 
 /// The same layers and head as a chain, if that gives the same network: then names and edges need
@@ -162,7 +184,7 @@ class NetworkReader {
       const std::string where = at("layers", 0);
       JsonReader reader(layers[0], where);
       const auto type = member<std::string>(layers[0], "type", where);
-      if (!make_joint_layer(type, reader)) {
+      if (!knows_joint_layer(type)) {
         signal =
             at_place(where, [&] { return make_layer(type, reader); })->input().value_or(signal);
       }
@@ -208,7 +230,7 @@ class NetworkReader {
     const std::vector<Graph::Value> from = sources(object, where);
     at_place(where, [&] {
       JsonReader reader(object, where);
-      const auto joint = make_joint_layer(type, reader);
+      const auto joint = knows_joint_layer(type) ? make_joint_layer(type, reader) : nullptr;
       const auto layer = joint ? nullptr : make_layer(type, reader);
       reader.finish({"type", "name", "from", "shares"});
       if (layer && from.size() != 1) {
@@ -278,6 +300,7 @@ class NetworkReader {
 }  // namespace
 
 std::string network_to_json(const Network& network) {
+  require_known_types(network);
   if (!is_chain(network)) return graph_to_json(network).dump(2);
   Json object;
   if (network.input().kind == Signal::Kind::kVectors) {

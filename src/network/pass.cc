@@ -1,6 +1,7 @@
 #include "network/pass.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "network/batch_inputs.h"
 #include "network/dry_backend.h"
@@ -10,17 +11,7 @@ namespace rnn {
 Pass::Pass(const Network& network, const Parameters& parameters,
            std::shared_ptr<const Backend> backend)
     : network_(network), parameters_(parameters), backend_(std::move(backend)) {
-  const auto& specs = network.parameter_specs();
-  if (parameters.size() != specs.size()) {
-    throw ShapeError("parameters: the network has " + std::to_string(specs.size()) +
-                     " tensors, got " + std::to_string(parameters.size()));
-  }
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    if (parameters[i].shape() != specs[i].shape) {
-      throw ShapeError("parameter '" + specs[i].name + "': expected " + specs[i].shape.to_string() +
-                       ", got " + parameters[i].shape().to_string());
-    }
-  }
+  require_parameters(network, parameters);
   std::pmr::memory_resource* memory = backend_->memory();
   places_.resize(network.nodes().size());
   for (std::size_t i = 0; i < places_.size(); ++i) {
@@ -68,6 +59,12 @@ void Pass::run(std::size_t number, State& state, bool training, const Random& ra
                       : node.joint->forward(place.inputs, place.call);
   });
   check_result(node, place);
+  if (observer_) {
+    observer_({.name = node.name,
+               .type = node.type(),
+               .inputs = place.inputs,
+               .values = place.result.values});
+  }
 }
 
 /// A layer of somebody's own may break its promise; better said here than by a kernel behind it.
@@ -100,6 +97,12 @@ LossSum Pass::loss() {
     if (!output.head) continue;
     has_head = true;
     losses_[i] = outputs_[i].loss();
+    if (observer_) {
+      observer_({.name = output.name,
+                 .type = output.head->type(),
+                 .inputs = {&outputs_[i].features(), 1},
+                 .values = outputs_[i].nats()});
+    }
     total.nats += static_cast<double>(output.weight) * losses_[i].nats;
     if (total.targets == 0) {
       total.targets = losses_[i].targets;
@@ -143,9 +146,32 @@ void Pass::run_back(std::size_t number, float scale, TensorList& gradients) {
   } else {
     node.joint->backward(place.inputs, place.dresult, place.call, place.dinputs);
   }
+  if (observer_) {
+    observer_({.name = node.name,
+               .type = node.type(),
+               .backward = true,
+               .inputs = place.inputs,
+               .values = place.dresult,
+               .input_gradients = place.dinputs,
+               .parameter_gradients = place.call.gradients});
+  }
   for (std::size_t i = 0; i < node.from.size(); ++i) {
     add_gradient(node.from[i], place.dinputs[i]);
   }
+}
+
+View<const float> Pass::run_back_from(std::size_t number, float scale, TensorList& gradients) {
+  const Network::Head& output = network_.outputs()[number];
+  const View<const float> dfeatures = outputs_[number].backward(scale, gradients);
+  if (observer_) {
+    observer_({.name = output.name,
+               .type = output.head->type(),
+               .backward = true,
+               .inputs = {&outputs_[number].features(), 1},
+               .input_gradients = {&dfeatures, 1},
+               .parameter_gradients = outputs_[number].call().gradients});
+  }
+  return dfeatures;
 }
 
 void Pass::backward(float scale, TensorList& gradients) {
@@ -157,7 +183,7 @@ void Pass::backward(float scale, TensorList& gradients) {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Network::Head& output = network_.outputs()[i];
     if (!output.head) continue;
-    add_gradient(output.from, outputs_[i].backward(scale * output.weight, gradients));
+    add_gradient(output.from, run_back_from(i, scale * output.weight, gradients));
   }
   for (std::size_t i = places_.size(); i-- > 0;) run_back(i, scale, gradients);
 }
@@ -171,6 +197,7 @@ void Pass::reserve(Batch batch) {
   batch.targets.clear();
   batch.other_targets.clear();
   batch.weights.clear();
+  const Observer observer = std::exchange(observer_, {});  // nothing is computed
   const std::shared_ptr<const Backend> real = backend_;
   backend_ = std::make_shared<DryBackend>(real);
   State state = network_.zero_state(batch.batch, *real);
@@ -193,6 +220,7 @@ void Pass::reserve(Batch batch) {
     backward(1, none);
   }
   backend_ = real;
+  observer_ = observer;
 }
 
 std::size_t Pass::memory() const {

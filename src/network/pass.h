@@ -9,6 +9,7 @@
 #include "network/output_pass.h"
 #include "rnn/batch.h"
 #include "rnn/network.h"
+#include "rnn/observer.h"
 
 namespace rnn {
 
@@ -30,6 +31,8 @@ class Pass {
   /// `gradients`, one tensor for each parameter.
   void backward(float scale, TensorList& gradients);
 
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
   /// Takes the memory of a training pass over batches as large as this, without computing anything.
   void reserve(Batch batch);
   std::size_t memory() const;
@@ -48,6 +51,7 @@ class Pass {
   void run(std::size_t number, State& state, bool training, const Random& random);
   void check_result(const Network::Node& node, const Place& place) const;
   void add_gradient(const Network::Source& source, View<const float> gradient);
+  View<const float> run_back_from(std::size_t output, float scale, TensorList& gradients);
   void run_back(std::size_t number, float scale, TensorList& gradients);
 
   const Network& network_;
@@ -59,6 +63,7 @@ class Pass {
   std::vector<LossSum> losses_;
   State before_;  // the state at the start, which backward still needs
   bool ready_for_backward_ = false;
+  Observer observer_;
 };
 
 }  // namespace rnn

@@ -67,6 +67,8 @@ View<const float> Inference::predict(const Batch& batch, State& state) {
   return predictions();
 }
 
+void Inference::observe(Observer observer) { impl_->pass.observe(std::move(observer)); }
+
 struct Session::Impl {
   const Network& network;
   Pass pass;
@@ -115,6 +117,8 @@ void Session::backward() {
 void Session::backward(float scale) { impl_->pass.backward(scale, impl_->gradients); }
 
 const std::vector<LossSum>& Session::losses() const { return impl_->pass.losses(); }
+
+void Session::observe(Observer observer) { impl_->pass.observe(std::move(observer)); }
 
 TensorList& Session::gradients() { return impl_->gradients; }
 

@@ -41,6 +41,7 @@ Inference& Model::Impl::infer() {
   if (!inference || inferred != &wanted) {
     inference = std::make_unique<Inference>(network, wanted, backend);
     inferred = &wanted;
+    inference->observe(observer);
   }
   return *inference;
 }
@@ -55,6 +56,7 @@ Session& Model::Impl::train() {
   if (!session) {
     session = std::make_unique<Session>(network, parameters, backend,
                                         SessionOptions{.seed = options.seed});
+    session->observe(observer);
   }
   return *session;
 }
@@ -77,6 +79,12 @@ View<const float> Model::predict(const Batch& batch) {
   Inference& inference = impl_->infer();
   State state = impl_->network.zero_state(batch.batch, *impl_->backend);
   return inference.predict(batch, state);
+}
+
+void Model::observe(Observer observer) {
+  if (impl_->session) impl_->session->observe(observer);
+  if (impl_->inference) impl_->inference->observe(observer);
+  impl_->observer = std::move(observer);
 }
 
 void Model::stop(std::string reason) {

@@ -34,6 +34,7 @@ struct Model::Impl {
   TrainingProgress progress{};
   State state{};  // carried from batch to batch
   History history{};
+  Observer observer{};
   bool stopping = false;
   std::string stop_reason{};
   std::unique_ptr<Session> session{};  // made when first needed, kept for its memory

@@ -114,5 +114,23 @@ TEST(NetworkJson, NamesTheLayerWhoseOptionIsWrong) {
            "head");
 }
 
+/// A layer that no file can name.
+class Unregistered : public Dropout {
+ public:
+  Unregistered() : Dropout({.rate = 0}) {}
+  std::string_view type() const noexcept override { return "Unregistered"; }
+};
+
+TEST(NetworkJson, RefusesToWriteATypeThatNobodyCouldRead) {
+  try {
+    network_to_json(Sequential({Embedding({.input_dim = 6, .output_dim = 5}), Unregistered()}));
+    FAIL() << "written";
+  } catch (const ConfigError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("layer 'unregistered'"), std::string::npos) << message;
+    EXPECT_NE(message.find("register_layer"), std::string::npos) << message;
+  }
+}
+
 }  // namespace
 }  // namespace rnn
