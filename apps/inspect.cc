@@ -69,8 +69,11 @@ void inspect(const Arguments& arguments) {
             << config.value("rnn_version", "?") << "\n\nlayers\n";
   Json layers = config["network"]["layers"];
   if (config["network"].contains("head")) layers.push_back(config["network"]["head"]);
+  for (const Json& output : config["network"].value("outputs", Json::array())) {
+    layers.push_back(output);
+  }
   for (const Json& layer : layers) {
-    std::string text = "  " + layer.value("type", "?");
+    std::string text = "  " + layer.value("type", "features");
     for (const auto& item : layer.items()) {
       if (item.key() != "type" && item.value() != "") {
         text += "  " + item.key() + "=" + text_of(item.value());

@@ -43,6 +43,7 @@
 #include "rnn/tasks/language_model_mixture.h"
 #include "rnn/tasks/language_model_scorer.h"
 #include "rnn/tasks/quantize.h"
+#include "rnn/tasks/saved_network.h"
 #include "rnn/tasks/tagger.h"
 #include "rnn/tasks/text_classifier.h"
 #include "rnn/text/corpus.h"
