@@ -44,7 +44,9 @@ void TextPipeline::save(ModelUpdate& update, const Vocabulary& vocabulary) const
 TextPipeline TextPipeline::load(const ModelDirectory& directory, const Json& config) {
   const std::string where = directory.file("config.json");
   const Json units = member<Json>(config, "tokenizer", where);
-  const Json steps = member<Json>(config, "normalizer", where);
+  // The first models had none.
+  const Json steps = config.contains("normalizer") ? member<Json>(config, "normalizer", where)
+                                                   : Json(Json::object());
   TokenizerOptions tokenizer_options;
   NormalizerOptions normalizer_options;
   JsonReader unit_reader(units, where + ": tokenizer"), step_reader(steps, where + ": normalizer");
