@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Many clients at once, and slow ones, against a running `rnn classify serve`.
+
+  tests/stress/serve.py http://127.0.0.1:8080/
+
+200 concurrent requests: no error; 40 clients that send a byte a second: a fast one is not held up by
+more than 100 ms; bodies over the limit, chunked or not: 413. Prints the figures and ends with 1 when
+one of these does not hold. Standard library only.
+"""
+import asyncio
+import json
+import sys
+import time
+from urllib.parse import urlparse
+
+TEXT = "The soup was cold, the bread was not, and nobody said a word about either of them."
+
+
+def request(path, body, host):
+    data = json.dumps(body).encode()
+    head = (f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n")
+    return head.encode() + data
+
+
+async def exchange(host, port, data):
+    """Status and seconds of one request over a connection of its own."""
+    start = time.perf_counter()
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(data)
+        await writer.drain()
+        answer = await reader.read()
+    finally:
+        writer.close()
+    return int(answer.split(b" ", 2)[1]) if answer else 0, time.perf_counter() - start
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+async def many(host, port, name, clients, each):
+    data = request("/v1/predict", {"text": TEXT}, name)
+
+    async def client():
+        return [await exchange(host, port, data) for _ in range(each)]
+
+    start = time.perf_counter()
+    results = [one for part in await asyncio.gather(*[client() for _ in range(clients)])
+               for one in part]
+    seconds = time.perf_counter() - start
+    errors = sum(status != 200 for status, _ in results)
+    times = [spent for _, spent in results]
+    print(f"{clients} clients, {len(results)} requests: {errors} errors, "
+          f"{len(results) / seconds:.0f} requests/s, median {1e3 * percentile(times, .5):.1f} ms, "
+          f"p99 {1e3 * percentile(times, .99):.1f} ms, slowest {1e3 * max(times):.1f} ms")
+    return errors == 0
+
+
+async def fast_ones(host, port, name, count=50):
+    data = request("/v1/predict", {"text": TEXT}, name)
+    times = []
+    for _ in range(count):
+        status, spent = await exchange(host, port, data)
+        if status != 200:
+            return None
+        times.append(spent)
+    return times
+
+
+async def slow_clients(host, port, name, count=40):
+    alone = await fast_ones(host, port, name)
+    data = request("/v1/predict", {"text": TEXT}, name)
+    cut_off = 0
+
+    async def slow():
+        nonlocal cut_off
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            for byte in data:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(1)
+        except ConnectionError:
+            cut_off += 1
+        finally:
+            writer.close()
+
+    tasks = [asyncio.create_task(slow()) for _ in range(count)]
+    await asyncio.sleep(1)
+    beside = await fast_ones(host, port, name)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if alone is None or beside is None:
+        print("a fast request failed")
+        return False
+    delay = 1e3 * (percentile(beside, .99) - percentile(alone, .5))
+    print(f"{count} slow clients: a fast request takes {1e3 * percentile(alone, .5):.1f} ms alone "
+          f"(median), beside them {1e3 * percentile(beside, .5):.1f} ms (median), "
+          f"{1e3 * percentile(beside, .99):.1f} ms (p99)")
+    return delay < 100
+
+
+async def too_large(host, port, name):
+    large = b'{"text": "' + b"a" * (10 << 20) + b'"}'
+    plain = (f"POST /v1/predict HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json\r\n"
+             f"Content-Length: {len(large)}\r\n\r\n").encode() + large
+    chunk = large[:65536]
+    chunked = (f"POST /v1/predict HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n").encode()
+    chunked += b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for _ in range(160)) + b"0\r\n\r\n"
+    statuses = []
+    for data in (plain, chunked):
+        try:
+            statuses.append((await exchange(host, port, data))[0])
+        except ConnectionError:
+            statuses.append(0)
+    print(f"10 MB body: status {statuses[0]}; 10 MB in chunks: status {statuses[1]}")
+    return statuses == [413, 413]
+
+
+async def main():
+    url = urlparse(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080/")
+    place = (url.hostname, url.port, url.netloc)
+    good = [await many(*place, clients=200, each=5), await slow_clients(*place),
+            await too_large(*place), await many(*place, clients=1, each=100)]
+    return 0 if all(good) else 1
+
+
+sys.exit(asyncio.run(main()))
