@@ -9,6 +9,7 @@
 #include "bench/kernels/work.h"
 #include "rnn/embedding.h"
 #include "rnn/recurrent.h"
+#include "rnn/sequential.h"
 #include "rnn/session.h"
 #include "rnn/softmax.h"
 
