@@ -20,6 +20,10 @@ using BitVec = hn::Vec<Bits>;
 /// A word is a pair of bf16.
 struct PairWords {
   struct Operand {
+    // By hand: GCC makes implicit constructors outside the target's attribute, and on arm64 cannot
+    // inline the vectors' own into them.
+    HWY_INLINE Operand() {}
+    HWY_INLINE Operand(FloatVec even_half, FloatVec odd_half) : even(even_half), odd(odd_half) {}
     FloatVec even, odd;
   };
   static HWY_INLINE Operand of(FloatVec words) {
