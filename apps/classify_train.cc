@@ -55,6 +55,13 @@ const OptionHelps kHelp = {
     {"naive-bayes",
      {"above 0: embeddings begin with so many times the log-count ratios of labels"}},
     {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
+    {"class-weights",
+     {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"",
+      "NAME|LABEL=X ..."}},
+    {"choose", {"the best epoch is chosen by loss, accuracy or macro-f1", "NAME"}},
+    {"unfreeze-epochs",
+     {"with --init-from: its layers stand still, and after so many epochs each the next from above "
+      "learns; 0: all from the start"}},
     {"batch", {"texts of a batch"}},
     {"epsilon", {"of adam, adamw and rmsprop; near 1e-4 rare n-grams are learned slowly"}},
     {"batch-units", {"units of a batch at most, padding included; 0: no limit"}},
@@ -74,6 +81,7 @@ void classify_train(const Arguments& arguments) {
                     "of the unit sentencepiece")(
       "init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
       "a language model whose vocabulary, embedding and layers to start from");
+  add_vectors_option(line);
   line.add_fields("Recipe", TextClassifierRecipe{}, with_training_help(kHelp));
   add_training_run(line);
   add_machine_options(line);
@@ -90,6 +98,7 @@ void classify_train(const Arguments& arguments) {
   ProgressBar progress(std::cerr, bar);
   auto run = training_run<TextClassifierRun>(line, {&stop_on_interrupt, &progress});
   run.tokenizer_model = line.get<std::string>("tokenizer-model");
+  run.vectors = line.get<std::string>("vectors");
   run.init_from = line.get<std::string>("init-from");
   const History history = train_text_classifier(recipe, run);
 
@@ -101,6 +110,7 @@ void classify_train(const Arguments& arguments) {
     if (const EpochRecord* best = history.best(); best && best->validation) {
       json["best_epoch"] = best->epoch;
       json["valid_nats_per_example"] = best->validation->mean();
+      if (recipe.choose != "loss") json["valid_" + recipe.choose] = best->metric.value_or(0);
     }
     std::cout << json.dump() << "\n";
   }

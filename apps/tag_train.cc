@@ -38,6 +38,8 @@ const OptionHelps kHelp = {
     {"dropout", {"before, between and after the recurrent layers"}},
     {"dropout-shared", {"the same dropout mask at every word of a sentence"}},
     {"head", {"softmax or crf; auto: crf for entities, else softmax", "NAME"}},
+    {"network",
+     {"the network of a config.json, instead of the options from --embedding on", "FILE"}},
     {"batch", {"sentences worked on together"}},
 };
 
@@ -53,6 +55,7 @@ void tag_train(const Arguments& arguments) {
       "CoNLL-U (with --field) or files of columns (with --column): a word a line, an "
       "empty line after each sentence; - is standard input",
       "the same to validate on; without it the last tenth of the sentences");
+  add_vectors_option(line);
   line.add_fields("Recipe", TaggerRecipe{}, with_training_help(kHelp));
   add_training_run(line);
   add_machine_options(line);
@@ -62,10 +65,12 @@ void tag_train(const Arguments& arguments) {
 
   TaggerRecipe recipe;
   line.read_fields(recipe);
+  if (!recipe.network.empty()) recipe.network = read_network(recipe.network);
   StopOnInterrupt stop_on_interrupt;
   ProgressBar progress(std::cerr, progress_options());
-  const History history =
-      train_tagger(recipe, training_run<TaggerRun>(line, {&stop_on_interrupt, &progress}));
+  auto run = training_run<TaggerRun>(line, {&stop_on_interrupt, &progress});
+  run.vectors = line.get<std::string>("vectors");
+  const History history = train_tagger(recipe, run);
 
   const EpochRecord* best = history.best();
   if (line.get<bool>("json")) {

@@ -71,6 +71,12 @@ void add_training_files(CommandLine& line, const char* train, const char* valid)
       "resume", po::bool_switch(), "go on from the checkpoint; from the beginning without one");
 }
 
+void add_vectors_option(CommandLine& line) {
+  line.add("Files")(
+      "vectors", po::value<std::string>()->default_value("")->value_name("F"),
+      "word vectors to start from, as text of word2vec or GloVe, as wide as --embedding");
+}
+
 void add_training_run(CommandLine& line) {
   line.add("Run")("max-time", po::value<double>()->default_value(0, "none")->value_name("SECONDS"),
                   "stop cleanly after so long; --resume goes on")(

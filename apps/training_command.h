@@ -15,6 +15,8 @@ OptionHelps with_training_help(OptionHelps own);
 
 /// --train, --valid, --model, --overwrite and --resume.
 void add_training_files(CommandLine& line, const char* train, const char* valid);
+/// --vectors.
+void add_vectors_option(CommandLine& line);
 /// --max-time, --json and when checkpoints are written.
 void add_training_run(CommandLine& line);
 /// What --train says; standard input among it can be read more than once.

@@ -5,8 +5,10 @@
 //   rnn_check_corpora DIR      as corpora/README.md lays them out; what is not there is left out
 //
 // Ends with exit code 1 when a figure differs.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -70,6 +72,31 @@ void check_labelled(const std::string& path, const LabelledOptions& options, std
   const std::string name = std::filesystem::path(path).filename();
   expect(name + " examples", count, examples);
   expect(name + " with the label " + label, labels[label], with_label);
+}
+
+/// A file whose every field stands in quotes, written again from what was read.
+void check_quoted_csv(const std::string& path, std::int64_t rows, std::int64_t fields) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string source{std::istreambuf_iterator<char>(file), {}};
+  CsvReader reader(path);
+  std::string again;
+  std::int64_t count = 0, ragged = 0;
+  while (reader.next()) {
+    ++count;
+    ragged += static_cast<std::int64_t>(reader.fields().size()) != fields;
+    for (std::size_t i = 0; i < reader.fields().size(); ++i) {
+      again += i > 0 ? ",\"" : "\"";
+      for (const char c : reader.fields()[i]) again += c == '"' ? "\"\"" : std::string(1, c);
+      again += '"';
+    }
+    again += '\n';
+  }
+  const std::string name = std::filesystem::path(path).filename();
+  expect(name + " rows", count, rows);
+  expect(name + " rows without " + std::to_string(fields) + " fields", ragged, 0);
+  const auto same = std::mismatch(source.begin(), source.end(), again.begin(), again.end()).first;
+  expect(name + " bytes that come back", same - source.begin(),
+         static_cast<std::int64_t>(std::max(source.size(), again.size())));
 }
 
 void check_conll(const std::string& path, std::int64_t sentences, std::int64_t words,
@@ -155,7 +182,9 @@ void check(const std::string& root) {
     check_labelled(root + "/r8/r8-test-all-terms.txt", {}, 2189, "grain", 10);
   }
   if (there("ag_news")) {
-    check_labelled(root + "/ag_news/test.csv", {.format = "csv"}, 7600, "3", 1900);
+    const std::string path = root + "/ag_news/test.csv";
+    check_labelled(path, {.format = "csv"}, 7600, "3", 1900);
+    check_quoted_csv(path, 7600, 3);
   }
   if (there("sst2")) {
     const LabelledOptions options{.format = "tsv-plain", .label_column = 2};

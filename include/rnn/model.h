@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,6 +54,9 @@ struct FitOptions {
   std::function<double(const Model&)> metric{};
   /// Factors of the targets' weights in training, one a class; empty: all 1.
   std::span<const float> class_weights{};
+  /// Parameters that stand still at first, by name, and for how many epochs (gradual unfreezing,
+  /// Howard and Ruder 2018). Neither the norm of the gradients nor weight decay knows of them.
+  std::map<std::string, std::int64_t> frozen_epochs{};
   const CheckpointOptions* checkpoint = nullptr;  ///< null: none is written
   std::vector<Callback*> callbacks{};             ///< called in this order
 };

@@ -63,9 +63,9 @@ struct OptimizerState {
 
 /// One update of the parameters whose gradients are not empty, with `learning_rate` in place of the
 /// optimiser's own; gradients are first multiplied by `gradient_scale`. Parameters are told that
-/// they changed.
+/// they changed. `frozen`: one for each, not 0 where it stands still for now; empty: none does.
 RNN_API void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale,
                    const TensorList& gradients, Parameters& parameters, OptimizerState& state,
-                   const Backend& backend);
+                   const Backend& backend, std::span<const std::uint8_t> frozen = {});
 
 }  // namespace rnn

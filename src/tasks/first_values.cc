@@ -2,15 +2,10 @@
 
 #include "rnn/error.h"
 #include "rnn/text/normalizer.h"
+#include "rnn/text/vectors_reader.h"
 #include "tasks/training_run.h"
 
 namespace rnn {
-namespace {
-
-constexpr const char* kWords = "words/embeddings";
-
-}  // namespace
-
 LanguageModel language_model_to_start_from(const std::string& directory,
                                            const TextClassifierRecipe& recipe) {
   LanguageModel model = LanguageModel::load(directory);
@@ -30,11 +25,13 @@ LanguageModel language_model_to_start_from(const std::string& directory,
   return model;
 }
 
-void take_encoder(TensorList& values, const LanguageModel& model, const std::string& directory) {
+std::vector<std::string> take_encoder(TensorList& values, const LanguageModel& model,
+                                      const std::string& directory) {
+  std::vector<std::string> taken;
   const std::string head = model.network().head().name + "/";
   for (const NamedTensor& theirs : model.parameters()) {
     if (theirs.name.starts_with(head)) continue;
-    const std::string name = theirs.name == "embedding/embeddings" ? kWords : theirs.name;
+    const std::string name = theirs.name == "embedding/embeddings" ? kWordTable : theirs.name;
     const std::size_t place = values.find(name);
     if (place == values.size() || values[place].shape() != theirs.tensor.shape()) {
       throw ConfigError(
@@ -45,7 +42,40 @@ void take_encoder(TensorList& values, const LanguageModel& model, const std::str
           "; give --arch lstm or gru with the language model's --embedding, --hidden and --layers");
     }
     values[place] = theirs.tensor;
+    taken.push_back(name);
   }
+  return taken;
+}
+
+std::map<std::string, std::int64_t> gradual_unfreezing(const std::vector<std::string>& names,
+                                                       std::int64_t epochs) {
+  std::map<std::string, std::int64_t> frozen;
+  std::int64_t layer = 0;
+  std::string_view last;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const std::string_view own = std::string_view(*name).substr(0, name->rfind('/'));
+    if (own != last) ++layer;
+    last = own;
+    frozen[*name] = layer * epochs;
+  }
+  return frozen;
+}
+
+std::string take_vectors(TensorList& values, const std::string& table, const std::string& path,
+                         const Vocabulary& vocabulary) {
+  const std::size_t place = values.find(table);
+  if (place == values.size()) {
+    throw ConfigError("vectors: the network has no table " + table + " to put them into");
+  }
+  const Index theirs = vectors_width(path), ours = values[place].shape()[1];
+  if (theirs != ours) {
+    throw ConfigError("vectors: those of " + path + " are " + std::to_string(theirs) +
+                      " numbers wide, the embedding " + std::to_string(ours) +
+                      "; give --embedding " + std::to_string(theirs));
+  }
+  const VectorsReport report = load_vectors(path, vocabulary, values[place]);
+  return path + ": " + std::to_string(report.vectors) + " vectors, " + std::to_string(report.used) +
+         " for the " + std::to_string(vocabulary.size()) + " types of the vocabulary";
 }
 
 }  // namespace rnn

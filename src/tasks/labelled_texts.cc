@@ -1,8 +1,11 @@
 #include "tasks/labelled_texts.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -103,6 +106,43 @@ EncodedTexts encode_texts(std::span<const SourceText> texts, const TextEncoder& 
     encoded.labels.push_back(std::move(numbers));
   }
   return encoded;
+}
+
+std::vector<float> class_weights_of(const std::string& text, std::span<const std::string> labels,
+                                    const EncodedTexts& train) {
+  if (text.empty()) return {};
+  std::vector<float> weights(labels.size(), 1.0f);
+  if (text == "balanced") {
+    std::vector<double> counts(labels.size(), 0);
+    for (const auto& own : train.labels) ++counts[static_cast<std::size_t>(own.front())];
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      weights[i] = static_cast<float>(static_cast<double>(train.size()) /
+                                      (static_cast<double>(labels.size()) * counts[i]));
+    }
+    return weights;
+  }
+  std::istringstream items(text);
+  for (std::string item; items >> item;) {
+    const std::size_t equals = item.rfind('=');
+    const std::string label = item.substr(0, equals);
+    const auto found = std::lower_bound(labels.begin(), labels.end(), label);
+    float weight = -1;
+    const char* const end = item.data() + item.size();
+    const bool parsed = equals != std::string::npos &&
+                        std::from_chars(item.data() + equals + 1, end, weight).ptr == end;
+    if (!parsed || weight < 0 || !std::isfinite(weight)) {
+      throw ConfigError(
+          "class-weights: expected balanced, or LABEL=X with X at least 0 and spaces "
+          "between; got '" +
+          item + "'");
+    }
+    if (found == labels.end() || *found != label) {
+      throw ConfigError("class-weights: '" + label + "' is none of the labels, which are " +
+                        listed(labels));
+    }
+    weights[static_cast<std::size_t>(found - labels.begin())] = weight;
+  }
+  return weights;
 }
 
 bool ClassifierBatches::next(Batch& batch) {

@@ -46,6 +46,11 @@ EncodedTexts encode_texts(std::span<const SourceText> texts, const TextEncoder& 
                           const Vocabulary& vocabulary, std::span<const std::string> labels,
                           bool multi_label);
 
+/// The factor of each label in training, see TextClassifierRecipe::class_weights; empty for "".
+/// Throws ConfigError for a label that is not there or a factor that is none.
+std::vector<float> class_weights_of(const std::string& text, std::span<const std::string> labels,
+                                    const EncodedTexts& train);
+
 /// Batches of them; targets as a Softmax wants them, or a Sigmoid where `multi_label`.
 class ClassifierBatches final : public BatchSource {
  public:

@@ -67,7 +67,6 @@ void LanguageModelRecipe::exchange(Fields& fields) {
   fields("bptt", bptt);
   fields("random_bptt", random_bptt);
   exchange_optimization(fields, *this);
-  exchange_steps(fields, *this);
 }
 
 void validate(const LanguageModelRecipe& r) {
@@ -97,7 +96,6 @@ void validate(const LanguageModelRecipe& r) {
   require(r.dropout >= 0 && r.dropout < 1, "dropout", "at least 0 and below 1", r.dropout);
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
-  validate_steps(r);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);
   if (r.tie && r.embedding != 0 && r.embedding != r.hidden) {
     throw ConfigError("tie: needs embedding and hidden of one size, got " +

@@ -6,9 +6,7 @@
 
 #include "base/prefixed_fields.h"
 #include "base/require.h"
-#include "rnn/backend.h"
-#include "rnn/optimizer.h"
-#include "rnn/schedule.h"
+#include "rnn/model.h"
 
 namespace rnn {
 
@@ -30,6 +28,10 @@ void exchange_optimization(Fields& fields, Recipe& r) {
   fields("clip_value", r.clip_value);
   PrefixedFields schedule_fields(fields, "schedule");
   r.schedule.exchange(schedule_fields);
+  fields("accumulate", r.accumulate);
+  PrefixedFields averaging_fields(fields, "averaging");
+  r.averaging.exchange(averaging_fields);
+  fields.choice("on_divergence", r.on_divergence, {"stop", "skip", "restore"});
   fields("early_stopping", r.early_stopping);
   fields("seed", r.seed);
   fields.choice("precision", r.precision, {"fp32", "bf16", "int8"});
@@ -42,20 +44,18 @@ BackendOptions backend_of(const Recipe& recipe, BackendOptions run) {
   return run;
 }
 
-/// Beyond that: how steps are made of batches, averaged, and what a divergence does.
+/// How a model of the recipe is trained.
 template <class Recipe>
-void exchange_steps(Fields& fields, Recipe& r) {
-  fields("accumulate", r.accumulate);
-  PrefixedFields averaging_fields(fields, "averaging");
-  r.averaging.exchange(averaging_fields);
-  fields.choice("on_divergence", r.on_divergence, {"stop", "skip", "restore"});
-}
-
-/// Throws ConfigError, naming the option.
-template <class Recipe>
-void validate_steps(const Recipe& r) {
-  require(r.accumulate >= 1 && r.accumulate <= 65536, "accumulate", "1 to 65536", r.accumulate);
-  r.averaging.validate();
+CompileOptions compile_options(const Recipe& r, const BackendOptions& run) {
+  return {.optimizer = optimizer_of(r),
+          .schedule = r.schedule,
+          .clip_norm = r.clip,
+          .clip_value = r.clip_value,
+          .gradient_accumulation_steps = r.accumulate,
+          .averaging = r.averaging,
+          .on_divergence = r.on_divergence,
+          .seed = static_cast<std::uint64_t>(r.seed),
+          .backend = backend_of(r, run)};
 }
 
 /// Throws ConfigError, naming the option.
@@ -73,6 +73,8 @@ void validate_optimization(const Recipe& r) {
     throw ConfigError("precision: training computes in fp32 or bf16, got int8");
   }
   r.schedule.validate();
+  require(r.accumulate >= 1 && r.accumulate <= 65536, "accumulate", "1 to 65536", r.accumulate);
+  r.averaging.validate();
   validate(optimizer_of(r));
 }
 

@@ -8,6 +8,7 @@
 #include "tasks/model_directory.h"
 #include "tasks/tagger_evaluation.h"
 #include "tasks/tagger_impl.h"
+#include "tasks/tagger_recipe.h"
 #include "text/utf8.h"
 
 namespace rnn {
@@ -53,12 +54,9 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
   TaggerLabels labels(read_labels(directory.file("labels.txt")),
                       member<std::string>(tags, "scheme", where),
                       member<std::string>(tags, "training_scheme", where));
-  if (network.input() != Signal::symbols(vocabulary.words.size()) ||
-      network.head().classes != labels.size()) {
-    throw FormatError(path + ": vocabulary.txt has " + std::to_string(vocabulary.words.size()) +
-                      " words and labels.txt " + std::to_string(labels.size()) +
-                      " labels, but the network reads " + network.input().to_string() +
-                      " and predicts " + std::to_string(network.head().classes));
+  if (const std::string wrong = misfit(network, vocabulary, labels); !wrong.empty()) {
+    throw FormatError(where + ": network: " + wrong +
+                      "; it does not belong to vocabulary.txt, characters.txt and labels.txt");
   }
   const std::string weights = directory.file("model.safetensors");
   Parameters parameters =

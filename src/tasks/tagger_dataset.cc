@@ -9,8 +9,8 @@ namespace rnn {
 TaggerInputs TaggerInputs::of(const Network& network) {
   TaggerInputs inputs;
   for (const Network::Input& input : network.inputs()) {
-    inputs.shapes |= input.name == "shapes";
-    inputs.characters |= input.name == "characters";
+    inputs.shapes |= input.name == kShapes;
+    inputs.characters |= input.name == kCharacters;
   }
   return inputs;
 }
@@ -56,7 +56,7 @@ void TaggerDataset::add_spelling(Batch& batch) {
     return forms.characters(a).size() > forms.characters(b).size();
   });
 
-  BatchInput& characters = batch.input("characters");
+  BatchInput& characters = batch.input(kCharacters);
   characters.batch = static_cast<Index>(distinct_.size());
   characters.time =
       distinct_.empty() ? 0 : static_cast<Index>(forms.characters(distinct_.front()).size());
@@ -70,7 +70,7 @@ void TaggerDataset::add_spelling(Batch& batch) {
     }
     rows_[static_cast<std::size_t>(distinct_[row])] = static_cast<std::int32_t>(row);
   }
-  std::vector<std::int32_t>& spelling = batch.input("spelling").ids;
+  std::vector<std::int32_t>& spelling = batch.input(kSpelling).ids;
   spelling.assign(batch.ids.size(), -1);
   each_word(
       [&](std::size_t cell) { spelling[cell] = rows_[static_cast<std::size_t>(batch.ids[cell])]; });
@@ -82,14 +82,14 @@ bool TaggerDataset::next(Batch& batch) {
                            .fold(static_cast<std::uint64_t>(batches_.position().epoch));
   if (!batches_.next(batch)) return false;
   if (options_.inputs.characters) add_spelling(batch);
-  if (options_.inputs.shapes) batch.input("shapes").ids.assign(batch.ids.size(), 0);
+  if (options_.inputs.shapes) batch.input(kShapes).ids.assign(batch.ids.size(), 0);
   for (Index b = 0; b < batch.batch; ++b) {
     const Random draws = epoch.fold(batch.examples[static_cast<std::size_t>(b)]);
     for (Index t = 0; t < length_of(batch.lengths, b, batch.time); ++t) {
       const auto cell = static_cast<std::size_t>(t * batch.batch + b);
       const std::int32_t form = batch.ids[cell];
       batch.ids[cell] = word_id(form, draws, static_cast<std::uint32_t>(t));
-      if (options_.inputs.shapes) batch.input("shapes").ids[cell] = sentences_.forms.shape(form);
+      if (options_.inputs.shapes) batch.input(kShapes).ids[cell] = sentences_.forms.shape(form);
     }
   }
   return true;

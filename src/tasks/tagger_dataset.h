@@ -22,6 +22,10 @@ struct TaggerSentences {
   Sequences sequences{};
 };
 
+/// Names of the inputs of a tagger's network.
+inline constexpr const char *kWords = "words", *kShapes = "shapes", *kCharacters = "characters",
+                            *kSpelling = "spelling";
+
 /// What a tagger's network reads beside words.
 struct TaggerInputs {
   bool shapes = false, characters = false;

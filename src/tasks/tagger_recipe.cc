@@ -2,8 +2,10 @@
 #include "tasks/tagger_recipe.h"
 
 #include <charconv>
+#include <optional>
 #include <sstream>
 
+#include "base/json.h"
 #include "base/require.h"
 #include "rnn/bidirectional.h"
 #include "rnn/conv1d.h"
@@ -12,11 +14,13 @@
 #include "rnn/embedding.h"
 #include "rnn/error.h"
 #include "rnn/graph.h"
+#include "rnn/model_file.h"
 #include "rnn/pooling.h"
 #include "rnn/recurrent.h"
 #include "rnn/softmax.h"
 #include "rnn/text/word_shape.h"
 #include "tasks/optimization.h"
+#include "tasks/tagger_dataset.h"
 
 namespace rnn {
 namespace {
@@ -73,7 +77,65 @@ Graph::Value add_speller(Graph& graph, const TaggerRecipe& recipe, Graph::Value 
   return pooled.size() == 1 ? pooled.front() : graph.add(Concatenate(), pooled);
 }
 
+/// What `input` must be; nothing when no tagger has an input of that name.
+std::optional<Network::Input> expected_input(const std::string& name,
+                                             const TaggerVocabulary& vocabulary) {
+  if (name == kWords) return Network::Input{name, Signal::symbols(vocabulary.words.size())};
+  if (name == kShapes) return Network::Input{name, Signal::symbols(kWordShapes)};
+  if (name == kCharacters) {
+    return Network::Input{name, Signal::symbols(vocabulary.characters.size()), false};
+  }
+  if (name == kSpelling) return Network::Input{name, Signal::rows()};
+  return std::nullopt;
+}
+
+/// Transitions that a CRF leaves out.
+std::string forbidden_by(const OutputHead& crf) {
+  Json options;
+  JsonWriter writer(options);
+  crf.describe(writer);
+  return member<std::string>(options, "forbidden", "CRF");
+}
+
 }  // namespace
+
+std::string misfit(const Network& network, const TaggerVocabulary& vocabulary,
+                   const TaggerLabels& labels) {
+  if (network.inputs().front().name != kWords) {
+    return "expected '" + std::string(kWords) + "' as its first input, got '" +
+           network.inputs().front().name + "'";
+  }
+  bool characters = false, spelling = false;
+  for (const Network::Input& input : network.inputs()) {
+    characters |= input.name == kCharacters;
+    spelling |= input.name == kSpelling;
+    const auto expected = expected_input(input.name, vocabulary);
+    if (!expected) {
+      return "a tagger has no input '" + input.name + "'; it has " + kWords + ", " + kShapes +
+             ", " + kCharacters + " and " + kSpelling;
+    }
+    if (input.signal != expected->signal || input.aligned != expected->aligned) {
+      return "input '" + input.name + "' is " + input.signal.to_string() + ", here it must be " +
+             expected->signal.to_string() +
+             (expected->aligned ? " along the words" : " with sequences of its own");
+    }
+  }
+  if (characters != spelling) {
+    return std::string(kCharacters) + " and " + kSpelling + " come together or not at all";
+  }
+  const Network::Head& head = network.head();
+  const std::string_view type = head.head ? head.head->type() : "no head";
+  if ((type != "CRF" && type != "Softmax") || head.classes != labels.size()) {
+    return "expected a CRF or Softmax with the " + std::to_string(labels.size()) +
+           " labels of these texts at its end, got " + std::string(type) + " with " +
+           std::to_string(head.classes);
+  }
+  if (type == "CRF" && forbidden_by(*head.head) != labels.forbidden()) {
+    return "the CRF must forbid what the scheme of these tags does not allow: \"forbidden\": \"" +
+           labels.forbidden() + "\"";
+  }
+  return {};
+}
 
 void TaggerRecipe::exchange(Fields& fields) {
   fields("field", field);
@@ -100,6 +162,7 @@ void TaggerRecipe::exchange(Fields& fields) {
   fields("dropout", dropout);
   fields("dropout_shared", dropout_shared);
   fields("head", head);
+  fields("network", network);
   fields("epochs", epochs);
   fields("batch", batch);
   exchange_optimization(fields, *this);
@@ -131,6 +194,13 @@ void validate(const TaggerRecipe& r) {
 
 Network tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocabulary,
                        const TaggerLabels& labels) {
+  if (!recipe.network.empty()) {
+    Network network = network_from_json(recipe.network, "network");
+    if (const std::string wrong = misfit(network, vocabulary, labels); !wrong.empty()) {
+      throw ConfigError("network: " + wrong);
+    }
+    return network;
+  }
   Graph graph;
   const auto embed = [&](Graph::Value symbols, Index width, const char* name) {
     const Embedding table({.input_dim = graph.signal(symbols).size, .output_dim = width});
@@ -141,16 +211,16 @@ Network tagger_network(const TaggerRecipe& recipe, const TaggerVocabulary& vocab
     return graph.add(Dropout({.rate = rate, .shared_over_time = recipe.dropout_shared}), x);
   };
 
-  const auto words = graph.input("words", Signal::symbols(vocabulary.words.size()));
-  std::vector<Graph::Value> parts{embed(words, recipe.embedding, "word_embedding")};
+  const auto words = graph.input(kWords, Signal::symbols(vocabulary.words.size()));
+  std::vector<Graph::Value> parts{embed(words, recipe.embedding, kWordEmbedding)};
   if (recipe.case_embedding > 0) {
-    const auto shapes = graph.input("shapes", Signal::symbols(kWordShapes));
+    const auto shapes = graph.input(kShapes, Signal::symbols(kWordShapes));
     parts.push_back(embed(shapes, recipe.case_embedding, "shape_embedding"));
   }
   if (recipe.characters != "none") {
-    const auto characters = graph.input("characters", Signal::symbols(vocabulary.characters.size()),
-                                        {.aligned = false});
-    const auto spelling = graph.input("spelling", Signal::rows());
+    const auto characters =
+        graph.input(kCharacters, Signal::symbols(vocabulary.characters.size()), {.aligned = false});
+    const auto spelling = graph.input(kSpelling, Signal::rows());
     const auto x =
         drop(embed(characters, recipe.char_embedding, "character_embedding"), recipe.char_dropout);
     parts.push_back(graph.gather(add_speller(graph, recipe, x), spelling));

@@ -121,7 +121,9 @@ TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
   Model model = classifier_model(recipe, texts, backend);
   ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
                             training_batches(recipe));
-  model.fit(batches, {.epochs = recipe.epochs});
+  const std::vector<float> class_weights =
+      class_weights_of(recipe.class_weights, texts.labels, texts.train);
+  model.fit(batches, {.epochs = recipe.epochs, .class_weights = class_weights});
   Parameters parameters = model.parameters();
   return TextClassifier(std::unique_ptr<Impl>(
       new Impl{recipe, std::move(texts.encoder), std::move(texts.vocabulary),

@@ -74,6 +74,9 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("label_smoothing", label_smoothing);
   fields("naive_bayes", naive_bayes);
   fields("network", network);
+  fields("class_weights", class_weights);
+  fields("choose", choose);
+  fields("unfreeze_epochs", unfreeze_epochs);
   fields("epochs", epochs);
   fields("batch", batch);
   fields("batch_units", batch_units);
@@ -135,6 +138,13 @@ void validate(const TextClassifierRecipe& r) {
   require_rate(r.label_smoothing, "label-smoothing");
   if (r.multi_label && r.label_smoothing > 0) {
     throw ConfigError("label-smoothing: is for one label a text; leave it out with --multi-label");
+  }
+  if (r.choose != "loss" && r.choose != "accuracy" && r.choose != "macro-f1") {
+    throw ConfigError("choose: expected loss, accuracy or macro-f1, got '" + r.choose + "'");
+  }
+  require(r.unfreeze_epochs >= 0, "unfreeze-epochs", "at least 0", r.unfreeze_epochs);
+  if (r.multi_label && !r.class_weights.empty()) {
+    throw ConfigError("class-weights: are for one label a text; leave them out with --multi-label");
   }
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
   require(r.epsilon > 0 && r.epsilon <= 1, "epsilon", "more than 0 and at most 1", r.epsilon);

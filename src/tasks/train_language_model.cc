@@ -71,8 +71,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                         .callbacks = run.callbacks,
                         .log = run.log},
                        recipe_json(recipe));
-  const BackendOptions backend = backend_of(recipe, run.backend);
-  make_backend(backend);  // a wrong name is told before a large text is read
+  make_backend(backend_of(recipe, run.backend));  // a wrong name is told before a text is read
   const LanguageModelTexts texts = read_texts(recipe, run);
   training.log(texts.description());
   training.use_data(texts.fingerprint());
@@ -81,15 +80,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   LaneDataset valid(texts.valid, texts.vocabulary.end_id(),
                     {.batch = 1, .bptt = kEvaluationWindow});
   Model model(language_model_network(recipe, texts.vocabulary.size()));
-  model.compile({.optimizer = optimizer_of(recipe),
-                 .schedule = recipe.schedule,
-                 .clip_norm = recipe.clip,
-                 .clip_value = recipe.clip_value,
-                 .gradient_accumulation_steps = recipe.accumulate,
-                 .averaging = recipe.averaging,
-                 .on_divergence = recipe.on_divergence,
-                 .seed = static_cast<std::uint64_t>(recipe.seed),
-                 .backend = backend});
+  model.compile(compile_options(recipe, run.backend));
   if (!run.init_from.empty()) {
     const ModelDirectory first(run.init_from);
     first.verify();

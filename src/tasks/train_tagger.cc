@@ -4,6 +4,7 @@
 #include "rnn/model.h"
 #include "rnn/model_file.h"
 #include "rnn/version.h"
+#include "tasks/first_values.h"
 #include "tasks/optimization.h"
 #include "tasks/tagger_evaluation.h"
 #include "tasks/tagger_recipe.h"
@@ -157,12 +158,13 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
                          .inputs = inputs});
   TaggerDataset valid = validation.batches(inputs);
   Model model(network);
-  model.compile({.optimizer = optimizer_of(recipe),
-                 .schedule = recipe.schedule,
-                 .clip_norm = recipe.clip,
-                 .clip_value = recipe.clip_value,
-                 .seed = seed,
-                 .backend = backend});
+  model.compile(compile_options(recipe, run.backend));
+  if (!run.vectors.empty()) {
+    TensorList values = model.parameters();
+    training.log(take_vectors(values, std::string(kWordEmbedding) + "/embeddings", run.vectors,
+                              vocabulary.words));
+    model.set_parameters(values);
+  }
   training.begin(model);
   training.log(model.summary());
   return training.fit(

@@ -58,31 +58,36 @@ Json config_of(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,
   return config;
 }
 
-/// Says after each epoch what the answers are worth.
-class ReportEachEpoch : public Callback {
+/// What the answers are worth after each epoch: the measure to choose by, and for the log.
+class ReportEachEpoch {
  public:
-  ReportEachEpoch(const ClassifierTexts& texts, bool multi_label,
-                  const std::function<void(const std::string&)>& log)
+  ReportEachEpoch(const ClassifierTexts& texts, const TextClassifierRecipe& recipe,
+                  const TrainingRun& training)
       : texts_(texts),
-        multi_label_(multi_label),
-        log_(log),
-        batches_(texts.valid, texts.labels.size(), multi_label, kEvaluationBatches) {}
+        recipe_(recipe),
+        training_(training),
+        batches_(texts.valid, texts.labels.size(), recipe.multi_label, kEvaluationBatches) {}
 
-  void on_epoch_end(Model& model, const History&) override {
-    if (!log_) return;
-    if (!inference_) inference_.emplace(model.network(), model.parameters(), model.backend());
+  double operator()(const Model& model) {
+    // Averages take the place of the parameters once they begin.
+    if (parameters_ != &model.parameters()) {
+      parameters_ = &model.parameters();
+      inference_.emplace(model.network(), *parameters_, model.backend());
+    }
     const ClassificationReport report =
         report_on(*inference_, model.network(), *model.backend(), batches_, texts_.valid,
-                  texts_.labels, multi_label_);
-    log_("         valid accuracy " + to_fixed(report.accuracy(), 4) + "  macro F1 " +
-         to_fixed(report.macro_f1(), 4));
+                  texts_.labels, recipe_.multi_label);
+    training_.log("         valid accuracy " + to_fixed(report.accuracy(), 4) + "  macro F1 " +
+                  to_fixed(report.macro_f1(), 4));
+    return recipe_.choose == "accuracy" ? report.accuracy() : report.macro_f1();
   }
 
  private:
   const ClassifierTexts& texts_;
-  bool multi_label_;
-  const std::function<void(const std::string&)>& log_;
+  const TextClassifierRecipe& recipe_;
+  const TrainingRun& training_;
   ClassifierBatches batches_;
+  const Parameters* parameters_ = nullptr;
   std::optional<Inference> inference_{};
 };
 
@@ -149,18 +154,13 @@ Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts
                        const BackendOptions& backend) {
   Model model(text_classifier_network(recipe, texts.vocabulary.size(),
                                       static_cast<Index>(texts.labels.size())));
-  Optimizer optimizer = optimizer_of(recipe);
+  CompileOptions options = compile_options(recipe, backend);
   std::visit(
       [&](auto& chosen) {
         if constexpr (requires { chosen.epsilon; }) chosen.epsilon = recipe.epsilon;
       },
-      optimizer);
-  model.compile({.optimizer = optimizer,
-                 .schedule = recipe.schedule,
-                 .clip_norm = recipe.clip,
-                 .clip_value = recipe.clip_value,
-                 .seed = static_cast<std::uint64_t>(recipe.seed),
-                 .backend = backend_of(recipe, backend)});
+      options.optimizer);
+  model.compile(options);
   if (recipe.naive_bayes > 0) {
     TensorList values = model.parameters();
     set_log_count_ratios(values, model.network(), texts.train, texts.labels.size(),
@@ -183,6 +183,15 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
                         .log = run.log},
                        recipe_json(recipe));
   make_backend(backend_of(recipe, run.backend));  // a wrong name is told before texts are read
+  if (!run.vectors.empty() && !run.init_from.empty()) {
+    throw ConfigError("vectors and init-from exclude each other; give one of them");
+  }
+  if (recipe.unfreeze_epochs > 0 && run.init_from.empty()) {
+    throw ConfigError("unfreeze-epochs: needs --init-from, whose layers it keeps still at first");
+  }
+  if (recipe.choose != "loss" && run.valid.empty() && recipe.holdout == 0) {
+    throw ConfigError("choose: needs texts to measure on; give --valid or --holdout");
+  }
   if (run.train.empty()) throw ConfigError("train: expected at least one file of labelled texts");
   std::vector<SourceText> train = read_labelled(run.train, recipe.reader()), valid;
   if (!run.valid.empty()) {
@@ -208,22 +217,35 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
                             training_batches(recipe));
   Model model = classifier_model(recipe, texts, run.backend);
-  if (start) {
+  FitOptions options{.epochs = recipe.epochs};
+  if (start || !run.vectors.empty()) {
     TensorList values = model.parameters();
-    take_encoder(values, *start, run.init_from);
+    if (start) {
+      options.frozen_epochs =
+          gradual_unfreezing(take_encoder(values, *start, run.init_from), recipe.unfreeze_epochs);
+    } else {
+      training.log(take_vectors(values, kWordTable, run.vectors, texts.vocabulary));
+    }
     model.set_parameters(values);
   }
   training.begin(model);
   training.log(model.summary());
 
-  FitOptions options{.epochs = recipe.epochs};
+  const std::vector<float> class_weights =
+      class_weights_of(recipe.class_weights, texts.labels, texts.train);
+  options.class_weights = class_weights;
   std::optional<ClassifierBatches> valid_batches;
   std::optional<ReportEachEpoch> report;
+  OnEpoch log_report([&](Model& now, const History&) { (*report)(now); });
   if (texts.valid.size() > 0) {
     valid_batches.emplace(texts.valid, texts.labels.size(), recipe.multi_label, kEvaluationBatches);
     options.validation = &*valid_batches;
-    report.emplace(texts, recipe.multi_label, run.log);
-    options.callbacks.push_back(&*report);
+    report.emplace(texts, recipe, training);
+    if (recipe.choose == "loss") {
+      options.callbacks.push_back(&log_report);
+    } else {
+      options.metric = std::ref(*report);
+    }
   }
   return training.fit(
       model, batches, options,

@@ -42,6 +42,12 @@ class Model::Impl::FitLoop {
       throw ConfigError("fit: expected validation or validation_split, got both");
     }
     check_class_weights(fit.class_weights, m_.network.head());
+    for (const auto& [name, epochs] : fit.frozen_epochs) {
+      if (m_.parameters.find(name) == m_.parameters.size()) {
+        throw ConfigError("fit: frozen_epochs names '" + name + "', which is no parameter");
+      }
+      require(epochs >= 0, "frozen_epochs", "at least 0", epochs);
+    }
     const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
     if (restores && !fit.checkpoint) {
       throw ConfigError("fit: to restore a checkpoint there must be one; give checkpoint");
@@ -66,6 +72,7 @@ class Model::Impl::FitLoop {
     if (restores && going_on()) save_checkpoint();
     while (going_on()) epoch();
     if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
+    m_.frozen.clear();
     tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
     if (unsaved_) save_checkpoint();
     if (held_out_) data_.hold_out(0);
@@ -89,11 +96,22 @@ class Model::Impl::FitLoop {
       progress_.epoch_norms = progress_.epoch_seconds = 0;
     }
     validation_losses_ = m_.history.validation_losses();
+    freeze();
     averaging_ = m_.options.averaging.begun(progress_.position.epoch, validation_losses_);
     data_is_over_ = restored_ = false;
     while (!m_.stopping && !restored_ && step()) {
     }
     if (!m_.stopping && !restored_) end_epoch();
+  }
+
+  /// What stands still in the epoch at hand.
+  void freeze() {
+    m_.frozen.clear();
+    for (const auto& [name, epochs] : fit_.frozen_epochs) {
+      if (progress_.position.epoch >= epochs) continue;
+      m_.frozen.resize(m_.parameters.size());
+      m_.frozen[m_.parameters.find(name)] = 1;
+    }
   }
 
   /// False when there was no batch left.

@@ -35,6 +35,7 @@ struct Model::Impl {
   State state{};  // carried from batch to batch
   History history{};
   Observer observer{};
+  std::vector<std::uint8_t> frozen{};  // one a parameter, not 0 while it stands still; or empty
   bool stopping = false;
   std::string stop_reason{};
   std::unique_ptr<Session> session{};  // made when first needed, kept for its memory

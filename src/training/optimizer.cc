@@ -14,10 +14,15 @@ struct Update {
   Parameters& parameters;
   OptimizerState& state;
   const Backend& backend;
+  std::span<const std::uint8_t> frozen;
+
+  bool stands_still(std::size_t i) const {
+    return gradients[i].empty() || (!frozen.empty() && frozen[i] != 0);
+  }
 
   void operator()(const SGD& sgd) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (gradients[i].empty()) continue;
+      if (stands_still(i)) continue;
       backend.sgd_step({.parameter = parameters[i],
                         .gradient = gradients[i],
                         .velocity = state.slots.empty() ? View<float>() : state.slots[0][i].view(),
@@ -30,7 +35,7 @@ struct Update {
   }
   void operator()(const RMSprop& rmsprop) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (gradients[i].empty()) continue;
+      if (stands_still(i)) continue;
       backend.rmsprop_step({.parameter = parameters[i],
                             .gradient = gradients[i],
                             .mean_square = state.slots[0][i],
@@ -51,7 +56,7 @@ struct Update {
           1 - std::pow(static_cast<double>(beta), static_cast<double>(state.steps)));
     };
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (gradients[i].empty()) continue;
+      if (stands_still(i)) continue;
       backend.adam_step({.parameter = parameters[i],
                          .gradient = gradients[i],
                          .mean = state.slots[0][i],
@@ -139,7 +144,7 @@ void validate(const Optimizer& optimizer) {
 
 void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale,
            const TensorList& gradients, Parameters& parameters, OptimizerState& state,
-           const Backend& backend) {
+           const Backend& backend, std::span<const std::uint8_t> frozen) {
   while (state.slots.size() < slots_of(optimizer)) {
     TensorList slot;
     for (const NamedTensor& gradient : gradients) {
@@ -148,7 +153,7 @@ void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale
     state.slots.push_back(std::move(slot));
   }
   ++state.steps;
-  std::visit(Update{learning_rate, gradient_scale, gradients, parameters, state, backend},
+  std::visit(Update{learning_rate, gradient_scale, gradients, parameters, state, backend, frozen},
              optimizer);
   parameters.changed();
 }

@@ -86,11 +86,14 @@ bool Model::Impl::update(const LossSum& loss, double rate, bool averaging, StepR
   record.steps = progress.steps + 1;
   record.loss = loss;
   record.learning_rate = rate;
+  for (std::size_t i = 0; i < frozen.size(); ++i) {
+    if (frozen[i]) session->gradients()[i].fill(0);
+  }
   record.gradient_norm = norm_of(session->gradients()) * unit;
   if (!std::isfinite(loss.nats) || !std::isfinite(record.gradient_norm)) return false;
   const float scale = clip_gradients(session->gradients(), record.gradient_norm, unit);
   apply(options.optimizer, static_cast<float>(rate), scale, session->gradients(), parameters,
-        optimizer_state, *backend);
+        optimizer_state, *backend, frozen);
   if (averaging) average(options.averaging, parameters, averages, *backend);
   ++progress.steps;
   progress.tokens += loss.targets;

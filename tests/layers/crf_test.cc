@@ -136,6 +136,129 @@ TEST(CRF, TheBestLabelsAreThoseOfTheBestPath) {
   }
 }
 
+/// Forward-backward in long double, apart from the library's: what a sequence's paths add up to.
+struct ExactChain {
+  std::vector<std::vector<long double>> forward, backward;
+  long double z = 0;
+};
+
+long double log_sum(const std::vector<long double>& values) {
+  const long double most = *std::max_element(values.begin(), values.end());
+  long double sum = 0;
+  for (const long double value : values) sum += std::exp(value - most);
+  return most + std::log(sum);
+}
+
+ExactChain exact_chain(const CrfScores<float>& s, Index T, Index K) {
+  using Row = std::vector<long double>;
+  ExactChain chain{std::vector<Row>(static_cast<std::size_t>(T), Row(static_cast<std::size_t>(K))),
+                   {}};
+  chain.backward = chain.forward;
+  const auto at = [](std::vector<Row>& rows, Index t, Index k) -> long double& {
+    return rows[static_cast<std::size_t>(t)][static_cast<std::size_t>(k)];
+  };
+  Row sum(static_cast<std::size_t>(K));
+  for (Index t = 0; t < T; ++t) {
+    for (Index k = 0; k < K; ++k) {
+      for (Index j = 0; j < K; ++j) {
+        sum[static_cast<std::size_t>(j)] =
+            t > 0 ? at(chain.forward, t - 1, j) + s.transitions(j, k) : s.start[k];
+      }
+      at(chain.forward, t, k) = s.emissions(t, 0, k) + (t > 0 ? log_sum(sum) : sum[0]);
+    }
+  }
+  for (Index t = T; t-- > 0;) {
+    for (Index k = 0; k < K; ++k) {
+      for (Index j = 0; j < K; ++j) {
+        sum[static_cast<std::size_t>(j)] =
+            t + 1 < T
+                ? s.transitions(k, j) + s.emissions(t + 1, 0, j) + at(chain.backward, t + 1, j)
+                : s.end[k];
+      }
+      at(chain.backward, t, k) = t + 1 < T ? log_sum(sum) : sum[0];
+    }
+  }
+  for (Index k = 0; k < K; ++k) {
+    sum[static_cast<std::size_t>(k)] = at(chain.forward, T - 1, k) + s.end[k];
+  }
+  chain.z = log_sum(sum);
+  return chain;
+}
+
+// Scores of a trained model's size, so that products of probabilities would be far below what a
+// float can hold.
+TEST(CRF, TwoThousandStepsStayFiniteAndExact) {
+  constexpr Index T = 2000, K = 7;
+  const Random random(5);
+  const Tensor emissions = test::random_values<float>({T, 1, K}, random.fold(1), 16);
+  const Tensor transitions = test::random_values<float>({K, K}, random.fold(2), 4);
+  const Tensor ends = test::random_values<float>({K}, random.fold(3));
+  const std::vector<std::int32_t> lengths{T};
+  const CrfScores<float> scores{.emissions = emissions,
+                                .lengths = lengths,
+                                .transitions = transitions,
+                                .start = ends,
+                                .end = ends};
+  const ExactChain exact = exact_chain(scores, T, K);
+
+  // The best path, by trying for every last label the best of all labels before.
+  std::vector<long double> best(K);
+  for (Index t = 0; t < T; ++t) {
+    const std::vector<long double> before = best;
+    for (Index k = 0; k < K; ++k) {
+      long double most = ends.view()[k];
+      for (Index j = 0; t > 0 && j < K; ++j) {
+        const long double through = before[static_cast<std::size_t>(j)] + scores.transitions(j, k);
+        most = j == 0 ? through : std::max(most, through);
+      }
+      best[static_cast<std::size_t>(k)] = most + scores.emissions(t, 0, k);
+    }
+  }
+  for (Index k = 0; k < K; ++k) best[static_cast<std::size_t>(k)] += ends.view()[k];
+  const long double most = *std::max_element(best.begin(), best.end());
+  const CrfPath path = crf_viterbi(scores, 0);
+  ASSERT_EQ(path.labels.size(), static_cast<std::size_t>(T));
+  EXPECT_NEAR(path.log_prob, static_cast<double>(most - exact.z), 1e-8);
+  long double along = 0;
+  for (Index t = 0; t < T; ++t) {
+    const Index label = path.labels[static_cast<std::size_t>(t)];
+    along += scores.emissions(t, 0, label);
+    along += t > 0 ? scores.transitions(path.labels[static_cast<std::size_t>(t) - 1], label)
+                   : ends.view()[label];
+  }
+  along += ends.view()[path.labels.back()];
+  EXPECT_NEAR(static_cast<double>(along), static_cast<double>(most), 1e-8);
+  EXPECT_EQ(crf_best_labels(scores, 0), path.labels);
+  const std::vector<CrfPath> two = crf_n_best(scores, 0, 2);
+  EXPECT_EQ(two[0].labels, path.labels);
+  EXPECT_NEAR(two[0].log_prob, path.log_prob, 1e-8);
+  EXPECT_LE(two[1].log_prob, path.log_prob);
+
+  // The head's loss and marginals, with these emissions as its features.
+  test::for_each_backend([&](const Backend& backend) {
+    HeadBench made{std::make_shared<CRF>(CRFOptions{.units = K}), K, backend, lengths, path.labels};
+    made.features = emissions;
+    Tensor identity({K, K});
+    for (Index k = 0; k < K; ++k) identity.view()(k, k) = 1;
+    made.parameters = {identity, Tensor({K}), transitions, ends, ends};
+    EXPECT_NEAR(made.loss().nats / T, -path.log_prob / T, 1e-5);
+    const Tensor marginals = made.predict();
+    for (Index t = 0; t < T; ++t) {
+      double sum = 0;
+      for (Index k = 0; k < K; ++k) {
+        const double p = double{marginals.view()(t, 0, k)};
+        const auto row = static_cast<std::size_t>(t), label = static_cast<std::size_t>(k);
+        EXPECT_NEAR(p,
+                    static_cast<double>(
+                        std::exp(exact.forward[row][label] + exact.backward[row][label] - exact.z)),
+                    1e-4);
+        sum += p;
+      }
+      ASSERT_NEAR(sum, 1, 1e-5) << t;
+    }
+  });
+}
+
 TEST(CRF, PredictsMarginalsThatAgreeWithTheLossOfOneTarget) {
   test::for_each_backend([](const Backend& backend) {
     HeadBench made = bench({.units = kLabels}, backend);

@@ -6,6 +6,7 @@
 
 #include "rnn/error.h"
 #include "rnn/model.h"
+#include "rnn/model_file.h"
 #include "rnn/text/entity_tags.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
@@ -100,6 +101,7 @@ TEST_F(TaggerTask, StoppedAfterEveryStepItBecomesTheSameModel) {
   TaggerRecipe recipe = small();
   recipe.epochs = 2;
   recipe.batch = 30;
+  recipe.averaging = {.kind = Averaging::Kind::kEma, .momentum = 0.5f};
   const History whole = train_tagger(recipe, to("whole"));
   TaggerRun run = to("parts");
   run.resume = true;
@@ -161,6 +163,72 @@ void TaggerTask::expect_no_dependence(const TaggerRecipe& recipe) const {
   std::vector<Words> backwards(words.rbegin(), words.rend());
   const std::vector<Words> other = tagger.tag(backwards);
   EXPECT_TRUE(std::equal(together.begin(), together.end(), other.rbegin(), other.rend()));
+}
+
+TEST_F(TaggerTask, StartsFromVectorsOfAFile) {
+  TaggerRecipe recipe = small();
+  recipe.embedding = 3;
+  recipe.epochs = 1;
+  recipe.lr = 1e-12f;
+  std::string log;
+  TaggerRun run = to("vectors");
+  run.log = [&](const std::string& line) { log += line + "\n"; };
+  run.vectors = files.write("v.txt", "boat 0.5 -1 2\nzebra 1 1 1\nMira 3 4 5\n");
+  train_tagger(recipe, run);
+  EXPECT_NE(log.find("v.txt: 3 vectors, 2 for the "), std::string::npos) << log;
+  const Tagger tagger = Tagger::load(files.path("vectors"));
+  const View<const float> table = tagger.parameters().at("word_embedding/embeddings");
+  const auto row = [&](const char* word) {
+    const Index id = tagger.vocabulary().id(word);
+    return std::vector<float>{table(id, 0), table(id, 1), table(id, 2)};
+  };
+  EXPECT_EQ(row("boat"), (std::vector<float>{0.5f, -1, 2}));
+  EXPECT_EQ(row("Mira"), (std::vector<float>{3, 4, 5}));
+  EXPECT_NE(row("Tolv"), (std::vector<float>{1, 1, 1}));
+
+  run.directory = files.path("wide");
+  recipe.embedding = 4;
+  expect_error<ConfigError>([&] { train_tagger(recipe, run); }, "v.txt", "3 numbers",
+                            "--embedding 3");
+  run.vectors = files.write("v.txt", "boat 0.5 -1 2\nMira 3 x 5\n");
+  recipe.embedding = 3;
+  expect_error<TextError>([&] { train_tagger(recipe, run); }, "v.txt:2");
+  EXPECT_FALSE(std::filesystem::exists(files.path("wide")));
+}
+
+TEST_F(TaggerTask, ANetworkOfOnesOwn) {
+  TaggerRecipe recipe = small();
+  recipe.epochs = 1;
+  recipe.case_embedding = 2;
+  train_tagger(recipe, to("m"));
+  const Tagger first = Tagger::load(files.path("m"));
+  TaggerRecipe given{.column = 2,
+                     .word_dropout = recipe.word_dropout,
+                     .epochs = 1,
+                     .batch = 8,
+                     .lr = recipe.lr,
+                     .network = network_to_json(first.network())};
+  train_tagger(given, to("n"));
+  EXPECT_EQ(TextFiles::read(files.path("m") + "/model.safetensors"),
+            TextFiles::read(files.path("n") + "/model.safetensors"));
+
+  // Every occurrence of a piece of the JSON replaced by another.
+  const auto refused = [&](const std::string& from, const std::string& by, const char* part) {
+    TaggerRecipe other = given;
+    for (std::size_t at = 0; (at = other.network.find(from, at)) != std::string::npos;) {
+      other.network.replace(at, from.size(), by);
+      at += by.size();
+    }
+    ASSERT_NE(other.network, given.network) << from;
+    expect_error<ConfigError>([&] { train_tagger(other, to("x")); }, "network: ", part);
+  };
+  refused("\"words\"", "\"letters\"", "'words' as its first input, got 'letters'");
+  refused("\"shapes\"", "\"forms\"", "no input 'forms'");
+  refused("start>", "0>", "\"forbidden\": \"");
+  TaggerRun run = to("x");
+  run.train.push_back(files.write("more.txt", "unheard O\nof O\n"));
+  expect_error<ConfigError>([&] { train_tagger(given, run); }, "network: input 'words' is symbols");
+  EXPECT_FALSE(std::filesystem::exists(files.path("x")));
 }
 
 TEST_F(TaggerTask, EntitiesAreAlwaysWellFormed) {

@@ -6,6 +6,7 @@
 
 #include "rnn/tasks/language_model.h"
 #include "support/notes.h"
+#include "tasks/first_values.h"
 #include "tasks/labelled_texts.h"
 #include "text/text_files.h"
 
@@ -243,6 +244,122 @@ TEST_F(TextClassifierTask, StartsFromALanguageModel) {
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "--lowercase");
 }
 
+TEST_F(TextClassifierTask, LayersOfALanguageModelBeginToLearnOneAfterTheOther) {
+  std::map<std::string, std::int64_t> expected{
+      {"words/embeddings", 6}, {"lstm/kernel", 4}, {"lstm/bias", 4}, {"lstm_2/kernel", 2}};
+  EXPECT_EQ(
+      gradual_unfreezing({"words/embeddings", "lstm/kernel", "lstm/bias", "lstm_2/kernel"}, 2),
+      expected);
+
+  const LanguageModelRecipe language{.unit = "icu-word",
+                                     .embedding = 8,
+                                     .hidden = 8,
+                                     .layers = 1,
+                                     .epochs = 1,
+                                     .batch = 4,
+                                     .bptt = 8};
+  std::string lines;
+  for (const test::Note& note : test::made_up_notes(150, 1)) lines += note.text + "\n";
+  train_language_model(language, {.train = {files.write("notes.txt", lines)},
+                                  .valid = files.path("notes.txt"),
+                                  .directory = files.path("lm")});
+  const LanguageModel start = LanguageModel::load(files.path("lm"));
+  TextClassifierRecipe recipe = small("lstm");
+  recipe.ngrams = 1;
+  recipe.lowercase = false;
+  recipe.unfreeze_epochs = 1;
+  TextClassifierRun run = to("m");
+  run.overwrite = true;
+  run.init_from = files.path("lm");
+  const auto same = [&](const char* theirs, const char* ours) {
+    const Tensor& a = start.parameters().at(theirs);
+    const TextClassifier model = TextClassifier::load(files.path("m"));
+    const Tensor& b = model.parameters().at(ours);
+    return std::equal(a.data(), a.data() + a.size(), b.data());
+  };
+  for (std::int64_t epochs = 1; epochs <= 3; ++epochs) {
+    recipe.epochs = epochs;
+    recipe.holdout = 0;
+    run.valid.clear();  // so that the model of the last epoch is kept
+    train_text_classifier(recipe, run);
+    EXPECT_EQ(same("lstm/kernel", "lstm/kernel"), epochs <= 1) << epochs;
+    EXPECT_EQ(same("embedding/embeddings", "words/embeddings"), epochs <= 2) << epochs;
+  }
+  run.init_from.clear();
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "unfreeze-epochs",
+                            "--init-from");
+}
+
+TEST_F(TextClassifierTask, StartsFromVectorsOfAFile) {
+  TextClassifierRecipe recipe = small();
+  recipe.embedding = 2;
+  recipe.epochs = 1;
+  recipe.lr = 1e-12f;
+  TextClassifierRun run = to("m");
+  run.vectors = files.write("v.txt", "2 2\nship 0.5 -1\nquagga 3 4\n");
+  std::string log;
+  run.log = [&](const std::string& line) { log += line + "\n"; };
+  train_text_classifier(recipe, run);
+  EXPECT_NE(log.find("v.txt: 2 vectors, 1 for the "), std::string::npos) << log;
+  const TextClassifier model = TextClassifier::load(files.path("m"));
+  const Index ship = model.vocabulary().id("ship");
+  const View<const float> table = model.parameters().at("words/embeddings");
+  EXPECT_EQ(table(ship, 0), 0.5f);
+  EXPECT_EQ(table(ship, 1), -1);
+  recipe.embedding = 3;
+  run.overwrite = true;
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "v.txt", "--embedding 2");
+  run.init_from = "lm";
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "exclude each other");
+}
+
+TEST_F(TextClassifierTask, ClassWeightsAreBalancedOrGiven) {
+  const std::vector<std::string> labels{"a", "b b", "c=d"};
+  EncodedTexts texts;
+  for (const std::int32_t label : {0, 0, 0, 1, 2, 2}) {
+    texts.sequences.add({}, label);
+    texts.labels.push_back({label});
+  }
+  EXPECT_TRUE(class_weights_of("", labels, texts).empty());
+  EXPECT_EQ(class_weights_of("balanced", labels, texts), (std::vector<float>{2.0f / 3, 2, 1}));
+  EXPECT_EQ(class_weights_of("c=d=0.5 a=3", labels, texts), (std::vector<float>{3, 1, 0.5f}));
+  for (const char* bad : {"a", "a=", "a=x", "a=-1", "a=1,", "a=nan", "even", "a=1 x=2"}) {
+    expect_error<ConfigError>([&] { class_weights_of(bad, labels, texts); }, "class-weights");
+  }
+  // A label that counts for nothing is not learned.
+  TextClassifierRecipe recipe = small();
+  recipe.class_weights = "none=0";
+  recipe.epochs = 8;
+  const std::string paths[] = {valid};
+  const ClassificationReport report = trained(recipe).evaluate(paths);
+  EXPECT_EQ(report.labels[1].predicted, 0);  // no, none, yes
+  EXPECT_GT(report.labels[0].correct, 0);
+}
+
+TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
+  for (const char* choose : {"loss", "accuracy", "macro-f1"}) {
+    TextClassifierRecipe recipe = small();
+    recipe.choose = choose;
+    recipe.epochs = 6;
+    recipe.averaging = {.kind = Averaging::Kind::kEma, .momentum = 0.9f};
+    TextClassifierRun run = to("m");
+    run.overwrite = true;
+    const History history = train_text_classifier(recipe, run);
+    const std::string paths[] = {valid};
+    const ClassificationReport report = TextClassifier::load(files.path("m")).evaluate(paths);
+    EXPECT_EQ(report.loss.nats, history.best()->validation->nats);
+    EXPECT_EQ(history.best()->metric.has_value(), recipe.choose != "loss");
+    if (recipe.choose == "accuracy") EXPECT_EQ(report.accuracy(), *history.best()->metric);
+    if (recipe.choose == "macro-f1") EXPECT_EQ(report.macro_f1(), *history.best()->metric);
+  }
+  TextClassifierRecipe recipe = small();
+  recipe.choose = "accuracy";
+  recipe.holdout = 0;
+  TextClassifierRun run = to("x");
+  run.valid.clear();
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "choose", "--holdout");
+}
+
 TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {
   std::vector<SourceText> texts;
   for (int i = 0; i < 20; ++i)
@@ -286,6 +403,10 @@ TEST_F(TextClassifierTask, RefusesImpossibleRecipes) {
   refuses([](auto& r) { r.arch = "cnn", r.kernel_sizes = "3,0"; }, "kernel-sizes", "3,0");
   refuses([](auto& r) { r.arch = "char-cnn-lstm"; }, "--unit char");
   refuses([](auto& r) { r.lr = 0; }, "lr");
+  refuses([](auto& r) { r.choose = "f2"; }, "choose", "macro-f1", "f2");
+  refuses([](auto& r) { r.unfreeze_epochs = -1; }, "unfreeze-epochs");
+  refuses([](auto& r) { r.accumulate = 0; }, "accumulate");
+  refuses([](auto& r) { r.multi_label = true, r.class_weights = "balanced"; }, "class-weights");
 }
 
 TEST_F(TextClassifierTask, RefusesADirectoryThatIsNotWhole) {

@@ -1,6 +1,7 @@
 // Embedding({.trainable = false}): training leaves the vectors as they are, and costs nothing.
 #include <gtest/gtest.h>
 
+#include "rnn/error.h"
 #include "rnn/model.h"
 #include "support/compare.h"
 #include "support/temporary_folder.h"
@@ -31,6 +32,48 @@ TEST(Frozen, VectorsStayWhateverTheOptimizer) {
             << before.name(p);
       }
     }
+  }
+}
+
+// Layers that stand still at first learn from the epoch on that they are told, whatever the
+// optimiser, and a training that goes on knows which still do.
+TEST(Frozen, LayersStandStillForSomeEpochsAndThenLearn) {
+  const auto trainable = [] {
+    return Sequential(
+        {Embedding({.input_dim = 6, .output_dim = 5}), LSTM({.units = 5}), Softmax({.units = 6})});
+  };
+  const std::map<std::string, std::int64_t> frozen{{"embedding/embeddings", 2}, {"lstm/kernel", 1}};
+  for (const Optimizer& optimizer :
+       {Optimizer(SGD{.learning_rate = 1, .momentum = 0.9f, .weight_decay = 0.1f}),
+        Optimizer(RMSprop{.weight_decay = 0.1f}), Optimizer(AdamW{.learning_rate = 0.1f})}) {
+    const CompileOptions options{.optimizer = optimizer, .clip_norm = 1};
+    const test::TemporaryFolder folder;
+    Model whole(trainable()), parts(trainable());
+    whole.compile(options);
+    parts.compile(options);
+    test::ToySource data = test::random_source(6, 1);
+    for (std::int64_t epochs = 1; epochs <= 3; ++epochs) {
+      const Parameters before = parts.parameters();
+      if (epochs > 1) {
+        Model next(trainable());
+        next.compile(options);
+        next.load_checkpoint(folder.file("c"));
+        parts = std::move(next);
+      }
+      parts.fit(data, {.epochs = epochs, .frozen_epochs = frozen});
+      parts.save_checkpoint(folder.file("c"));
+      for (std::size_t p = 0; p < before.size(); ++p) {
+        const auto found = frozen.find(before.name(p));
+        EXPECT_EQ(test::bits_equal(parts.parameters()[p], before[p]),
+                  found != frozen.end() && epochs <= found->second)
+            << before.name(p) << " in epoch " << epochs;
+      }
+    }
+    whole.fit(data, {.epochs = 3, .frozen_epochs = frozen});
+    for (std::size_t p = 0; p < whole.parameters().size(); ++p) {
+      EXPECT_TRUE(test::bits_equal(parts.parameters()[p], whole.parameters()[p]));
+    }
+    EXPECT_THROW(whole.fit(data, {.epochs = 4, .frozen_epochs = {{"lstm/x", 1}}}), ConfigError);
   }
 }
 

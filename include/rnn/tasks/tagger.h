@@ -20,12 +20,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rnn/backend.h"
-#include "rnn/callback.h"
-#include "rnn/checkpoint.h"
-#include "rnn/history.h"
-#include "rnn/network.h"
-#include "rnn/schedule.h"
+#include "rnn/model.h"
 #include "rnn/text/tag_reader.h"
 #include "rnn/text/tag_scores.h"
 #include "rnn/text/vocabulary.h"
@@ -62,6 +57,8 @@ struct RNN_API TaggerRecipe {
   float dropout = 0.5f;         ///< before, between and after the recurrent layers
   bool dropout_shared = false;  ///< the same dropout mask at every word of a sentence
   std::string head = "auto";    ///< softmax or crf; auto: crf for entities, else softmax
+  /// A network as JSON in place of all that describes one from `embedding` to `head`.
+  std::string network{};
 
   std::int64_t epochs = 20;
   std::int64_t batch = 32;         ///< sentences
@@ -72,6 +69,9 @@ struct RNN_API TaggerRecipe {
   float clip = 5;        ///< by global norm; 0: no limit
   float clip_value = 0;  ///< by element; 0: no limit
   Schedule schedule{.kind = Schedule::Kind::kCosine};
+  std::int64_t accumulate = 1;  ///< batches that make one update
+  Averaging averaging{};        ///< of the weights: evaluated and saved in their place
+  OnDivergence on_divergence = OnDivergence::kStop;
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
   std::int64_t seed = 1;
   Precision precision = Precision::kFp32;  ///< of training; fp32 or bf16
@@ -84,6 +84,7 @@ struct TaggerRun {
   std::vector<std::string> train{};
   std::string valid{};      ///< empty: the last tenth of the training sentences
   std::string directory{};  ///< the model directory to be written
+  std::string vectors{};    ///< word vectors to start from, see load_vectors
   bool overwrite = false;   ///< replace a model that is there
   bool resume = false;      ///< go on from its checkpoint; from the beginning if there is none yet
   CheckpointTimes checkpoint{};  ///< how often one is written

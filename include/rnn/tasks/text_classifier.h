@@ -28,6 +28,7 @@ struct TextClassifierRun {
   std::string directory{};           ///< the model directory to be written
   std::string tokenizer_model{};     ///< of the unit sentencepiece
   std::string init_from{};           ///< a language model whose encoder are the first values
+  std::string vectors{};             ///< word vectors to start from, see load_vectors
   bool overwrite = false;            ///< replace a model that is there
   bool resume = false;  ///< go on from its checkpoint; from the beginning if there is none yet
   CheckpointTimes checkpoint{};  ///< how often one is written

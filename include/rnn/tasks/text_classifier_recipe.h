@@ -5,11 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "rnn/fields.h"
 #include "rnn/kernels.h"
-#include "rnn/network.h"
-#include "rnn/precision.h"
-#include "rnn/schedule.h"
+#include "rnn/model.h"
 #include "rnn/text/labelled_reader.h"
 
 namespace rnn {
@@ -66,6 +63,16 @@ struct RNN_API TextClassifierRecipe {
   float naive_bayes = 0;
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
+  /// Factors of the texts' weights in training, by their label: "balanced" (inversely to how often
+  /// it is met, N / (K * n_k)), or such as "praise=2 complaint=0.5", where others have 1.
+  std::string class_weights{};
+  /// By which measure on what is held out the best epoch is chosen: loss, accuracy or macro-f1.
+  std::string choose = "loss";
+  /// With a language model to start from: its layers stand still at first, and after so many epochs
+  /// each the next from above begins to learn, its embedding last; 0: all from the start. (Howard
+  /// and Ruder 2018)
+  std::int64_t unfreeze_epochs = 0;
+
   std::int64_t epochs = 10;
   std::int64_t batch = 32;           ///< texts
   std::int64_t batch_units = 32768;  ///< units of a batch at most, padding included; 0: no limit
@@ -80,6 +87,9 @@ struct RNN_API TextClassifierRecipe {
   float clip = 1;        ///< by global norm; 0: no limit
   float clip_value = 0;  ///< by element; 0: no limit
   Schedule schedule{};
+  std::int64_t accumulate = 1;  ///< batches that make one update
+  Averaging averaging{};        ///< of the weights: evaluated and saved in their place
+  OnDivergence on_divergence = OnDivergence::kStop;
   int early_stopping = -1;  ///< epochs without gain that are endured; below 0: no early stopping
   std::int64_t seed = 1;
   Precision precision = Precision::kFp32;  ///< of products in training: fp32 or bf16
