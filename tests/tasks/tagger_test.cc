@@ -204,10 +204,10 @@ TEST_F(TaggerTask, ANetworkOfOnesOwn) {
   const Tagger first = Tagger::load(files.path("m"));
   TaggerRecipe given{.column = 2,
                      .word_dropout = recipe.word_dropout,
+                     .network = network_to_json(first.network()),
                      .epochs = 1,
-                     .batch = 8,
-                     .lr = recipe.lr,
-                     .network = network_to_json(first.network())};
+                     .batch = recipe.batch,
+                     .lr = recipe.lr};
   train_tagger(given, to("n"));
   EXPECT_EQ(TextFiles::read(files.path("m") + "/model.safetensors"),
             TextFiles::read(files.path("n") + "/model.safetensors"));

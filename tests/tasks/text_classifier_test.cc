@@ -330,10 +330,15 @@ TEST_F(TextClassifierTask, ClassWeightsAreBalancedOrGiven) {
   TextClassifierRecipe recipe = small();
   recipe.class_weights = "none=0";
   recipe.epochs = 8;
+  recipe.holdout = 0;
+  TextClassifierRun run = to("m");
+  run.valid
+      .clear();  // so that the last epoch is kept, not one chosen by a loss that weighs nothing
+  train_text_classifier(recipe, run);
   const std::string paths[] = {valid};
-  const ClassificationReport report = trained(recipe).evaluate(paths);
+  const ClassificationReport report = TextClassifier::load(files.path("m")).evaluate(paths);
   EXPECT_EQ(report.labels[1].predicted, 0);  // no, none, yes
-  EXPECT_GT(report.labels[0].correct, 0);
+  EXPECT_GT(report.labels[0].correct + report.labels[2].correct, 15);
 }
 
 TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
@@ -349,8 +354,10 @@ TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
     const ClassificationReport report = TextClassifier::load(files.path("m")).evaluate(paths);
     EXPECT_EQ(report.loss.nats, history.best()->validation->nats);
     EXPECT_EQ(history.best()->metric.has_value(), recipe.choose != "loss");
-    if (recipe.choose == "accuracy") EXPECT_EQ(report.accuracy(), *history.best()->metric);
-    if (recipe.choose == "macro-f1") EXPECT_EQ(report.macro_f1(), *history.best()->metric);
+    if (recipe.choose != "loss") {
+      EXPECT_EQ(recipe.choose == "accuracy" ? report.accuracy() : report.macro_f1(),
+                *history.best()->metric);
+    }
   }
   TextClassifierRecipe recipe = small();
   recipe.choose = "accuracy";
