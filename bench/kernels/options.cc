@@ -93,14 +93,20 @@ std::vector<Option> options() {
           {"lstm projection 512", plain_lstm, lstm({.projection = 512})},
           {"gru recurrent_dropout 0.3", plain_gru, gru({.recurrent_dropout = 0.3f})},
           {"gru zoneout h 0.1", plain_gru, gru({.zoneout_h = 0.1f})},
+          {"lstm norm, zoneout h c, weight_drop", plain_lstm,
+           lstm({.weight_drop = 0.5f,
+                 .zoneout_h = 0.1f,
+                 .zoneout_c = 0.3f,
+                 .layer_normalization = true})},
           {"gru layer_normalization", plain_gru, gru({.layer_normalization = true})}};
 }
 
 void run(int threads, int rounds, const std::string& only) {
   const auto backend = make_backend({.name = "native", .threads = {.threads = threads}});
-  std::printf("T%d B%d I=H=%d, %d threads, forward and backward\n%-32s %10s %10s %8s\n",
+  std::printf("T%d B%d I=H=%d, %d threads, forward and backward, FMA peak %.0f GFLOP/s\n",
               static_cast<int>(kTime), static_cast<int>(kBatch), static_cast<int>(kUnits), threads,
-              "option", "ms", "plain ms", "ratio");
+              fma_peak(threads, 0.3));
+  std::printf("%-36s %10s %10s %8s\n", "option", "ms", "plain ms", "ratio");
   for (const Option& option : options()) {
     if (option.name.find(only) == std::string::npos) continue;
     LayerWork plain(*backend, option.plain), work(*backend, option.layer);
@@ -113,7 +119,7 @@ void run(int threads, int rounds, const std::string& only) {
       times.push_back(work.seconds(kRepeats));
       ratios.push_back(2 * times.back() / (plain_times.back() + plain.seconds(kRepeats)));
     }
-    std::printf("%-32s %10.2f %10.2f %8.3f\n", option.name.c_str(), 1e3 * median(times),
+    std::printf("%-36s %10.2f %10.2f %8.3f\n", option.name.c_str(), 1e3 * median(times),
                 1e3 * median(plain_times), median(ratios));
     std::fflush(stdout);
   }

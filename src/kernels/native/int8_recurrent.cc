@@ -10,11 +10,10 @@
 #include "hwy/foreach_target.h"
 //
 #include "hwy/highway.h"
-#include "kernels/native/cells-inl.h"
 #include "kernels/native/int8-inl.h"
 #include "kernels/native/kernel_table.h"
+#include "kernels/native/recurrent_team-inl.h"
 #include "kernels/native/rows.h"
-#include "kernels/native/schedule.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rnn::native {
@@ -113,29 +112,12 @@ Index place_of(const Plan& p, const Phase& phase, Index unit_vector) {
   return phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates;
 }
 
-/// work(first unit vector, how many) for groups of units whose gates share a panel. `backwards`:
-/// see recurrent_forward.cc.
-template <class Work>
-void for_groups(const Phase& phase, Range units, bool backwards, const Work& work) {
-  const Index groups = parts_of(units.size(), phase.units);
-  for (Index i = 0; i < groups; ++i) {
-    const Range part = part_of(units.size(), backwards ? groups - 1 - i : i, groups);
-    work(units.first + part.first, part.size());
-  }
-}
-
 template <class Work>
 void for_panels(const Args& a, const Plan& p, Range units, const Work& work) {
   for (int number = 0; number < phases_of(a.cell); ++number) {
     const Phase phase = phase_of(a.cell, number);
-    for_groups(phase, units, false, [&](Index first, Index count) HWY_ATTR {
-      PanelColumns columns{.vectors = count * phase.gates, .column = {}, .lanes = {}};
-      for (Index v = 0; v < columns.vectors; ++v) {
-        const Index u = (first + v / phase.gates) * kLanes;
-        columns.column[v] = (phase.first_gate + v % phase.gates) * p.H + u;
-        columns.lanes[v] = std::min(kLanes, p.H - u);
-      }
-      work(columns, place_of(p, phase, first));
+    for_groups(units, phase.units, [&](Index first, Index count) HWY_ATTR {
+      work(gate_columns(phase, first, count, p.H), place_of(p, phase, first));
     });
   }
 }
@@ -182,12 +164,6 @@ void multiply_inputs(const Args& a, const Plan& p, Index rows, Range units) {
   });
 }
 
-struct Team {
-  int member, members;
-  Range units;
-  SpinBarrier& barrier;
-};
-
 /// What this phase multiplies the recurrent weights by, quantized.
 template <Cell kCell, int kPhase>
 std::span<const Int8Row> quantize_states(const Plan& p, Range rows, Index batch, const Team& team) {
@@ -201,7 +177,7 @@ std::span<const Int8Row> quantize_states(const Plan& p, Range rows, Index batch,
     p.h_rows[place + r] = quantize_row(reset ? row.extra : row.h_in, p.H,
                                        p.h_values + (place + r) * int8_row_bytes(p.H));
   }
-  if (shared) team.barrier.wait(team.members);
+  if (shared) team.meet();
   return {p.h_rows + place, static_cast<std::size_t>(rows.size())};
 }
 
@@ -209,7 +185,7 @@ template <Cell kCell, int kPhase>
 void run_phase(const Plan& p, Range rows, Index batch, bool backwards, const Team& team) {
   constexpr Phase kPhaseOf = phase_of(kCell, kPhase);
   const std::span<const Int8Row> states = quantize_states<kCell, kPhase>(p, rows, batch, team);
-  for_groups(kPhaseOf, team.units, backwards, [&](Index first, Index count) HWY_ATTR {
+  const auto work = [&](Index first, Index count) HWY_ATTR {
     const Index place = place_of(p, kPhaseOf, first);
     if constexpr (kCell == Cell::kGru) {
       const Index u = first * kLanes;
@@ -235,7 +211,8 @@ void run_phase(const Plan& p, Range rows, Index batch, bool backwards, const Tea
                                       p.tail, u, std::min(kLanes, p.H - u), p.rows[r]);
       }
     }
-  });
+  };
+  for_groups(team.units, kPhaseOf.units, work, backwards);
 }
 
 template <Cell kCell>
@@ -244,50 +221,10 @@ void run_steps(const Plan& p, Index steps, Index batch, const Team& team) {
     const Range rows{p.first[s], p.first[s + 1]};
     run_phase<kCell, 0>(p, rows, batch, s % 2 == 1, team);
     if constexpr (phases_of(kCell) == 2) {
-      team.barrier.wait(team.members);
+      team.meet();
       run_phase<kCell, 1>(p, rows, batch, s % 2 == 1, team);
     }
-    if (s + 1 < steps) team.barrier.wait(team.members);
-  }
-}
-
-void run_steps(Cell cell, const Plan& p, Index steps, Index batch, const Team& team) {
-  switch (cell) {
-    case Cell::kLstm:
-      return run_steps<Cell::kLstm>(p, steps, batch, team);
-    case Cell::kLstmCoupled:
-      return run_steps<Cell::kLstmCoupled>(p, steps, batch, team);
-    case Cell::kGru:
-      return run_steps<Cell::kGru>(p, steps, batch, team);
-    case Cell::kGruResetBefore:
-      return run_steps<Cell::kGruResetBefore>(p, steps, batch, team);
-    case Cell::kRnnTanh:
-      return run_steps<Cell::kRnnTanh>(p, steps, batch, team);
-    case Cell::kRnnRelu:
-      return run_steps<Cell::kRnnRelu>(p, steps, batch, team);
-  }
-}
-
-void start_state(const Args& a, const Plan& p) {
-  std::fill_n(p.zeros, p.H, 0.0f);
-  if (a.c0) {
-    std::copy_n(a.c0.data(), a.c0.size(), p.c);
-  } else {
-    std::fill_n(p.c, a.x.extent(1) * p.H, 0.0f);
-  }
-}
-
-/// Final states, and zeros for padding.
-void finish_window(const Args& a, const Plan& p) {
-  const Index time = a.x.extent(0), batch = a.x.extent(1);
-  for (Index b = 0; b < batch; ++b) {
-    const Index length = length_of(a.lengths, b, time);
-    const float* h = length > 0 ? &a.y(time_of(length - 1, length, a.go_backwards), b, 0)
-                     : a.h0     ? a.h0.data() + b * p.H
-                                : p.zeros;
-    if (a.hn && h != a.hn.data() + b * p.H) std::copy_n(h, p.H, a.hn.data() + b * p.H);
-    if (a.cn) std::copy_n(p.c + b * p.H, p.H, a.cn.data() + b * p.H);
-    for (Index t = length; t < time; ++t) std::fill_n(&a.y(t, b, 0), p.H, 0.0f);
+    if (s + 1 < steps) team.meet();
   }
 }
 
@@ -303,9 +240,10 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
   Scratch scratch(a.scratch.data());
   Plan p = lay_out(a, pool.threads(), scratch);
   p.tile = tile;
-  const Index time = a.x.extent(0), batch = a.x.extent(1), vectors = vectors_of(p.H);
+  const Index time = a.x.extent(0), batch = a.x.extent(1);
   const Index all_steps = longest(a.lengths, time);
-  start_state(a, p);
+  std::fill_n(p.zeros, p.H, 0.0f);
+  copy_or_zero(a.c0, p.c, batch * p.H);
   SpinBarrier barrier;
   for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
     const Index steps = std::min(p.steps, all_steps - s0);
@@ -313,10 +251,7 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
     const Index rows = p.first[steps];
     const int limit = team_limit(rows * (p.I + p.H) * p.width / 4, pool.threads());
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      const Team team{.member = member,
-                      .members = members,
-                      .units = part_of(vectors, member, members),
-                      .barrier = barrier};
+      const Team team = team_of(false, p.H, p.H, member, members, barrier);
       const PackedKey key{.magic = PackedKey::kMagic,
                           .version = a.weights_version,
                           .first = a.kernel.data(),
@@ -336,10 +271,10 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
       barrier.wait(members);
       if (member == 0) *p.key = key;
       multiply_inputs(a, p, rows, team.units);
-      run_steps(a.cell, p, steps, batch, team);
+      with_cell(a.cell, [&](auto cell) HWY_ATTR { run_steps<cell.value>(p, steps, batch, team); });
     });
   }
-  finish_window(a, p);
+  finish_states(a, p.c, p.zeros);
 }
 
 }  // namespace HWY_NAMESPACE

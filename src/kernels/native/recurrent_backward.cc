@@ -19,37 +19,15 @@
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"
 #include "kernels/native/recurrent_backward_plan-inl.h"
-#include "kernels/native/row_norm-inl.h"
-#include "kernels/native/schedule.h"
+#include "kernels/native/recurrent_weights-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// One thread's part in a call.
-struct Team {
-  int member, members;
-  bool by_batch;
-  Range units;
-  Range outs;  // of P
-  SpinBarrier& barrier;
-  void meet() const {
-    if (!by_batch) barrier.wait(members);
-  }
-};
-
 float* panel_of(const Plan& p, Index unit_vector) {
   return p.packed + words_of(p.bf16, p.width) * kLanes * unit_vector;
-}
-
-template <class Work>
-void for_groups(Range units, const Work& work, Index begin = 0, Index stride = 1) {
-  const Index groups = parts_of(units.size(), kMaxVectors);
-  for (Index group = begin; group < groups; group += stride) {
-    const Range part = part_of(units.size(), group, groups);
-    work(units.first + part.first, part.size());
-  }
 }
 
 float* projection_panel_of(const Plan& p, Index unit_vector) {
@@ -58,22 +36,15 @@ float* projection_panel_of(const Plan& p, Index unit_vector) {
 
 /// The recurrent kernel transposed, in panels of units, and the projection likewise.
 void pack_units(const Args& a, const Plan& p, const Team& team) {
-  const Index begin = team.by_batch ? team.member : 0, stride = team.by_batch ? team.members : 1;
-  for_groups(
-      team.outs,
-      [&](Index first, Index count) HWY_ATTR {
-        pack_panel_transposed(p.bf16, a.recurrent_kernel.data(), p.width, p.width,
-                              plain_columns(first, count, p.P), panel_of(p, first));
-      },
-      begin, stride);
+  for_packed_groups(team, team.outs, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+    pack_panel_transposed(p.bf16, a.recurrent_kernel.data(), p.width, p.width,
+                          plain_columns(first, count, p.P), panel_of(p, first));
+  });
   if (!p.packed_projection) return;
-  for_groups(
-      team.units,
-      [&](Index first, Index count) HWY_ATTR {
-        pack_panel_transposed(nullptr, a.options.projection.data(), p.P, p.P,
-                              plain_columns(first, count, p.H), projection_panel_of(p, first));
-      },
-      begin, stride);
+  for_packed_groups(team, team.units, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+    pack_panel_transposed(nullptr, a.options.projection.data(), p.P, p.P,
+                          plain_columns(first, count, p.H), projection_panel_of(p, first));
+  });
 }
 
 /// What a step works with. Under bf16 every member rounds all rows that its products read.
@@ -159,7 +130,7 @@ template <Cell kCell, class Take>
 void run_receive(const Plan& p, Range rows, Index ending, Range outs, const StepBuffer& buffer,
                  const Take& take) {
   round_after<kCell>(p, {rows.first, ending}, buffer);
-  for_groups(outs, [&](Index first, Index count) HWY_ATTR {
+  for_groups(outs, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     const auto lanes = [&](Index u) { return std::min(kLanes, p.P - u); };
     for_stretches({rows.first, ending}, [&](Index r0, Index size) HWY_ATTR {
       receive<kCell>(p, rows.first, r0, size, first, count, buffer);
@@ -188,7 +159,7 @@ void run_product(const Bf16Arithmetic* bf16, Range rows, Range units, Index H, I
   for (Index r = 0; bf16 && r < rows.size(); ++r) {
     bf16->round(input(p.rows[rows.first + r]), depth, buffer.words + r * words);
   }
-  for_groups(units, [&](Index first, Index count) HWY_ATTR {
+  for_groups(units, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       const float* in[kStepRows];
       for (Index r = 0; r < size; ++r) {
@@ -222,14 +193,6 @@ void run_projection(const Plan& p, Range rows, Range units, const StepBuffer& bu
       [](const BackwardRow& row) { return row.dstate; }, p, buffer,
       [&](const BackwardRow& row, FloatVec d, Index u, Index n)
           HWY_ATTR { finish_backward<kCell, 0>(d, p.tail, u, n, row); });
-}
-
-/// work(unit, lanes) for the vectors of a range of units.
-template <class Work>
-HWY_INLINE void for_units(Range units, Index size, const Work& work) {
-  for (Index v = units.first; v < units.last; ++v) {
-    work(v * kLanes, std::min(kLanes, size - v * kLanes));
-  }
 }
 
 /// Stage "output": back through N(c~). Every member makes the sums of its rows for itself.
@@ -327,15 +290,14 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   StepBuffer buffer;
   for (Index r = 0; r < kStepRows; ++r) buffer.out[r] = memory + r * kMaxVectors * kLanes;
   buffer.words = memory + kStepRows * kMaxVectors * kLanes;
-  const int parts = team.by_batch ? team.members : 1, part = team.by_batch ? team.member : 0;
   for (Index s = steps - 1; s >= 0; --s) {
-    const Index* first = p.first + ((s + 1) * parts + part) * 2;
+    const Index* first = p.first + ((s + 1) * team.parts() + team.part()) * 2;
     run_step<kCell>(p, {first[0], first[2]}, first[1], team, buffer);
   }
   if (!a.dh0) return;
-  const Range rows{p.first[part * 2], p.first[part * 2 + 1]};
+  const Range rows{p.first[team.part() * 2], p.first[team.part() * 2 + 1]};
   round_after<kCell>(p, rows, buffer);
-  for_groups(team.outs, [&](Index first, Index count) HWY_ATTR {
+  for_groups(team.outs, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       receive<kCell>(p, rows.first, r0, size, first, count, buffer);
       for (Index r = 0; r < size; ++r) {
@@ -348,165 +310,14 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   });
 }
 
-void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* buffer) {
-  switch (a.cell) {
-    case Cell::kLstm:
-      return run_steps<Cell::kLstm>(a, p, steps, team, buffer);
-    case Cell::kLstmCoupled:
-      return run_steps<Cell::kLstmCoupled>(a, p, steps, team, buffer);
-    case Cell::kGru:
-      return run_steps<Cell::kGru>(a, p, steps, team, buffer);
-    case Cell::kGruResetBefore:
-      return run_steps<Cell::kGruResetBefore>(a, p, steps, team, buffer);
-    case Cell::kRnnTanh:
-      return run_steps<Cell::kRnnTanh>(a, p, steps, team, buffer);
-    case Cell::kRnnRelu:
-      return run_steps<Cell::kRnnRelu>(a, p, steps, team, buffer);
-  }
-}
-
 void start_state(const Args& a, const Plan& p) {
   const Index batch = a.x.extent(1);
   *p.key = {};  // whatever a forward pass left packed here is gone
   std::fill_n(p.zeros, std::max(p.H, p.P), 0.0f);
   if (p.constant_h) std::fill_n(p.constant_h, p.P, a.options.zoneout_h_rate);
   if (p.constant_c) std::fill_n(p.constant_c, p.H, a.options.zoneout_c_rate);
-  const auto start = [](View<const float> from, float* to, Index size) {
-    if (from) {
-      std::copy_n(from.data(), size, to);
-    } else {
-      std::fill_n(to, size, 0.0f);
-    }
-  };
-  start(a.dhn, p.dh, batch * p.P);
-  start(a.dcn, p.dc, batch * p.H);
-}
-
-/// What an outer product adds to, and the rows it reads: a term's width is 0 where it is frozen.
-OuterTerm term_of(const float* const* rows, Index width, View<float> gradient, Index column) {
-  return {rows, gradient ? width : 0, gradient ? gradient.data() + column : nullptr};
-}
-
-/// Layer norm: what gammas and biases receive, then back through N(x W), whose rows become the
-/// gradients of x W.
-void finish_norms(const Args& a, const Plan& p, Index depth, const Team& team) {
-  const Index H = p.H;
-  const CellGradients<float>& d = a.doptions;
-  const auto add = [&](const float* const* rows, Index first, const float* const* times,
-                       Index times_first, Index columns, float* sums) {
-    add_column_sums({rows, first, times, times_first, depth, columns, sums}, team.member,
-                    team.members);
-  };
-  float* db = a.dbias.data();
-  const bool apart = a.cell == Cell::kGru;
-  add(p.gates, 0, nullptr, 0, p.width, db);
-  if (apart && db) {
-    add(p.gates, 0, nullptr, 0, 2 * H, db + p.width);
-    add(p.extra, 0, nullptr, 0, H, db + p.width + 2 * H);
-  }
-  add(p.gates, 0, p.kernel_normal, 0, p.width, d.dkernel_gamma.data());
-  float* dgamma = d.drecurrent_gamma.data();
-  add(p.gates, 0, p.recurrent_normal, 0, apart ? 2 * H : p.width, dgamma);
-  if (apart && dgamma) add(p.extra, 0, p.recurrent_normal, 2 * H, H, dgamma + 2 * H);
-  add(p.dcell_rows, 0, p.cell_normal, 0, H, d.dcell_gamma.data());
-  add(p.dcell_rows, 0, nullptr, 0, H, d.dcell_beta.data());
-  team.barrier.wait(team.members);
-  const Range mine = part_of(depth, team.member, team.members);
-  for (Index r = mine.first; r < mine.last; ++r) {
-    float* normal = p.kernel_normal[r];
-    const float* gates = p.gates[r];
-    const RowGradient sums =
-        gradient_of([&](Index i, Index n) HWY_ATTR { return load_n(gates + i, n); },
-                    p.tail.kernel_gamma, normal, p.width, p.kernel_deviation[r][0]);
-    for_vectors(p.width, [&](Index i, Index n) HWY_ATTR {
-      const FloatVec g = hn::Mul(load_n(gates + i, n), load_n(p.tail.kernel_gamma + i, n));
-      store_n(through_norm(g, load_n(normal + i, n), sums), normal + i, n);
-    });
-  }
-  team.barrier.wait(team.members);
-}
-
-void add_peephole_gradient(const Args& a, const Plan& p, Index depth, const Team& team) {
-  const LstmGates gates = lstm_gates(a.cell);
-  const auto add = [&](Index gate, const float* const* states, Index row) {
-    add_column_sums(
-        {p.gates, gate * p.H, states, 0, depth, p.H, a.doptions.dpeephole.data() + row * p.H},
-        team.member, team.members);
-  };
-  if (a.cell == Cell::kLstm) add(0, p.c_before, 0);
-  add(gates.f, p.c_before, gates.peephole_f);
-  add(gates.o, p.c_new_rows, gates.peephole_o);
-}
-
-/// All rows of the window at once: what the weights and the input receive.
-void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, float* buffer) {
-  const Index H = p.H;
-  const bool norms = p.tail.kernel_gamma != nullptr;
-  const auto add = [&](const float* const* b, Index b_first, Index gate, Index gates,
-                       const float* const* a_recurrent, Index recurrent_width, float* sums0,
-                       float* sums1, bool with_kernel) {
-    OuterProduct outer{};
-    outer.bf16 = p.bf16;
-    if (with_kernel) outer.terms[0] = term_of(p.x, p.I, a.dkernel, gate * H);
-    if (a_recurrent) {
-      outer.terms[1] = term_of(a_recurrent, recurrent_width, a.drecurrent_kernel, gate * H);
-    }
-    outer.c_stride = p.width;
-    outer.depth = depth;
-    outer.b = b;
-    outer.first_column = b_first;
-    outer.columns = gates * H;
-    outer.sums[0] = sums0;
-    outer.sums[1] = sums1;
-    add_outer(outer, team.member, team.members, buffer);
-  };
-  if (a.doptions.dpeephole) add_peephole_gradient(a, p, depth, team);
-  if (a.doptions.dprojection) {
-    OuterProduct outer{};
-    outer.terms[0] = term_of(p.output, H, a.doptions.dprojection, 0);
-    outer.c_stride = outer.columns = p.P;
-    outer.depth = depth;
-    outer.b = p.dstate_rows;
-    add_outer(outer, team.member, team.members, buffer);
-  }
-  float* db = a.dbias ? a.dbias.data() : nullptr;
-  const float* const* input_side = p.gates;
-  if (norms) {
-    finish_norms(a, p, depth, team);
-    input_side = p.kernel_normal;
-    add(input_side, 0, 0, gates_of(a.cell), nullptr, 0, nullptr, nullptr, true);
-    add(p.drecurrent_rows, 0, 0, gates_of(a.cell), p.h_in, p.P, nullptr, nullptr, false);
-  } else if (a.cell == Cell::kGru) {
-    float* state_bias = db ? db + p.width : nullptr;
-    add(p.gates, 0, 0, 2, p.h_in, H, db, state_bias, true);
-    add(p.gates, 2 * H, 2, 1, nullptr, 0, db ? db + 2 * H : nullptr, nullptr, true);
-    add(p.extra, 0, 2, 1, p.h_in, H, db ? state_bias + 2 * H : nullptr, nullptr, false);
-  } else if (a.cell == Cell::kGruResetBefore) {
-    add(p.gates, 0, 0, 2, p.h_in, H, db, nullptr, true);
-    add(p.gates, 2 * H, 2, 1, p.extra, H, db ? db + 2 * H : nullptr, nullptr, true);
-  } else {
-    add(p.gates, 0, 0, gates_of(a.cell), p.h_in, p.P, db, nullptr, true);
-  }
-  if (!a.dx) return;
-  if (p.bf16) {
-    round_share(*p.bf16, input_side, depth, p.width, p.gate_words, p.rounded_gates, team.member,
-                team.members);
-    team.barrier.wait(team.members);
-  }
-  multiply_share({.bf16 = p.bf16,
-                  .a = p.bf16 ? p.rounded_gates : input_side,
-                  .c = p.dx,
-                  .rows = depth,
-                  .depth = p.width,
-                  .columns = p.I,
-                  .b = a.kernel.data(),
-                  .b_stride = p.width,
-                  .b_transposed = true,
-                  .start = Start::kZero,
-                  .bias = nullptr,
-                  .packed = nullptr,
-                  .packed_valid = false},
-                 team.member, team.members, buffer);
+  copy_or_zero(a.dhn, p.dh, batch * p.P);
+  copy_or_zero(a.dcn, p.dc, batch * p.H);
 }
 
 }  // namespace
@@ -527,20 +338,14 @@ void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& p
   SpinBarrier barrier;
   const int limit = team_limit(steps * batch * (p.I + p.P) * p.width, pool.threads());
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-    const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, members);
-    const Team team{
-        .member = member,
-        .members = members,
-        .by_batch = by_batch,
-        .units = by_batch ? Range{0, vectors} : part_of(vectors, member, members),
-        .outs = by_batch ? Range{0, vectors_of(p.P)} : part_of(vectors_of(p.P), member, members),
-        .barrier = barrier};
+    const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), p.H, p.P,
+                              member, members, barrier);
     float* buffer = p.buffers + member * p.buffer_floats;
-    const int parts = by_batch ? members : 1;
-    if (member == 0) list_rows(a, p, steps, parts);
+    if (member == 0) list_rows(a, p, steps, team.parts());
     pack_units(a, p, team);
     barrier.wait(members);
-    run_steps(a, p, steps, team, buffer);
+    with_cell(a.cell,
+              [&](auto cell) HWY_ATTR { run_steps<cell.value>(a, p, steps, team, buffer); });
     barrier.wait(members);
     finish_window(a, p, all_rows, team, buffer);
   });

@@ -21,60 +21,27 @@
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"
 #include "kernels/native/recurrent_forward_plan-inl.h"
+#include "kernels/native/recurrent_team-inl.h"
 #include "kernels/native/row_norm-inl.h"
-#include "kernels/native/schedule.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Panels of one phase hold the gates of a group of units side by side.
-template <class Work>
-void for_groups(const Phase& phase, Range units, const Work& work, Index begin = 0,
-                Index stride = 1, bool backwards = false) {
-  const Index groups = parts_of(units.size(), phase.units);
-  for (Index i = begin; i < groups; i += stride) {
-    const Index group = backwards ? groups - 1 - i : i;
-    const Range part = part_of(units.size(), group, groups);
-    work(units.first + part.first, part.size());
-  }
-}
-
 float* panel_of(const Plan& p, const Phase& phase, Index unit_vector) {
   return p.packed_recurrent + words_of(p.bf16, p.P) * kLanes *
                                   (phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates);
 }
 
-/// One thread's part in a call.
-struct Team {
-  int member, members;
-  bool by_batch;
-  Range units;
-  Range outs;  // of P
-  SpinBarrier& barrier;
-  /// Waits where units are divided: others' units are read next.
-  void meet() const {
-    if (!by_batch) barrier.wait(members);
-  }
-};
-
 /// Packs this member's units; where all members read all units, every members-th panel.
 void pack_units(const Args& a, const Plan& p, const Team& team) {
   for (int number = 0; number < phases_of(a.cell); ++number) {
     const Phase phase = phase_of(a.cell, number);
-    const auto pack = [&](Index first, Index count) HWY_ATTR {
-      PanelColumns columns{.vectors = count * phase.gates, .column = {}, .lanes = {}};
-      for (Index v = 0; v < columns.vectors; ++v) {
-        const Index u = (first + v / phase.gates) * kLanes;
-        columns.column[v] = (phase.first_gate + v % phase.gates) * p.H + u;
-        columns.lanes[v] = std::min(kLanes, p.H - u);
-      }
-      pack_panel(p.bf16, a.recurrent_kernel.data(), p.width, p.P, columns,
-                 panel_of(p, phase, first));
-    };
-    for_groups(phase, team.units, pack, team.by_batch ? team.member : 0,
-               team.by_batch ? team.members : 1);
+    for_packed_groups(team, team.units, phase.units, [&](Index first, Index count) HWY_ATTR {
+      pack_panel(p.bf16, a.recurrent_kernel.data(), p.width, p.P,
+                 gate_columns(phase, first, count, p.H), panel_of(p, phase, first));
+    });
   }
 }
 
@@ -133,7 +100,7 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool raw, 
       }
     }
   };
-  for_groups(kPhaseOf, units, work, 0, 1, backwards);
+  for_groups(units, kPhaseOf.units, work, backwards);
 }
 
 /// A phase whose tiles the cell finishes.
@@ -158,14 +125,6 @@ void run_product(const Args& a, const Plan& p, Range rows, Range units, bool bac
                                   p.H - u);
                         }
                       });
-}
-
-/// work(unit, lanes) for the vectors of a range of units.
-template <class Work>
-HWY_INLINE void for_units(Range units, Index size, const Work& work) {
-  for (Index v = units.first; v < units.last; ++v) {
-    work(v * kLanes, std::min(kLanes, size - v * kLanes));
-  }
 }
 
 /// Layer norm, stage "gates". Every member makes the moments of all its rows for itself.
@@ -209,19 +168,9 @@ void run_output(const Args& a, const Plan& p, Range rows, Range units) {
   }
 }
 
-/// work(first vector of P, vectors) for panels of the projection.
-template <class Work>
-void for_projected(Range outs, const Work& work, Index begin = 0, Index stride = 1) {
-  const Index groups = parts_of(outs.size(), kMaxVectors);
-  for (Index group = begin; group < groups; group += stride) {
-    const Range part = part_of(outs.size(), group, groups);
-    work(outs.first + part.first, part.size());
-  }
-}
-
 /// Stage "project".
 void run_projection(const Plan& p, Range rows, Range outs, float* buffer) {
-  for_projected(outs, [&](Index first, Index vectors) HWY_ATTR {
+  for_groups(outs, kMaxVectors, [&](Index first, Index vectors) HWY_ATTR {
     const Index chunks = parts_of(rows.size(), kStepRows);
     for (Index chunk = 0; chunk < chunks; ++chunk) {
       const Range part = part_of(rows.size(), chunk, chunks);
@@ -252,20 +201,17 @@ void run_projection(const Plan& p, Range rows, Range outs, float* buffer) {
 }
 
 void pack_projection(const Args& a, const Plan& p, const Team& team) {
-  for_projected(
-      team.outs,
-      [&](Index first, Index vectors) HWY_ATTR {
-        pack_panel(nullptr, a.options.projection.data(), p.P, p.H,
-                   plain_columns(first, vectors, p.P), p.packed_projection + p.H * kLanes * first);
-      },
-      team.by_batch ? team.member : 0, team.by_batch ? team.members : 1);
+  for_packed_groups(team, team.outs, kMaxVectors, [&](Index first, Index vectors) HWY_ATTR {
+    pack_panel(nullptr, a.options.projection.data(), p.P, p.H, plain_columns(first, vectors, p.P),
+               p.packed_projection + p.H * kLanes * first);
+  });
 }
 
 template <Cell kCell>
 void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* buffer) {
-  const int parts = team.by_batch ? team.members : 1, part = team.by_batch ? team.member : 0;
   for (Index s = 0; s < steps; ++s) {
-    const Range rows{p.first[s * parts + part], p.first[s * parts + part + 1]};
+    const Index* first = p.first + s * team.parts() + team.part();
+    const Range rows{first[0], first[1]};
     const bool backwards = s % 2 == 1;
     if (phases_of(kCell) == 1 && p.tail.kernel_gamma) {
       run_product<kCell>(a, p, rows, team.units, backwards, buffer);
@@ -307,23 +253,6 @@ void normalise_inputs(const Args& a, const Plan& p, Index count, int member, int
   }
 }
 
-void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* buffer) {
-  switch (a.cell) {
-    case Cell::kLstm:
-      return run_steps<Cell::kLstm>(a, p, steps, team, buffer);
-    case Cell::kLstmCoupled:
-      return run_steps<Cell::kLstmCoupled>(a, p, steps, team, buffer);
-    case Cell::kGru:
-      return run_steps<Cell::kGru>(a, p, steps, team, buffer);
-    case Cell::kGruResetBefore:
-      return run_steps<Cell::kGruResetBefore>(a, p, steps, team, buffer);
-    case Cell::kRnnTanh:
-      return run_steps<Cell::kRnnTanh>(a, p, steps, team, buffer);
-    case Cell::kRnnRelu:
-      return run_steps<Cell::kRnnRelu>(a, p, steps, team, buffer);
-  }
-}
-
 void start_state(const Args& a, const Plan& p) {
   std::fill_n(p.zeros, std::max(p.H, p.P), 0.0f);
   if (p.constant_h) std::fill_n(p.constant_h, p.P, a.options.zoneout_h_rate);
@@ -336,31 +265,7 @@ void start_state(const Args& a, const Plan& p) {
     // r and z see the state's bias too; n keeps the state's part apart.
     for (Index u = 0; a.cell == Cell::kGru && u < 2 * p.H; ++u) p.bias[u] += a.bias[p.width + u];
   }
-  if (!p.c) return;
-  if (a.c0) {
-    std::copy_n(a.c0.data(), a.c0.size(), p.c);
-  } else {
-    std::fill_n(p.c, a.x.extent(1) * p.H, 0.0f);
-  }
-}
-
-/// Final states, and zeros for padding.
-void finish_window(const Args& a, const Plan& p) {
-  const Index time = a.x.extent(0), batch = a.x.extent(1);
-  for (Index b = 0; b < batch; ++b) {
-    const Index length = length_of(a.lengths, b, time);
-    if (a.hn) {
-      float* hn = a.hn.data() + b * p.P;
-      const float* from = length > 0 ? &a.y(time_of(length - 1, length, a.go_backwards), b, 0)
-                          : a.h0     ? a.h0.data() + b * p.P
-                                     : p.zeros;
-      if (from != hn) std::copy_n(from, p.P, hn);
-    }
-    if (a.cn) std::copy_n(p.c + b * p.H, p.H, a.cn.data() + b * p.H);
-    for (Index t = length; t < time; ++t) {
-      std::fill_n(&a.y(t, b, 0), p.P, 0.0f);
-    }
-  }
+  if (p.c) copy_or_zero(a.c0, p.c, a.x.extent(1) * p.H);
 }
 
 }  // namespace
@@ -382,15 +287,8 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
     const Index steps = std::min(p.steps, all_steps - s0);
     const int limit = team_limit(steps * batch * (p.I + p.P) * p.width, pool.threads());
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, members);
-      const Team team{
-          .member = member,
-          .members = members,
-          .by_batch = by_batch,
-          .units = by_batch ? Range{0, vectors} : part_of(vectors, member, members),
-          .outs = by_batch ? Range{0, vectors_of(p.P)} : part_of(vectors_of(p.P), member, members),
-          .barrier = barrier};
-      const int parts = by_batch ? members : 1;
+      const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), p.H, p.P,
+                                member, members, barrier);
       float* buffer = p.buffers + member * p.buffer_floats;
       const PackedKey key{.magic = PackedKey::kMagic,
                           .version = a.weights_version,
@@ -399,15 +297,15 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
                           .extents = {p.I, p.P},
                           .kind = static_cast<int>(a.cell) * 4 + (p.packed_kernel ? 1 : 0) +
                                   (p.packed_projection ? 2 : 0),
-                          .layout = members * 2 + (by_batch ? 1 : 0),
+                          .layout = members * 2 + (team.by_batch ? 1 : 0),
                           .arithmetic = bf16};
       const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
-      if (member == 0) list_rows(a, p, s0, steps, parts);
+      if (member == 0) list_rows(a, p, s0, steps, team.parts());
       if (!valid) pack_units(a, p, team);
       if (!valid && p.packed_projection) pack_projection(a, p, team);
       barrier.wait(members);
       if (member == 0) *p.key = key;
-      const Index rows = p.first[steps * parts];
+      const Index rows = p.first[steps * team.parts()];
       if (bf16) {
         round_share(*bf16, p.x, rows, p.I, p.x_words, p.x, member, members);
         barrier.wait(members);
@@ -431,10 +329,12 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
         normalise_inputs(a, p, rows, member, members);
         barrier.wait(members);
       }
-      run_steps(a, p, steps, team, buffer + product_buffer_floats());
+      with_cell(a.cell, [&](auto cell) HWY_ATTR {
+        run_steps<cell.value>(a, p, steps, team, buffer + product_buffer_floats());
+      });
     });
   }
-  finish_window(a, p);
+  finish_states(a, p.c, p.zeros);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -20,6 +20,33 @@ inline Index longest(std::span<const std::int32_t> lengths, Index time) {
   return std::min<Index>(time, *std::max_element(lengths.begin(), lengths.end()));
 }
 
+/// `from`, or zeros where there is none.
+inline void copy_or_zero(View<const float> from, float* to, Index size) {
+  if (from) {
+    std::copy_n(from.data(), size, to);
+  } else {
+    std::fill_n(to, size, 0.0f);
+  }
+}
+
+/// After a window forward: final states, and zeros for padding. `c` [B,H] is the running cell
+/// state; `zeros` [P].
+inline void finish_states(const RecurrentForward<float>& a, const float* c, const float* zeros) {
+  const Index time = a.x.extent(0), batch = a.x.extent(1), P = a.y.extent(2);
+  for (Index b = 0; b < batch; ++b) {
+    const Index length = length_of(a.lengths, b, time);
+    if (a.hn) {
+      float* hn = a.hn.data() + b * P;
+      const float* from = length > 0 ? &a.y(time_of(length - 1, length, a.go_backwards), b, 0)
+                          : a.h0     ? a.h0.data() + b * P
+                                     : zeros;
+      if (from != hn) std::copy_n(from, P, hn);
+    }
+    if (a.cn) std::copy_n(c + b * a.cn.extent(1), a.cn.extent(1), a.cn.data() + b * a.cn.extent(1));
+    for (Index t = length; t < time; ++t) std::fill_n(&a.y(t, b, 0), P, 0.0f);
+  }
+}
+
 /// Divides the sequences of a batch among `parts` so that each has about as many steps. Depends on
 /// nothing but the lengths.
 class BatchParts {
