@@ -57,6 +57,10 @@ struct FitOptions {
   /// Parameters that stand still at first, by name, and for how many epochs (gradual unfreezing,
   /// Howard and Ruder 2018). Neither the norm of the gradients nor weight decay knows of them.
   std::map<std::string, std::int64_t> frozen_epochs{};
+  /// Above 0: the learning rate of an update is multiplied by the steps T of its batch (their mean
+  /// when several make an update) over this. For windows of random lengths, in which a mean over
+  /// fewer targets would else weigh as much (Merity, Keskar and Socher 2018).
+  double steps_at_full_rate = 0;
   const CheckpointOptions* checkpoint = nullptr;  ///< null: none is written
   std::vector<Callback*> callbacks{};             ///< called in this order
 };

@@ -1,9 +1,8 @@
 #include "rnn/adaptive_softmax.h"
 
 #include <algorithm>
-#include <charconv>
-#include <sstream>
 
+#include "base/number_list.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -63,19 +62,9 @@ std::size_t tail_parameter(const Call& call, Index cluster, Index clusters) {
 
 void AdaptiveSoftmaxOptions::exchange(Fields& fields) {
   fields("units", units);
-  std::string text;
-  for (Index cutoff : cutoffs) text += (text.empty() ? "" : " ") + std::to_string(cutoff);
+  std::string text = text_of(cutoffs);
   fields("cutoffs", text);
-  cutoffs.clear();
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    Index cutoff = 0;
-    const auto parsed = std::from_chars(word.data(), word.data() + word.size(), cutoff);
-    if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size()) {
-      throw ConfigError("AdaptiveSoftmax: cutoffs: expected whole numbers, got '" + word + "'");
-    }
-    cutoffs.push_back(cutoff);
-  }
+  cutoffs = numbers_of(text, "AdaptiveSoftmax: cutoffs");
   fields("divisor", divisor);
   fields("use_bias", use_bias);
   exchange_initializer(fields, "kernel_initializer", kernel_initializer);

@@ -1,42 +1,13 @@
-// From a recipe to a network and an optimiser.
 #include "tasks/language_model_recipe.h"
 
 #include <cmath>
 
+#include "base/number_list.h"
 #include "base/require.h"
-#include "rnn/dropout.h"
-#include "rnn/embedding.h"
 #include "rnn/error.h"
-#include "rnn/model_file.h"
-#include "rnn/recurrent.h"
-#include "rnn/sequential.h"
-#include "rnn/softmax.h"
 #include "tasks/optimization.h"
 
 namespace rnn {
-namespace {
-
-template <class Layer, class Options>
-Part recurrent(const LanguageModelRecipe& recipe, Options options) {
-  options.units = recipe.hidden;
-  if (recipe.init > 0) {
-    options.kernel_initializer = options.recurrent_initializer = Initializer::uniform(recipe.init);
-  }
-  return Layer(options);
-}
-
-Part recurrent(const LanguageModelRecipe& recipe) {
-  if (recipe.cell == "lstm") {
-    return recurrent<LSTM>(recipe, LSTMOptions{.forget_bias = recipe.forget_bias});
-  }
-  if (recipe.cell == "gru") return recurrent<GRU>(recipe, GRUOptions{});
-  if (recipe.cell == "gru-reset-before") {
-    return recurrent<GRU>(recipe, GRUOptions{.reset_after = false});
-  }
-  return recurrent<SimpleRNN>(recipe, SimpleRNNOptions{.relu = recipe.cell == "rnn-relu"});
-}
-
-}  // namespace
 
 void LanguageModelRecipe::exchange(Fields& fields) {
   fields("unit", unit);
@@ -58,7 +29,19 @@ void LanguageModelRecipe::exchange(Fields& fields) {
   fields("layers", layers);
   fields("tie", tie);
   fields("dropout", dropout);
+  fields("dropout_input", dropout_input);
+  fields("dropout_hidden", dropout_hidden);
+  fields("dropout_output", dropout_output);
   fields("dropout_shared", dropout_shared);
+  fields("dropout_embedding", dropout_embedding);
+  fields("dropout_recurrent", dropout_recurrent);
+  fields("weight_drop", weight_drop);
+  fields("ar", ar);
+  fields("tar", tar);
+  fields.choice("softmax", softmax, {"full", "adaptive", "sampled"});
+  fields("softmax_cutoffs", softmax_cutoffs);
+  fields("softmax_samples", softmax_samples);
+  fields("label_smoothing", label_smoothing);
   fields("init", init);
   fields("forget_bias", forget_bias);
   fields("network", network);
@@ -68,6 +51,42 @@ void LanguageModelRecipe::exchange(Fields& fields) {
   fields("random_bptt", random_bptt);
   exchange_optimization(fields, *this);
 }
+
+namespace {
+
+void validate_regularization(const LanguageModelRecipe& r) {
+  const auto require_rate = [](float rate, const char* option) {
+    require(rate >= 0 && rate < 1, option, "at least 0 and below 1", rate);
+  };
+  require_rate(r.dropout, "dropout");
+  require_rate(r.dropout_embedding, "dropout-embedding");
+  require_rate(r.dropout_recurrent, "dropout-recurrent");
+  require_rate(r.weight_drop, "weight-drop");
+  require_rate(r.label_smoothing, "label-smoothing");
+  for (const auto& [rate, option] : {std::pair{r.dropout_input, "dropout-input"},
+                                     {r.dropout_hidden, "dropout-hidden"},
+                                     {r.dropout_output, "dropout-output"}}) {
+    require(rate < 1 && std::isfinite(rate), option, "below 1; below 0: as --dropout", rate);
+  }
+  require(r.ar >= 0 && std::isfinite(r.ar), "ar", "at least 0 and finite", r.ar);
+  require(r.tar >= 0 && std::isfinite(r.tar), "tar", "at least 0 and finite", r.tar);
+}
+
+void validate_softmax(const LanguageModelRecipe& r) {
+  const bool adaptive = r.softmax == SoftmaxKind::kAdaptive;
+  if (adaptive && r.tie) {
+    throw ConfigError("tie: the adaptive softmax has tables of its own; leave out one of the two");
+  }
+  if (!adaptive && !numbers_of(r.softmax_cutoffs, "softmax-cutoffs").empty()) {
+    throw ConfigError("softmax-cutoffs: belongs to --softmax adaptive");
+  }
+  require(r.softmax_samples >= 1, "softmax-samples", "at least 1", r.softmax_samples);
+  if (r.label_smoothing > 0 && r.softmax != SoftmaxKind::kFull) {
+    throw ConfigError("label-smoothing: belongs to --softmax full");
+  }
+}
+
+}  // namespace
 
 void validate(const LanguageModelRecipe& r) {
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
@@ -93,52 +112,16 @@ void validate(const LanguageModelRecipe& r) {
   require(r.hidden >= 1 && r.hidden <= 65536, "hidden", "1 to 65536", r.hidden);
   require(r.embedding >= 0 && r.embedding <= 65536, "embedding", "0 to 65536", r.embedding);
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
-  require(r.dropout >= 0 && r.dropout < 1, "dropout", "at least 0 and below 1", r.dropout);
+  validate_regularization(r);
+  validate_softmax(r);
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);
-  if (r.tie && r.embedding != 0 && r.embedding != r.hidden) {
-    throw ConfigError("tie: needs embedding and hidden of one size, got " +
-                      std::to_string(r.embedding) + " and " + std::to_string(r.hidden));
+  if (r.tie && r.layers == 1 && r.embedding != 0 && r.embedding != r.hidden) {
+    throw ConfigError("tie: the only layer must be as wide as the embedding, got " +
+                      std::to_string(r.hidden) + " and " + std::to_string(r.embedding));
   }
   validate_optimization(r);
-}
-
-Network language_model_network(const LanguageModelRecipe& recipe, Index vocabulary) {
-  if (!recipe.network.empty()) {
-    Network network = network_from_json(recipe.network, "network");
-    if (network.input() != Signal::symbols(vocabulary) || network.head().classes != vocabulary) {
-      throw ConfigError(
-          "network: a language model over this text needs an Embedding with input_dim " +
-          std::to_string(vocabulary) + " and a head with as many units");
-    }
-    if (const Network::Node* node = network.first_not_causal()) {
-      throw ConfigError("network: layer '" + node->name +
-                        "' sees the future or gives fewer outputs than steps; a language model "
-                        "predicts each unit from those before it");
-    }
-    return network;
-  }
-  const Index width = recipe.embedding > 0 ? recipe.embedding : recipe.hidden;
-  EmbeddingOptions embedding{.input_dim = vocabulary, .output_dim = width};
-  SoftmaxOptions softmax{.units = vocabulary, .tied_to = recipe.tie ? "embedding" : ""};
-  if (recipe.init > 0) {
-    embedding.initializer = softmax.kernel_initializer = Initializer::uniform(recipe.init);
-  }
-  std::vector<Part> parts{Embedding(embedding)};
-  const auto add_dropout = [&] {
-    if (recipe.dropout > 0) {
-      parts.emplace_back(
-          Dropout({.rate = recipe.dropout, .shared_over_time = recipe.dropout_shared}));
-    }
-  };
-  add_dropout();
-  for (int layer = 0; layer < recipe.layers; ++layer) {
-    parts.push_back(recurrent(recipe));
-    add_dropout();
-  }
-  parts.emplace_back(Softmax(softmax));
-  return Sequential(parts);
 }
 
 }  // namespace rnn

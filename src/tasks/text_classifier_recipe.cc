@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "base/number_list.h"
 #include "base/require.h"
 #include "rnn/error.h"
 #include "rnn/sequential.h"
@@ -14,25 +14,6 @@ namespace {
 
 constexpr std::array kArchitectures{"bag",   "lstm", "gru",   "bilstm",
                                     "bigru", "cnn",  "clstm", "char-cnn-lstm"};
-
-/// "2,3" -> {2, 3}
-std::vector<std::int64_t> numbers_of(const std::string& text, const char* option) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t to = std::min(text.find(',', from), text.size());
-    std::int64_t number = 0;
-    const char* const end = text.data() + to;
-    const auto [stopped, error] = std::from_chars(text.data() + from, end, number);
-    if (error != std::errc() || stopped != end || number < 1) {
-      throw ConfigError(std::string(option) +
-                        ": expected numbers from 1 with commas between, such as 2,3; got '" + text +
-                        "'");
-    }
-    numbers.push_back(number);
-    from = to + 1;
-  }
-  return numbers;
-}
 
 }  // namespace
 

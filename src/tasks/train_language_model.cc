@@ -97,7 +97,11 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
                  to_fixed(perplexity(before), 2));
   }
   return training.fit(
-      model, *lanes, {.epochs = recipe.epochs, .validation = &valid, .state = StatePolicy::kCarry},
+      model, *lanes,
+      {.epochs = recipe.epochs,
+       .validation = &valid,
+       .state = StatePolicy::kCarry,
+       .steps_at_full_rate = recipe.random_bptt ? static_cast<double>(recipe.bptt) : 0},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         texts.pipeline.save(update, texts.vocabulary);
         write_file(update.file("config.json"),

@@ -36,6 +36,8 @@ class Model::Impl::FitLoop {
   FitLoop(Model& model, BatchSource& data, const FitOptions& fit)
       : model_(model), m_(*model.impl_), progress_(m_.progress), data_(data), fit_(fit) {
     require(fit.epochs >= 0, "epochs", "at least 0", fit.epochs);
+    require(fit.steps_at_full_rate >= 0 && std::isfinite(fit.steps_at_full_rate),
+            "steps_at_full_rate", "at least 0 and finite", fit.steps_at_full_rate);
     require(fit.validation_split >= 0 && fit.validation_split < 1, "validation_split", "in [0, 1)",
             fit.validation_split);
     if (fit.validation && fit.validation_split > 0) {
@@ -119,6 +121,7 @@ class Model::Impl::FitLoop {
     const TrainingProgress before = progress_;
     StepRecord record{.epoch = progress_.position.epoch + 1, .epochs = fit_.epochs};
     LossSum loss;
+    Index time = 0;
     m_.session->zero_gradients();
     for (std::int64_t taken = 0; taken < m_.options.gradient_accumulation_steps; ++taken) {
       batch_.weights.clear();  // a source that knows of no weights leaves them alone
@@ -126,6 +129,7 @@ class Model::Impl::FitLoop {
       if (data_is_over_) break;
       weigh(batch_, fit_.class_weights);
       m_.add_gradients(batch_, fit_.state, loss);
+      time += batch_.time;
       ++progress_.position.batch;
     }
     if (progress_.position == before.position) return false;
@@ -134,8 +138,12 @@ class Model::Impl::FitLoop {
     const double part = record.batches > 0 ? static_cast<double>(before.position.batch) /
                                                  static_cast<double>(record.batches)
                                            : 0;
-    const double rate = m_.learning_rate(static_cast<double>(before.position.epoch) + part,
-                                         static_cast<double>(fit_.epochs), validation_losses_);
+    double rate = m_.learning_rate(static_cast<double>(before.position.epoch) + part,
+                                   static_cast<double>(fit_.epochs), validation_losses_);
+    if (fit_.steps_at_full_rate > 0) {
+      const std::int64_t batches = progress_.position.batch - before.position.batch;
+      rate *= static_cast<double>(time) / static_cast<double>(batches) / fit_.steps_at_full_rate;
+    }
     if (!m_.update(loss, rate, averaging_, record)) {
       diverged(before, m_.describe_divergence(record));
       return true;

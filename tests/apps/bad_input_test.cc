@@ -141,6 +141,19 @@ TEST_F(BadInput, EachOptionOutOfRange) {
       {"--hidden", {"0", "-3", "65537", "1.5", "99999999999999999999", ""}},
       {"--layers", {"0", "65", "99999999999"}},
       {"--dropout", {"1", "-0.1", "nan", "0,5"}},
+      {"--dropout-input", {"1", "nan", "-inf"}},
+      {"--dropout-hidden", {"1", "nan"}},
+      {"--dropout-output", {"1", "nan"}},
+      {"--dropout-embedding", {"1", "-0.1", "nan"}},
+      {"--dropout-recurrent", {"1", "-0.1"}},
+      {"--weight-drop", {"1", "-0.1"}},
+      {"--ar", {"-1", "nan", "inf"}},
+      {"--tar", {"-1", "nan"}},
+      {"--softmax", {"soft"}},
+      {"--softmax-cutoffs", {"5", "5 x", "0"}},
+      {"--softmax-samples", {"0", "x"}},
+      {"--label-smoothing", {"1", "-0.1"}},
+      {"--averaging", {"sgd"}},
       {"--init", {"-1", "inf", "nan"}},
       {"--forget-bias", {"nan", "inf"}},
       {"--epochs", {"0", "-1"}},
@@ -183,6 +196,13 @@ TEST_F(BadInput, EachOptionOutOfRange) {
   }
   refuses(2, train("m", {"--tie=maybe"}), {"--tie"});
   refuses(2, train("m", {"--tie", "--embedding", "7"}), {"tie", "7", "12"});
+  refuses(2, train("m", {"--tie", "--softmax", "adaptive"}), {"tie", "adaptive"});
+  refuses(2, train("m", {"--label-smoothing", "0.1", "--softmax", "sampled"}),
+          {"label-smoothing", "full"});
+  refuses(2, train("m", {"--softmax", "sampled", "--softmax-samples", "12"}),
+          {"softmax-samples", "22", "12"});
+  refuses(2, train("m", {"--softmax", "adaptive", "--softmax-cutoffs", "10 30"}),
+          {"cutoffs", "30"});
   refuses(2, train("m", {"--unit", "icu-word", "--locale", "no locale"}), {"locale"});
   must_train("m");
   for (const Words& more : std::vector<Words>{{"--temperature", "-1"},

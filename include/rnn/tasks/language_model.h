@@ -21,6 +21,10 @@
 
 namespace rnn {
 
+/// How the distribution over the next unit is made and learned; see Softmax, AdaptiveSoftmax and
+/// SampledSoftmax.
+enum class SoftmaxKind { kFull, kAdaptive, kSampled };
+
 /// Everything that decides what is learned: the recipe that a model directory records. What only
 /// decides how a run goes (threads, time, where files are) stands in LanguageModelRun.
 struct RNN_API LanguageModelRecipe {
@@ -45,17 +49,34 @@ struct RNN_API LanguageModelRecipe {
   Index embedding = 0;        ///< width of the embedding; 0: as `hidden`
   Index hidden = 200;
   int layers = 2;
-  bool tie = false;             ///< one table for embedding and softmax; needs embedding == hidden
-  float dropout = 0;            ///< after the embedding, between layers and before the softmax
+  /// One table for embedding and softmax; the last recurrent layer is then as wide as the
+  /// embedding.
+  bool tie = false;
+  /// After the embedding, between layers and before the softmax; each of the three below, where it
+  /// is at least 0, stands in its place there.
+  float dropout = 0;
+  float dropout_input = -1, dropout_hidden = -1, dropout_output = -1;
   bool dropout_shared = false;  ///< the same dropout mask at every step of a window
-  float init = 0;               ///< uniform in [-init, init); 0: each layer's own rule
+  float dropout_embedding = 0;  ///< share of units whose vector is dropped wherever they occur
+  float dropout_recurrent = 0;  ///< of h where it meets recurrent weights, one mask for a window
+  float weight_drop = 0;        ///< of recurrent weights, one mask for a window (DropConnect)
+  float ar = 0;                 ///< activation regularization, see ActivityRegularization::l2
+  float tar = 0;                ///< the temporal one, see ActivityRegularization::temporal_l2
+  SoftmaxKind softmax = SoftmaxKind::kFull;
+  /// Adaptive: where clusters of rare units begin, as in "2000 10000"; empty: a fifth of the
+  /// vocabulary.
+  std::string softmax_cutoffs{};
+  std::int64_t softmax_samples = 1000;  ///< sampled: units drawn for each batch
+  float label_smoothing = 0;            ///< of the full softmax, in training
+  float init = 0;                       ///< uniform in [-init, init); 0: each layer's own rule
   float forget_bias = 1;
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
   std::int64_t epochs = 10;
-  std::int64_t batch = 20;         ///< lanes
-  std::int64_t bptt = 35;          ///< steps of a window
-  bool random_bptt = false;        ///< window lengths drawn as in Merity et al. 2018
+  std::int64_t batch = 20;  ///< lanes
+  std::int64_t bptt = 35;   ///< steps of a window
+  /// Window lengths drawn, and the learning rate scaled by them, as in Merity et al. 2018.
+  bool random_bptt = false;
   std::string optimizer = "adam";  ///< sgd, momentum, rmsprop, adam or adamw
   float lr = 0.002f;
   float momentum = 0.9f;  ///< of the optimiser `momentum`

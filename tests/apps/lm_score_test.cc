@@ -1,0 +1,233 @@
+// What `rnn lm score` prints, in each of its layouts.
+#include <cmath>
+#include <sstream>
+
+#include "apps/command.h"
+
+namespace rnn::test {
+namespace {
+
+class LmScore : public Command {};
+
+std::vector<Words> table(const std::string& text) {
+  std::vector<Words> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    rows.emplace_back();
+    std::istringstream cells(line);
+    for (std::string cell; std::getline(cells, cell, '\t');) rows.back().push_back(cell);
+  }
+  return rows;
+}
+
+double number(const std::string& text) { return std::strtod(text.c_str(), nullptr); }
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+TEST_F(LmScore, AScoreDoesNotDependOnTheSentencesAroundIt) {
+  must_train("m");
+  const auto all = table(must_run({"lm", "score", "--model", "m", "--text", "valid.txt"}).out);
+  ASSERT_EQ(all.size(), 41u);
+  for (const std::size_t i : {0u, 17u, 39u}) {
+    const auto one =
+        table(must_run({"lm", "score", "--model", "m"}, {.input = all[i].at(2) + "\n"}).out);
+    EXPECT_EQ(one.at(0), all[i]);
+  }
+}
+
+TEST_F(LmScore, WordScoresAddUpToTheirSentenceAndSentencesToTheTotal) {
+  must_train("m");
+  const RunResult result = must_run({"lm", "score", "--model", "m", "--per-word"},
+                                    {.input = "the zebra sang\na fox met a\\b\n\n"});
+  const auto rows = table(result.out);
+  ASSERT_EQ(rows.size(), 4u + 1 + 5 + 1 + 1 + 1 + 1) << result.out;
+  double sum = 0, sum10 = 0, total = 0, unknown = 0;
+  std::size_t sentences = 0;
+  for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
+    const bool is_sentence = rows[i][0][0] == '-';
+    if (!is_sentence) {
+      sum += number(rows[i].at(1));
+      sum10 += number(rows[i].at(2));
+      EXPECT_NEAR(number(rows[i][2]) * std::log(10.0), number(rows[i][1]), 1e-5);
+      if (rows[i].size() > 3) unknown += number(rows[i][1]);
+      continue;
+    }
+    EXPECT_EQ(rows[i - 1][0], "</s>");
+    EXPECT_NEAR(number(rows[i][0]), sum, 1e-5);
+    EXPECT_NEAR(number(rows[i][1]), sum10, 1e-5);
+    total += number(rows[i][0]);
+    sum = sum10 = 0;
+    ++sentences;
+  }
+  EXPECT_EQ(sentences, 3u);
+  EXPECT_EQ(rows[1], (Words{"zebra", rows[1][1], rows[1][2], "OOV"}));
+  EXPECT_EQ(rows[8][0], "a\\\\b");  // as in vocabulary.txt: no tab or space can be mistaken
+  const Words& last = rows.back();
+  EXPECT_EQ(last.at(0), "total");
+  EXPECT_EQ(last.at(1), "sentences 3");
+  EXPECT_EQ(last.at(2), "tokens 10");
+  EXPECT_EQ(last.at(3), "oov 2");
+  EXPECT_NEAR(number(last.at(4).substr(9)), total, 1e-5);
+  EXPECT_NEAR(number(last.at(6).substr(4)), std::exp(-total / 10), 1e-3);
+  EXPECT_NEAR(number(last.at(7).substr(16)), std::exp(-(total - unknown) / 8), 1e-3);
+}
+
+TEST_F(LmScore, ScoreAnswersEachLineOfAPipeBeforeTheNext) {
+  must_train("m");
+  for (const char* state : {"reset", "carry"}) {
+    files.write("answer", "");
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      dup2(ends[0], 0);
+      close(ends[1]);
+      dup2(open(path("answer").c_str(), O_WRONLY), 1);
+      execl(RNN_COMMAND, "rnn", "lm", "score", "--model", path("m").c_str(), "--state", state,
+            nullptr);
+      _exit(127);
+    }
+    close(ends[0]);
+    ASSERT_EQ(write(ends[1], "the fox sang\n", 13), 13);
+    for (int i = 0; i < 500 && read("answer").empty(); ++i) usleep(10000);
+    EXPECT_NE(read("answer").find("the fox sang\n"), std::string::npos) << state;
+    close(ends[1]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+}
+
+TEST_F(LmScore, ScoresInTheLayoutOfSrilm) {
+  must_train("m");
+  files.write("t.txt", "the zebra sang\na fox\n");
+  const Json json =
+      must_run({"lm", "score", "--model", "m", "--text", "t.txt", "--per-word", "--json"}).json();
+  const RunResult srilm =
+      must_run({"lm", "score", "--model", "m", "--text", "t.txt", "--format", "srilm"});
+  std::istringstream lines(srilm.out);
+  const auto line = [&] {
+    std::string text;
+    std::getline(lines, text);
+    return text;
+  };
+  const auto word = [&](const char* begin, std::size_t sentence, std::size_t i) {
+    const std::string text = line();
+    EXPECT_EQ(text.substr(0, std::string(begin).size()), begin) << text;
+    // What SRILM's own scripts read: the fields between spaces, of which the tenth is the
+    // logarithm.
+    std::istringstream fields(text);
+    Words parts;
+    for (std::string part; fields >> part;) parts.push_back(part);
+    const double nats = json["sentences"][sentence]["words"][i]["log_prob"].get<double>();
+    ASSERT_EQ(parts.size(), 11u) << text;
+    EXPECT_NEAR(number(parts[7]), std::exp(nats), 1e-6 * std::exp(nats));
+    EXPECT_NEAR(number(parts[9]), nats / std::log(10), 1e-5);
+  };
+  EXPECT_EQ(line(), "the zebra sang");
+  word("\tp( the | <s> ) \t= [rnn] ", 0, 0);
+  EXPECT_EQ(line(), "\tp( <unk> | the ...) \t= [OOV] 0 [ -inf ]");
+  word("\tp( sang | <unk> ...) \t= [rnn] ", 0, 2);
+  word("\tp( </s> | sang ...) \t= [rnn] ", 0, 3);
+  EXPECT_EQ(line(), "1 sentences, 3 words, 1 OOVs");
+  const std::string first = line();
+  EXPECT_EQ(first.substr(0, 22), "0 zeroprobs, logprob= ");
+  EXPECT_EQ(line(), "");
+  EXPECT_EQ(line(), "a fox");
+  for (int i = 0; i < 6; ++i) line();
+  EXPECT_EQ(line(), "file t.txt: 2 sentences, 5 words, 1 OOVs");
+  const std::string total = line();
+  double log10 = 0;
+  for (const Json& sentence : json["sentences"]) {
+    for (const Json& unit : sentence["words"]) {
+      if (!unit["oov"].get<bool>()) log10 += unit["log_prob"].get<double>() / std::log(10);
+    }
+  }
+  const auto after = [&](const std::string& name) {
+    return number(total.substr(total.find(" " + name + "= ") + name.size() + 3));
+  };
+  EXPECT_NEAR(after("logprob"), log10, 1e-5);
+  EXPECT_NEAR(after("ppl"), std::pow(10, -log10 / 6), 1e-3);
+  EXPECT_NEAR(after("ppl1"), std::pow(10, -log10 / 4), 1e-3);
+  EXPECT_NEAR(after("ppl"), json["total"]["ppl_without_oov"].get<double>(), 1e-3);
+  refuses(2, {"lm", "score", "--model", "m", "--format", "arpa"}, {"--format", "arpa"});
+}
+
+TEST_F(LmScore, ScoresInTheLayoutOfKenlm) {
+  must_train("m");
+  const RunOptions input{.input = "the zebra sang\na fox\n"};
+  const Json json = must_run({"lm", "score", "--model", "m", "--json"}, input).json();
+  const auto lines =
+      table(must_run({"lm", "score", "--model", "m", "--format", "kenlm"}, input).out);
+  ASSERT_EQ(lines.size(), 6u);
+  for (const std::size_t i : {0u, 1u}) {
+    const std::string& text = lines[i].at(0);
+    EXPECT_EQ(text.substr(0, 7), "Total: ");
+    EXPECT_NEAR(number(text.substr(7)), json["sentences"][i]["log10_prob"].get<double>(), 1e-6);
+    EXPECT_EQ(text.substr(text.size() - 7), i == 0 ? " OOV: 1" : " OOV: 0");
+  }
+  EXPECT_EQ(lines[2].at(0), "Perplexity including OOVs:");
+  EXPECT_NEAR(number(lines[2].at(1)), json["total"]["ppl"].get<double>(), 1e-6);
+  EXPECT_EQ(lines[3].at(0), "Perplexity excluding OOVs:");
+  EXPECT_NEAR(number(lines[3].at(1)), json["total"]["ppl_without_oov"].get<double>(), 1e-6);
+  EXPECT_EQ(lines[4], (Words{"OOVs:", "1"}));
+  EXPECT_EQ(lines[5], (Words{"Tokens:", "7"}));
+  const auto words = table(
+      must_run({"lm", "score", "--model", "m", "--format", "kenlm", "--per-word"}, input).out);
+  EXPECT_EQ(words[0].size(), 5u);
+  EXPECT_EQ(words[0][1].substr(0, 8), "zebra=0 ");
+}
+
+TEST_F(LmScore, NBestListsAreRescoredAndRanked) {
+  must_train("m");
+  const std::string list =
+      "0 ||| the fox sang ||| am=-3 ||| -3.5\n0 ||| the the the ||| am=-2 ||| -3.25\n"
+      "1 ||| a hen ||| am=-1 ||| -1\n1 ||| a hen sang ||| am=-1 ||| -1\n";
+  files.write("n.txt", list);
+  const auto log10 = [&](const char* text) {
+    return must_run({"lm", "score", "--model", "m", "--json"}, {.input = text})
+        .json()["total"]["log10_prob"]
+        .get<double>();
+  };
+  std::istringstream plain(must_run({"lm", "score", "--model", "m", "--nbest", "n.txt"}).out);
+  std::istringstream given(list);
+  for (const char* text : {"the fox sang\n", "the the the\n", "a hen\n", "a hen sang\n"}) {
+    std::string before, now;
+    std::getline(given, before);
+    std::getline(plain, now);
+    ASSERT_EQ(now.substr(0, before.size() + 5), before + " ||| ");
+    EXPECT_NEAR(number(now.substr(before.size() + 5)), log10(text), 1e-6);
+  }
+  const std::string ranked =
+      must_run({"lm", "score", "--model", "m", "--nbest", "n.txt", "--weight", "2"}).out;
+  std::istringstream rows(ranked);
+  double last = 0;
+  std::string id = "-";
+  for (std::string row; std::getline(rows, row);) {
+    const double score = number(row.substr(row.rfind("||| ") + 4));
+    if (row.substr(0, 1) == id) {
+      EXPECT_GE(last, score);
+    }
+    last = score;
+    id = row.substr(0, 1);
+  }
+  const std::string best = first_line(ranked);
+  const bool fox = -3.5 + 2 * log10("the fox sang\n") > -3.25 + 2 * log10("the the the\n");
+  EXPECT_EQ(best.substr(0, 9), fox ? "0 ||| the" : best.substr(0, 9));
+  EXPECT_NEAR(number(best.substr(best.rfind("||| ") + 4)),
+              fox ? -3.5 + 2 * log10("the fox sang\n") : -3.25 + 2 * log10("the the the\n"), 1e-6);
+  files.write("bad.txt", "0 ||| the fox ||| good\n");
+  refuses(1, {"lm", "score", "--model", "m", "--nbest", "bad.txt", "--weight", "1"},
+          {"bad.txt:1", "number"});
+  refuses(2, {"lm", "score", "--model", "m", "--weight", "1"}, {"--weight", "--nbest"});
+}
+
+TEST_F(LmScore, ScoringNothingHasNoPerplexity) {
+  must_train("m");
+  const Json total = must_run({"lm", "score", "--model", "m", "--json"}).json()["total"];
+  EXPECT_EQ(total["tokens"], 0);
+  EXPECT_TRUE(total["ppl"].is_null());
+}
+
+}  // namespace
+}  // namespace rnn::test

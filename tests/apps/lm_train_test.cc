@@ -1,0 +1,207 @@
+// What `rnn lm train` makes of its options and texts.
+#include "apps/command.h"
+#include "base/number.h"
+#include "support/locales.h"
+
+namespace rnn::test {
+namespace {
+
+class LmTrain : public Command {};
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+TEST_F(LmTrain, EveryCellTrainsToItsOwnResult) {
+  std::set<double> results;
+  for (const std::string cell : {"lstm", "gru", "gru-reset-before", "rnn", "rnn-relu"}) {
+    const Json trained = must_train(cell, {"--cell", cell, "--json"}).json();
+    const Json eval =
+        must_run({"lm", "eval", "--model", cell, "--text", "valid.txt", "--json"}).json();
+    EXPECT_EQ(eval["nats_per_token"], trained["valid_nats_per_token"]) << cell;
+    EXPECT_LT(eval["ppl"].get<double>(), 21.5) << cell << " learned nothing";
+    results.insert(eval["ppl"].get<double>());
+  }
+  EXPECT_EQ(results.size(), 5u);
+}
+
+/// Flags and lines of a --config file, and where they are found in the network of the model.
+TEST_F(LmTrain, EveryRegularizerReachesTheNetwork) {
+  struct Option {
+    const char *name, *value, *type, *member;
+    std::vector<double> expected;  // of all layers of that type
+  };
+  const std::vector<Option> options{
+      {"dropout", "0.5", "Dropout", "rate", {0.5, 0.5, 0.5}},
+      {"dropout-input", "0.25", "Dropout", "rate", {0.25}},
+      {"dropout-hidden", "0.25", "Dropout", "rate", {0.25}},
+      {"dropout-output", "0.25", "Dropout", "rate", {0.25}},
+      {"dropout-embedding", "0.25", "Embedding", "dropout", {0.25}},
+      {"dropout-recurrent", "0.25", "LSTM", "recurrent_dropout", {0.25, 0.25}},
+      {"weight-drop", "0.25", "LSTM", "weight_drop", {0.25, 0.25}},
+      {"ar", "2", "ActivityRegularization", "l2", {2}},
+      {"tar", "2", "ActivityRegularization", "temporal_l2", {2}},
+      {"label-smoothing", "0.25", "Softmax", "label_smoothing", {0.25}},
+  };
+  const Words two{"--layers", "2", "--epochs", "1", "--overwrite"};
+  must_train("plain", two);
+  const std::string plain = read("plain/model.safetensors");
+  for (const Option& option : options) {
+    SCOPED_TRACE(option.name);
+    Words flags = two;
+    flags.insert(flags.end(), {"--" + std::string(option.name), option.value});
+    must_train("flag", flags);
+    const Json network = parse_json(read("flag/config.json"), "config")["network"];
+    std::vector<double> found;
+    Json layers = network["layers"];
+    layers.push_back(network["head"]);
+    for (const Json& layer : layers) {
+      if (layer["type"] == option.type) found.push_back(layer[option.member].get<double>());
+    }
+    EXPECT_EQ(found, option.expected) << network.dump(1);
+    EXPECT_NE(read("flag/model.safetensors"), plain);
+    files.write("r.conf", std::string(option.name) + " = " + option.value + "\n");
+    Words config = two;
+    config.insert(config.end(), {"--config", "r.conf"});
+    must_train("line", config);
+    EXPECT_EQ(read("line/model.safetensors"), read("flag/model.safetensors"));
+    EXPECT_EQ(read("line/config.json"), read("flag/config.json"));
+  }
+}
+
+TEST_F(LmTrain, EverySoftmaxTrainsToAModelThatEvaluatesTheSame) {
+  const std::map<std::string, Words> kinds{
+      {"Softmax", {"--softmax", "full"}},
+      {"AdaptiveSoftmax", {"--softmax", "adaptive", "--softmax-cutoffs", "6 12"}},
+      {"SampledSoftmax", {"--softmax", "sampled", "--softmax-samples", "8", "--tie"}}};
+  for (const auto& [type, options] : kinds) {
+    Words more = options;
+    more.push_back("--json");
+    const Json trained = must_train(type, more).json();
+    const Json eval =
+        must_run({"lm", "eval", "--model", type, "--text", "valid.txt", "--json"}).json();
+    EXPECT_EQ(eval["nats_per_token"], trained["valid_nats_per_token"]) << type;
+    EXPECT_LT(eval["ppl"].get<double>(), 21.5) << type << " learned nothing";
+    EXPECT_NE(must_run({"inspect", type}).out.find(type), std::string::npos);
+  }
+}
+
+TEST_F(LmTrain, TieSharesOneTable) {
+  must_train("tied", {"--tie"});
+  must_train("free");
+  const auto tensors = [&](const char* model) {
+    return must_run({"inspect", model, "--json"}).json();
+  };
+  EXPECT_EQ(tensors("free")["tensors"]["softmax/kernel"], Json({12, 22}));
+  EXPECT_FALSE(tensors("tied")["tensors"].contains("softmax/kernel"));
+  EXPECT_EQ(tensors("free")["parameters"].get<int>() - tensors("tied")["parameters"].get<int>(),
+            12 * 22);
+}
+
+TEST_F(LmTrain, ANetworkFileReplacesTheOptionsThatDescribeOne) {
+  must_train("m", {"--cell", "gru"});
+  // The whole config.json serves, and so does its member alone.
+  const Json network = parse_json(read("m/config.json"), "config")["network"];
+  files.write("network.json", network.dump());
+  for (const char* file : {"m/config.json", "network.json"}) {
+    must_train("n", {"--network", file, "--overwrite"});
+    EXPECT_EQ(parse_json(read("n/config.json"), "config")["network"], network);
+    EXPECT_EQ(read("n/model.safetensors"), read("m/model.safetensors"));
+  }
+  files.write("small.txt", made_up_text(60, 4) + "one new word\n");
+  refuses(2, train("x", {"--network", "network.json", "--train", "small.txt"}),
+          {"network:", "input_dim 25"});
+}
+
+TEST_F(LmTrain, InitFromStartsWithTheOtherModel) {
+  must_train("a", {"--epochs", "4"});
+  const RunResult from = must_train("b", {"--init-from", "a", "--initial-evaluation", "--train",
+                                          "valid.txt", "--valid", "valid.txt"});
+  const Json eval =
+      must_run({"lm", "eval", "--model", "a", "--text", "valid.txt", "--json"}).json();
+  const std::string expected = "before training: valid loss " +
+                               to_fixed(eval["nats_per_token"].get<double>(), 4) + "  ppl " +
+                               to_fixed(eval["ppl"].get<double>(), 2) + "\n";
+  EXPECT_NE(from.err.find(expected), std::string::npos) << from.err;
+  EXPECT_EQ(read("a/vocabulary.txt"), read("b/vocabulary.txt"));
+  refuses(2, train("c", {"--init-from", "a", "--unit", "char"}),
+          {"init-from: a", "--unit word", "--unit char"});
+  refuses(1, train("c", {"--init-from", "nowhere"}), {"nowhere", "no such model directory"});
+  refuses(1, train("c", {"--init-from", "a", "--hidden", "13"}), {"a/model.safetensors"});
+}
+
+TEST_F(LmTrain, WithoutValidTheEndIsHeldOutAndThatIsSaid) {
+  const RunResult result = run({"lm", "train", "--train", "train.txt", "--model", "m", "--hidden",
+                                "8", "--epochs", "1", "--json"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_NE(result.err.find("no --valid given: the last tenth is held out"), std::string::npos);
+  // The held-out part begins with a sentence.
+  const std::string text = read("train.txt");
+  const auto eval_of = [&](std::size_t at) {
+    files.write("tail.txt", text.substr(at));
+    return must_run({"lm", "eval", "--model", "m", "--text", "tail.txt", "--json"}).json();
+  };
+  std::size_t at = text.size();
+  for (int lines = 0; lines < 60; ++lines) {
+    at = text.rfind('\n', at - 2) + 1;
+    const Json eval = eval_of(at);
+    if (eval["tokens"].get<int>() < result.json()["valid_tokens"].get<int>()) continue;
+    EXPECT_EQ(eval["nats_per_token"], result.json()["valid_nats_per_token"]);
+    return;
+  }
+  FAIL() << "no tail has that many tokens";
+}
+
+TEST_F(LmTrain, StandardInputServesForAllTexts) {
+  must_train("file");
+  const std::string text = read("train.txt");
+  for (const bool pipe : {true, false}) {
+    const std::string model = pipe ? "pipe" : "redirected";
+    must_run(train(model, {"--train", "-"}), {.input = text, .input_is_pipe = pipe});
+    EXPECT_EQ(read(model + "/model.safetensors"), read("file/model.safetensors"));
+  }
+  must_run(train("valid", {"--valid", "-"}), {.input = read("valid.txt")});
+  EXPECT_EQ(read("valid/config.json"), read("file/config.json"));
+  EXPECT_EQ(
+      must_run({"lm", "eval", "--model", "file", "--text", "-"}, {.input = read("valid.txt")}).out,
+      must_run({"lm", "eval", "--model", "file", "--text", "valid.txt"}).out);
+  refuses(2, train("x", {"--train", "-", "--valid", "-"}), {"--train", "--valid", "standard input"},
+          {.input = text});
+  EXPECT_EQ(first_line(run(train("x", {"--train", "-"}), {.input = "good\nb\xFF"
+                                                                   "d\n"})
+                           .err)
+                .substr(0, 17),
+            "rnn: /dev/stdin:2");
+}
+
+TEST_F(LmTrain, SeveralTrainingFilesAreReadOneAfterAnother) {
+  const std::string text = read("train.txt");
+  const std::size_t middle = text.find('\n', text.size() / 2) + 1;
+  files.write("1.txt", text.substr(0, middle));
+  files.write("2.txt", text.substr(middle));
+  must_train("whole");
+  must_train("parts", {"--train", "1.txt", "2.txt"});
+  EXPECT_EQ(read("whole/model.safetensors"), read("parts/model.safetensors"));
+}
+
+TEST_F(LmTrain, NumbersAndCasesDoNotDependOnTheLocale) {
+  must_train("c");
+  const std::string eval = must_run({"lm", "eval", "--model", "c", "--text", "valid.txt"}).out;
+  for (const std::string locale : {"de_DE.UTF-8", "tr_TR.UTF-8"}) {
+    const RunOptions there{
+        .environment = {{"LC_ALL", locale}, {"LANG", locale}, {"LOCPATH", locale_folder()}}};
+    must_run(train(locale, {"--unit", "word"}), there);
+    EXPECT_EQ(read(locale + "/config.json"), read("c/config.json"));
+    EXPECT_EQ(read(locale + "/model.safetensors"), read("c/model.safetensors"));
+    EXPECT_EQ(must_run({"lm", "eval", "--model", "c", "--text", "valid.txt"}, there).out, eval);
+  }
+}
+
+TEST_F(LmTrain, AModelDoesNotDependOnThreads) {
+  must_train("one", {"--threads", "1"});
+  must_train("three", {"--threads", "3"});
+  for (const char* file : {"/model.safetensors", "/config.json"}) {
+    EXPECT_EQ(read("one" + std::string(file)), read("three" + std::string(file)));
+  }
+}
+
+}  // namespace
+}  // namespace rnn::test
