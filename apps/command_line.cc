@@ -88,8 +88,18 @@ po::options_description CommandLine::all() const {
   return all;
 }
 
-bool CommandLine::parse(const std::vector<std::string>& arguments) {
+bool CommandLine::parse(const std::vector<std::string>& given) {
   const po::options_description options = all();
+  // "--tie FILE": a flag that may have a value takes it with "=" alone, not the next word.
+  std::vector<std::string> arguments = given;
+  for (std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (argument.rfind("--", 0) != 0) continue;
+    const auto* option = options.find_nothrow(argument.substr(2), false);
+    if (option && option->semantic()->min_tokens() == 0 && option->semantic()->max_tokens() == 1) {
+      argument += "=true";
+    }
+  }
   try {
     // Abbreviations are not guessed: a script must not change its meaning when an option is added.
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
@@ -113,9 +123,11 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
 }
 
 std::string CommandLine::see_help() const {
-  // The command is what stands before the first option or argument in capitals.
-  return "rnn " + usage_.substr(0, usage_.find_first_of("-[ABCDEFGHIJKLMNOPQRSTUVWXYZ") - 1) +
-         " --help";
+  // The command is the words before the first option or argument in capitals.
+  std::istringstream words(usage_);
+  std::string command = "rnn", word;
+  while (words >> word && word[0] >= 'a' && word[0] <= 'z') command += ' ' + word;
+  return command + " --help";
 }
 
 void CommandLine::read_config(const std::string& path) {

@@ -48,6 +48,10 @@ class CommandLine {
   bool parse(const std::vector<std::string>& arguments);
 
   bool has(const std::string& option) const { return values_.count(option) > 0; }
+  /// Whether it was said, and is not there by default alone.
+  bool given(const std::string& option) const {
+    return has(option) && !values_[option].defaulted();
+  }
   template <class T>
   T get(const std::string& option) const {
     return values_[option].as<T>();

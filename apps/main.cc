@@ -109,7 +109,8 @@ int main(int argc, char** argv) {
     std::cerr << "rnn: " << error.what() << "\n";
     return 1;
   } catch (const std::bad_alloc&) {
-    std::cerr << "rnn: out of memory; try a smaller --batch, --bptt or --hidden\n";
+    std::cerr << "rnn: out of memory; a smaller --batch, --bptt or --hidden takes less, and so do "
+                 "shorter lines\n";
     return 1;
   } catch (const std::exception& error) {
     std::cerr << "rnn: unexpected failure: " << error.what() << "\n";

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
+#include "base/file.h"
 #include "base/number.h"
 #include "rnn/error.h"
 
@@ -12,7 +14,9 @@ namespace rnn {
 namespace po = boost::program_options;
 
 ByteProgress::ByteProgress()
-    : terminal_(isatty(STDERR_FILENO) == 1), start_(std::chrono::steady_clock::now()) {
+    // Where results come to the same screen they are progress enough, and this would be among them.
+    : terminal_(isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0),
+      start_(std::chrono::steady_clock::now()) {
   last_ = start_;
 }
 
@@ -44,7 +48,11 @@ void add_inputs(CommandLine& line) {
 }
 
 std::vector<std::string> inputs(const CommandLine& line) {
-  return line.has("text") ? line.get<Arguments>("text") : Arguments{"-"};
+  const Arguments paths = line.has("text") ? line.get<Arguments>("text") : Arguments{"-"};
+  if (std::count(paths.begin(), paths.end(), "-") > 1) {
+    throw ConfigError("standard input (-) can be read once, and was given twice");
+  }
+  return paths;
 }
 
 TextPolicy text_policy(const CommandLine& line) {
@@ -72,32 +80,41 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const CommandLine& line) {
                          .pattern = line.get<std::string>("pattern")});
 }
 
+void write_output(const std::string& path, const std::function<std::string()>& make) {
+  if (path != "-") {
+    AtomicFile file(path);
+    file.write(make());
+    file.commit();
+  } else if (!(std::cout << make()).flush()) {
+    throw IoError("standard output: cannot write");
+  }
+}
+
 void filter_lines(const std::vector<std::string>& paths, const TextPolicy& policy,
                   const std::function<void(const LineReader&, std::string&)>& write) {
   constexpr std::size_t kFull = 1 << 16;
-  const bool interactive = isatty(STDIN_FILENO) == 1;
   ByteProgress progress;
   std::string output;
   const auto flush = [&] {
-    if (!std::cout.write(output.data(), static_cast<std::streamsize>(output.size())) ||
-        (interactive && !std::cout.flush())) {
+    if (!std::cout.write(output.data(), static_cast<std::streamsize>(output.size())).flush()) {
       throw IoError("standard output: cannot write");
     }
     output.clear();
   };
-  for (const std::string& path : paths) {
-    LineReader reader(path, policy);
-    try {
+  try {
+    for (const std::string& path : paths) {
+      LineReader reader(path, policy);
       while (reader.next()) {
         write(reader, output);
-        if (output.size() < kFull && !interactive) continue;
+        // Whoever sends line after line sees each answer before the next line is waited for.
+        if (output.size() < kFull && reader.buffered()) continue;
         flush();
         progress.show(reader.bytes_read(), reader.bytes_total());
       }
-    } catch (...) {
-      flush();  // what came before the fault
-      throw;
     }
+  } catch (...) {
+    flush();  // what came before the fault
+    throw;
   }
   flush();
 }

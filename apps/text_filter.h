@@ -14,7 +14,8 @@
 
 namespace rnn {
 
-/// Bytes done on stderr, when that is a terminal and the whole is known; nothing otherwise.
+/// Bytes done on stderr, when that is a terminal, standard output is none and the whole is known;
+/// nothing otherwise.
 class ByteProgress {
  public:
   ByteProgress();
@@ -38,6 +39,10 @@ TextPolicy text_policy(const CommandLine& line);
 /// --unit and what belongs to single units.
 void add_tokenizer(CommandLine& line);
 std::shared_ptr<const Tokenizer> tokenizer_of(const CommandLine& line);
+
+/// Writes what `make` makes to a file, whole or not at all, or to standard output for "-". Whether
+/// there can be such a file is found out before.
+void write_output(const std::string& path, const std::function<std::string()>& make);
 
 /// Shows every line of the inputs to `write`, which appends to the output what is to be written.
 void filter_lines(const std::vector<std::string>& paths, const TextPolicy& policy,

@@ -6,8 +6,9 @@ namespace rnn {
 void text_normalize(const Arguments& arguments) {
   CommandLine line(
       "text normalize [F...] [options]",
-      "Rewrites text line by line. Nothing is changed unless asked for; the steps are\n"
-      "taken in the order of this list, but controls first.");
+      "Rewrites text line by line. Nothing in a line is changed unless asked for; the steps\n"
+      "are taken in the order of this list, but controls first. Each line ends with a line\n"
+      "feed, the last one too.");
   add_inputs(line);
   line.add_fields("Steps", NormalizerOptions{},
                   {{"form", {"nfc, nfd, nfkc or nfkc-casefold"}},

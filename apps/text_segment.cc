@@ -38,8 +38,8 @@ void text_segment(const Arguments& arguments) {
   CommandLine line(
       "text segment [F...] [options]",
       "Cuts lines into sentences, words or characters, one a line: sentences without the\n"
-      "white space around them, words and characters that are no white space with the\n"
-      "escapes of the vocabulary file.");
+      "white space around them; words that are no white space, and all characters, with\n"
+      "the escapes of the vocabulary file (a space is \\s).");
   add_inputs(line);
   line.add("Segments")("by", po::value<std::string>()->default_value("sentence"),
                        "sentence, word or char")(
@@ -52,17 +52,27 @@ void text_segment(const Arguments& arguments) {
   const Segmenter segmenter(boundary, line.get<std::string>("locale"));
   const bool offsets = line.get<bool>("offsets");
   std::vector<Segment> segments;
-  filter_lines(inputs(line), text_policy(line), [&](const LineReader& reader, std::string& output) {
+  // What is not UTF-8 is replaced after cutting, so that places are those in the file.
+  TextPolicy policy = text_policy(line);
+  policy.any_bytes = policy.replace_invalid;
+  std::string replaced;
+  filter_lines(inputs(line), policy, [&](const LineReader& reader, std::string& output) {
     segmenter.segment(reader.line(), segments);
     for (Segment segment : segments) {
-      if (boundary != Boundary::kGrapheme) segment = trimmed(reader.line(), segment);
-      if (segment.begin == segment.end) continue;
+      if (boundary == Boundary::kSentence) segment = trimmed(reader.line(), segment);
+      std::string_view text = reader.line().substr(segment.begin, segment.end - segment.begin);
+      if (text.empty() || (boundary == Boundary::kWord && all_white_space(text))) continue;
       if (offsets) {
-        output += std::to_string(reader.line_number()) + '\t' + std::to_string(segment.begin) +
-                  '\t' + std::to_string(segment.end) + '\t';
+        const std::size_t mark = reader.line_start().size();
+        output += std::to_string(reader.line_number()) + '\t' +
+                  std::to_string(mark + segment.begin) + '\t' + std::to_string(mark + segment.end) +
+                  '\t';
       }
-      const std::string_view text =
-          reader.line().substr(segment.begin, segment.end - segment.begin);
+      if (policy.replace_invalid) {
+        replaced.clear();
+        append_replacing_invalid(text, replaced);
+        text = replaced;
+      }
       if (boundary == Boundary::kSentence) {
         output += text;
       } else {

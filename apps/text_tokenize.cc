@@ -18,7 +18,11 @@ void text_tokenize(const Arguments& arguments) {
   policy.any_bytes = tokenizer->any_bytes();
   std::vector<Token> tokens;
   filter_lines(inputs(line), policy, [&](const LineReader& reader, std::string& output) {
-    tokenizer->tokenize(reader.line(), tokens);
+    try {
+      tokenizer->tokenize(reader.line(), tokens);
+    } catch (const TextError& error) {
+      throw TextError(at(reader.name(), reader.line_number(), error.what()));
+    }
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       if (i > 0) output += ' ';
       append_escaped(tokens[i].text, output);
@@ -30,8 +34,9 @@ void text_tokenize(const Arguments& arguments) {
 void text_detokenize(const Arguments& arguments) {
   CommandLine line(
       "text detokenize [F...] [options]",
-      "The inverse of `rnn text tokenize` with the same options: exact for char, byte and\n"
-      "a lossless sentencepiece model, words joined with single spaces otherwise.");
+      "The inverse of `rnn text tokenize` with the same options: the same lines for char,\n"
+      "byte and a lossless sentencepiece model, words joined with single spaces otherwise.\n"
+      "Each line ends with a line feed, the last one too.");
   add_inputs(line);
   add_tokenizer(line);
   if (!line.parse(arguments)) return;

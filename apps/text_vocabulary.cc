@@ -3,6 +3,7 @@
 #include "apps/text_filter.h"
 #include "base/number.h"
 #include "rnn/error.h"
+#include "rnn/thread_pool.h"
 #include "text/escape.h"
 
 namespace rnn {
@@ -29,7 +30,8 @@ void print_report(const VocabularyBuilder& counts, const Vocabulary& known, std:
     return to_fixed(100 * share, 2) + " %";
   };
   std::cout << "tokens          " << tokens << "  (" << seen.count(seen.end_id())
-            << " ends of line among them, " << seen.count(seen.unknown_id()) << " that say <unk>)\n"
+            << " ends of line among them, " << seen.count(seen.unknown_id())
+            << " that say <unk> or </s>)\n"
             << "unknown tokens  " << unknown << "  (" << percent(unknown, tokens) << ")\n"
             << "types           " << types << "\n"
             << "unknown types   " << unknown_types << "  (" << percent(unknown_types, types)
@@ -47,36 +49,44 @@ void text_vocabulary(const Arguments& arguments) {
       "much of the text a vocabulary knows (--check).");
   add_inputs(line);
   add_tokenizer(line);
-  line.add("Vocabulary")("min-count", po::value<std::int64_t>()->default_value(1)->value_name("N"),
-                         "leave out what is seen less often")(
-      "max-size", po::value<std::int64_t>()->default_value(0)->value_name("N"),
-      "at most so many symbols, <unk> and </s> among them; 0: no limit")(
-      "output", po::value<std::string>()->value_name("FILE"),
+  line.add_fields(
+      "Vocabulary", VocabularyOptions{},
+      {{"minimum-count", {"leave out what is seen less often"}},
+       {"maximum-size", {"at most so many symbols, <unk> and </s> among them; 0: no limit"}}});
+  line.add("Vocabulary")(
+      "output", po::value<std::string>()->default_value("-", "standard output")->value_name("FILE"),
       "write it there, whole or not at all")(
       "check", po::value<std::string>()->value_name("FILE"),
       "report what of the text this vocabulary does not know")(
       "list", po::value<std::int64_t>()->default_value(20)->value_name("N"),
-      "unknown words that the report lists")(
-      "threads", po::value<int>()->default_value(1)->value_name("N"), "threads that count");
+      "unknown words that the report lists")("threads",
+                                             po::value<int>()->default_value(1)->value_name("N"),
+                                             "threads that count; 0: all cores");
   if (!line.parse(arguments)) return;
+  for (const char* option : {"minimum-count", "maximum-size", "output"}) {
+    if (line.has("check") && line.given(option)) {
+      throw ConfigError(std::string("--check reports on a vocabulary that is there; --") + option +
+                        " is for one that is counted");
+    }
+  }
   const auto tokenizer = tokenizer_of(line);
   ByteProgress progress;
-  CorpusOptions corpus{.policy = text_policy(line), .threads = line.get<int>("threads")};
+  CorpusOptions corpus{.policy = text_policy(line),
+                       .threads = ThreadPool({.threads = line.get<int>("threads")}).threads()};
   corpus.progress = [&](std::int64_t done, std::int64_t total) { progress.show(done, total); };
   if (line.has("check")) {
-    const Vocabulary known = Vocabulary::load(line.get<std::string>("check"));
+    const auto path = line.get<std::string>("check");
+    if (path == "-") throw ConfigError("--check: expected a file, got standard input");
+    const Vocabulary known = Vocabulary::load(path);
     print_report(count_symbols(inputs(line), *tokenizer, corpus), known,
                  line.get<std::int64_t>("list"));
     return;
   }
-  const VocabularyOptions options{.minimum_count = line.get<std::int64_t>("min-count"),
-                                  .maximum_size = line.get<std::int64_t>("max-size")};
-  const Vocabulary vocabulary = count_symbols(inputs(line), *tokenizer, corpus).build(options);
-  if (line.has("output")) {
-    vocabulary.save(line.get<std::string>("output"));
-  } else {
-    std::cout << vocabulary.to_text();
-  }
+  VocabularyOptions options;
+  line.read_fields(options);
+  write_output(line.get<std::string>("output"), [&] {
+    return count_symbols(inputs(line), *tokenizer, corpus).build(options).to_text();
+  });
 }
 
 }  // namespace rnn

@@ -1,5 +1,6 @@
 #include "rnn/text/conll_reader.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "rnn/error.h"
@@ -8,8 +9,9 @@
 namespace rnn {
 namespace {
 
-/// A whole number from 0 that is all of the text; -1 for anything else.
+/// A whole number from 0 that is all of the text, without zeros before it; -1 for anything else.
 std::int64_t whole_number(std::string_view text) {
+  if (text.size() > 1 && text[0] == '0') return -1;
   std::int64_t value = -1;
   const char* const end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
@@ -23,8 +25,9 @@ void begin(SourceLines& source, const LineReader& lines) {
 }
 
 void add(SourceLines& source, const LineReader& lines) {
-  source.lines.emplace_back(lines.line());
-  source.lines.back() += lines.line_end();
+  std::string& line = source.lines.emplace_back(lines.line_start());
+  line += lines.line();
+  line += lines.line_end();
 }
 
 bool is_blank(std::string_view line) {
@@ -88,7 +91,7 @@ std::string ConlluSentence::spelled() const {
   std::string text;
   const auto add = [&](const ConlluWord& token) {
     text += token.form;
-    if (token.misc.find("SpaceAfter=No") == std::string::npos) text += ' ';
+    if (('|' + token.misc + '|').find("|SpaceAfter=No|") == std::string::npos) text += ' ';
   };
   std::size_t range = 0;
   for (std::size_t i = 0; i < words.size();) {
@@ -155,8 +158,13 @@ void ConlluReader::add(std::string_view line, ConlluSentence& sentence) {
     }
     sentence.multiword.push_back(std::move(word));
   } else {
-    if (first != words || second < 1) {
-      fail(0, "expected an empty node after word " + std::to_string(words) + ", found \"" +
+    // Those after one word are numbered from 1.
+    const std::string before = std::to_string(words) + '.';
+    const auto seen =
+        std::count_if(sentence.empty.begin(), sentence.empty.end(),
+                      [&](const ConlluWord& node) { return node.id.starts_with(before); });
+    if (first != words || second != seen + 1) {
+      fail(0, "expected the empty node " + before + std::to_string(seen + 1) + ", found \"" +
                   word.id + "\"");
     }
     sentence.empty.push_back(std::move(word));
@@ -168,11 +176,18 @@ void ConlluReader::check_heads(const ConlluSentence& sentence) const {
   const auto fail = [&](const std::string& what) {
     throw_text_error(lines_.name(), sentence.line, 1, "in the sentence that starts here, " + what);
   };
-  for (const ConlluWord& word : sentence.words) {
+  for (std::size_t i = 0; i < sentence.words.size(); ++i) {
+    const ConlluWord& word = sentence.words[i];
     const std::int64_t head = whole_number(word.head);
     if (word.head != "_" && (head < 0 || head > words)) {
-      fail("word " + word.id + " has the head \"" + word.head + "\"; expected 0 to " +
-           std::to_string(words) + " or _");
+      const std::size_t line = sentence.source.words[i];
+      std::size_t column = 0;  // the seventh
+      for (int tabs = 0; tabs < 6; ++tabs)
+        column = sentence.source.lines[line].find('\t', column) + 1;
+      throw_text_error(lines_.name(), sentence.source.first + static_cast<std::int64_t>(line),
+                       column_of(sentence.source.lines[line], column),
+                       "word " + word.id + " has the head \"" + word.head + "\"; expected 0 to " +
+                           std::to_string(words) + " or _");
     }
   }
   if (!sentence.multiword.empty()) {

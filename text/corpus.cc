@@ -51,7 +51,7 @@ VocabularyBuilder count_symbols(std::span<const std::string> paths, const Tokeni
   const auto count = [&](LineCursor& lines, VocabularyBuilder& builder) {
     std::string memory;
     while (lines.next()) {
-      tokenizer.count(prepared(lines.line(), options, memory), builder);
+      at_line(lines, [&] { tokenizer.count(prepared(lines.line(), options, memory), builder); });
       builder.add(kEndSymbol);
     }
   };

@@ -33,6 +33,16 @@ inline std::string_view prepared(std::string_view line, const CorpusOptions& opt
   return memory = options.normalizer->normalize(line);
 }
 
+/// Calls work(); an error in the text of the line at hand is told with its place.
+template <class Work>
+void at_line(const LineCursor& lines, const Work& work) {
+  try {
+    work();
+  } catch (const TextError& error) {
+    throw TextError(at(lines.name(), lines.line_number(), error.what()));
+  }
+}
+
 /// A block of lines on its way: read, worked on, handed over in its turn, used again.
 template <class Result>
 struct ScanTask {

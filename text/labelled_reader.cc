@@ -1,6 +1,7 @@
 #include "rnn/text/labelled_reader.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "base/json.h"
 #include "rnn/error.h"
@@ -114,9 +115,15 @@ class JsonLinesFormat final : public LineFormat {
 
   Json parsed(std::string_view line) const {
     try {
-      return Json::parse(line.begin(), line.end());
-    } catch (const Json::parse_error& error) {
-      fail(error.byte > 0 ? error.byte - 1 : 0, "this is not JSON");
+      return parse_json(line, "the record");
+    } catch (const FormatError& error) {
+      try {
+        std::rethrow_if_nested(error);
+      } catch (const Json::parse_error& cause) {
+        fail(cause.byte > 0 ? cause.byte - 1 : 0, "this is not JSON");
+      } catch (const Json::exception&) {  // a number that no double holds
+      }
+      fail(0, error.what());
     }
   }
 
@@ -129,10 +136,18 @@ class JsonLinesFormat final : public LineFormat {
   }
 };
 
+const LabelledOptions& checked(const LabelledOptions& options) {
+  if (options.label_column < 1) {
+    throw ConfigError("option `label_column`: expected 1 or more, given " +
+                      std::to_string(options.label_column));
+  }
+  return options;
+}
+
 class RecordFormat final : public LabelledReader::Format {
  public:
   RecordFormat(const std::string& path, const LabelledOptions& options)
-      : options_(options),
+      : options_(checked(options)),
         records_(path, {.separator = options.format == "csv" ? ',' : '\t',
                         .quotes = options.format != "tsv-plain",
                         .policy = options.policy}) {}

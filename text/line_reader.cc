@@ -27,6 +27,8 @@ bool LineReader::next() {
 
 std::string_view LineReader::line() const { return impl_->cursor.line(); }
 std::string_view LineReader::line_end() const { return impl_->cursor.line_end(); }
+std::string_view LineReader::line_start() const { return impl_->cursor.line_start(); }
+bool LineReader::buffered() const { return !impl_->cursor.at_end(); }
 std::int64_t LineReader::line_number() const { return impl_->cursor.line_number(); }
 const std::string& LineReader::name() const { return impl_->reader.source().name(); }
 std::int64_t LineReader::bytes_read() const { return impl_->reader.source().done(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "rnn/error.h"
 #include "text/utf8.h"
@@ -18,6 +19,11 @@ bool BlockReader::next(Block& block, std::size_t wanted) {
   std::copy(rest_.begin(), rest_.end(), block.memory.begin());
   rest_.clear();
   while (!ended_) {
+    if (block.size >= kLongestLine) {
+      throw TextError(source_.name() + ": a line is longer than " +
+                      std::to_string(kLongestLine >> 20) +
+                      " MiB, which no line of text is; is this a text file?");
+    }
     if (block.size == block.memory.size()) block.memory.resize(2 * block.memory.size());
     char* const fresh = block.memory.data() + block.size;
     const std::size_t count = source_.read({fresh, block.memory.size() - block.size});
@@ -43,15 +49,16 @@ LineCursor::LineCursor(const Block& block, const std::string& name, std::int64_t
       name_(&name),
       number_(lines_before),
       policy_(policy) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
   if (block.starts_file && !policy.keep_marks &&
-      std::string_view(at_, block.size).substr(0, kMark.size()) == kMark) {
-    at_ += kMark.size();
+      std::string_view(at_, block.size).starts_with(kByteOrderMark)) {
+    mark_ = kByteOrderMark;
+    at_ += mark_.size();
   }
 }
 
 bool LineCursor::next() {
   if (at_ == end_) return false;
+  line_start_ = std::exchange(mark_, {});
   ++number_;
   const auto left = static_cast<std::size_t>(end_ - at_);
   const auto* feed = static_cast<const char*>(std::memchr(at_, '\n', left));

@@ -12,6 +12,9 @@
 
 namespace rnn {
 
+/// A line is held whole, so there is an end to what one may take: an endless one would take all.
+inline constexpr std::size_t kLongestLine = std::size_t{1} << 30;
+
 /// Bytes that end at the end of a line or of the file.
 struct Block {
   std::vector<char> memory{};
@@ -46,8 +49,12 @@ class LineCursor {
 
   bool next();
   std::string_view line() const { return line_; }
+  std::string_view line_start() const { return line_start_; }
   std::string_view line_end() const { return line_end_; }
   std::int64_t line_number() const { return number_; }
+  /// Whether next() has another one.
+  bool at_end() const { return at_ == end_; }
+  const std::string& name() const { return *name_; }
 
  private:
   const char* at_ = nullptr;
@@ -55,7 +62,8 @@ class LineCursor {
   const std::string* name_ = nullptr;
   std::int64_t number_ = 0;
   TextPolicy policy_{};
-  std::string_view line_{}, line_end_{};
+  std::string_view line_{}, line_start_{}, line_end_{};
+  std::string_view mark_{};  // left out before the next line
   std::string replaced_{};
 };
 

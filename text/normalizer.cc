@@ -131,6 +131,10 @@ Normalizer::Normalizer(const NormalizerOptions& options) {
   check_name("controls", options.controls, {"keep", "drop", "space"});
   check_name("digits", options.digits, {"keep", "ascii", "zero"});
   check_name("white_space", options.white_space, {"keep", "collapse"});
+  if (!options.locale.empty() && !options.lowercase) {
+    throw ConfigError("option `locale`: \"" + options.locale +
+                      "\" says how to lower case, which option `lowercase` does not ask for");
+  }
   auto impl = std::make_unique<Impl>(Impl{options});
   std::vector<RewriteStep>& steps = impl->steps;
   if (!options.is_identity()) steps.emplace_back(replace_invalid);

@@ -53,10 +53,10 @@ void SampledLaneDataset::read(std::int64_t epoch) {
   const Random random =
       Random(options_.lanes.seed).fold(kPurpose).fold(static_cast<std::uint64_t>(epoch));
   const Vocabulary& vocabulary = *tokenizer_->vocabulary();
-  lanes_.reset();
-  text_ =
+  // Into a variable first: when it fails, the epoch before is still whole.
+  auto text =
       TokenFile::build(paths_, Sampler(*tokenizer_, options_, random), vocabulary, options_.corpus);
-  std::span<const std::int32_t> ids = text_->ids();
+  std::span<const std::int32_t> ids = text.ids();
   if (options_.lines > 0) {
     std::int64_t ends = 0;
     const auto last = std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) {
@@ -64,7 +64,9 @@ void SampledLaneDataset::read(std::int64_t epoch) {
     });
     if (last != ids.end()) ids = ids.first(static_cast<std::size_t>(last - ids.begin()) + 1);
   }
-  lanes_.emplace(ids, vocabulary.end_id(), options_.lanes);
+  LaneDataset lanes(ids, vocabulary.end_id(), options_.lanes);
+  lanes_.emplace(std::move(lanes));
+  text_ = std::move(text);
   epoch_ = epoch;
 }
 

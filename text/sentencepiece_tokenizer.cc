@@ -243,20 +243,47 @@ class Sentences final : public sentencepiece::SentenceIterator {
   std::size_t at_ = 0;
 };
 
+// SentencePiece leaves out, without a word, lines that are longer than its limit or that contain
+// the character it writes for unknown ones. So neither comes to it.
+constexpr std::size_t kLongestSentence = 100000;
+constexpr std::string_view kReserved = "\u2585";
+
+/// The end of the part of a line that starts at `begin`.
+std::size_t end_of_part(std::string_view line, std::size_t begin) {
+  std::size_t end = std::min(line.find(kReserved, begin), line.size());
+  if (end - begin <= kLongestSentence) return end;
+  end = line.rfind(' ', begin + kLongestSentence);
+  if (end != std::string_view::npos && end > begin) return end;
+  end = begin + kLongestSentence;
+  while (end > begin + 1 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+  return end;
+}
+
+void add_parts(std::string_view line, std::vector<std::string>& parts) {
+  for (std::size_t begin = 0; begin < line.size();) {
+    if (line.substr(begin).starts_with(kReserved)) {
+      begin += kReserved.size();
+      continue;
+    }
+    const std::size_t end = end_of_part(line, begin);
+    parts.emplace_back(line.substr(begin, end - begin));
+    begin = end;
+  }
+}
+
 /// All lines that are not empty, or a uniform draw of them (Vitter 1985, algorithm R).
 std::vector<std::string> draw_lines(std::span<const std::string> paths,
                                     const SentencePieceOptions& options,
                                     const CorpusOptions& corpus) {
   std::vector<std::string> lines;
   const auto limit = static_cast<std::uint64_t>(options.maximum_lines);
-  const Random random(options.seed);
+  const Random random(static_cast<std::uint64_t>(options.seed));
   std::uint64_t seen = 0;
   const auto collect = [&](LineCursor& cursor, std::vector<std::string>& part) {
     part.clear();
     std::string memory;
     while (cursor.next()) {
-      const std::string_view line = prepared(cursor.line(), corpus, memory);
-      if (!line.empty()) part.emplace_back(line);
+      add_parts(prepared(cursor.line(), corpus, memory), part);
     }
   };
   const auto take = [&](std::vector<std::string>& part) {
@@ -283,11 +310,19 @@ std::vector<std::string> draw_lines(std::span<const std::string> paths,
 
 }  // namespace
 
+void SentencePieceOptions::exchange(Fields& fields) {
+  fields("vocabulary_size", vocabulary_size);
+  fields("model_type", model_type);
+  fields("character_coverage", character_coverage);
+  fields("maximum_lines", maximum_lines);
+  fields("seed", seed);
+}
+
 std::string train_sentencepiece(std::span<const std::string> paths,
                                 const SentencePieceOptions& options, const CorpusOptions& corpus) {
-  if (options.model != "unigram" && options.model != "bpe") {
-    throw ConfigError("option `model`: expected \"unigram\" or \"bpe\", given \"" + options.model +
-                      "\"");
+  if (options.model_type != "unigram" && options.model_type != "bpe") {
+    throw ConfigError("option `model_type`: expected \"unigram\" or \"bpe\", given \"" +
+                      options.model_type + "\"");
   }
   if (options.vocabulary_size < 300 || options.vocabulary_size > 1000000) {
     throw ConfigError(
@@ -308,7 +343,7 @@ std::string train_sentencepiece(std::span<const std::string> paths,
   Sentences sentences(draw_lines(paths, options, corpus));
   std::string model;
   const Status status = sentencepiece::SentencePieceTrainer::Train(
-      Arguments{{"model_type", options.model},
+      Arguments{{"model_type", options.model_type},
                 {"vocab_size", std::to_string(options.vocabulary_size)},
                 {"character_coverage", to_text(options.character_coverage)},
                 {"normalization_rule_name", "identity"},
@@ -319,7 +354,7 @@ std::string train_sentencepiece(std::span<const std::string> paths,
                 {"eos_id", "1"},
                 {"bos_id", "-1"},
                 {"pad_id", "-1"},
-                {"max_sentence_length", "1000000"},
+                {"max_sentence_length", std::to_string(kLongestSentence)},
                 {"shuffle_input_sentence", "false"},
                 // Sums of the unigram model are made per thread: one gives the same everywhere.
                 {"num_threads", "1"},

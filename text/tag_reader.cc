@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "rnn/error.h"
+#include "text/utf8.h"
 
 namespace rnn {
 namespace {
@@ -22,8 +23,9 @@ std::int64_t conllu_column(const std::string& field) {
 /// The line with a cell replaced, or added at its end when it has one column too few.
 std::string with_cell(const std::string& line, std::int64_t column, std::string_view separators,
                       const std::string& value) {
-  const std::size_t end = std::min(line.find_first_of("\r\n"), line.size());
-  std::size_t begin = 0, stop = 0;
+  std::size_t end = line.size();
+  if (line.ends_with('\n')) end -= line.ends_with("\r\n") ? 2 : 1;
+  std::size_t begin = line.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0, stop = begin;
   for (std::int64_t i = 1;; ++i) {
     begin = std::min(line.find_first_not_of(separators, stop), end);
     if (begin == end) {

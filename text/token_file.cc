@@ -126,7 +126,7 @@ TokenFile TokenFile::build(std::span<const std::string> paths, const Tokenizer& 
     std::string memory;
     while (lines.next()) {
       const std::string_view line = prepared(lines.line(), options, memory);
-      part.unknown += tokenizer.encode(line, vocabulary, part.ids);
+      at_line(lines, [&] { part.unknown += tokenizer.encode(line, vocabulary, part.ids); });
       part.ids.push_back(vocabulary.end_id());
       ++part.lines;
       part.characters += static_cast<std::int64_t>(count_code_points(line)) + 1;

@@ -394,13 +394,16 @@ void RegularExpression::each_match(
   auto matcher = impl_->pool.take(
       [&] { return std::unique_ptr<icu::RegexMatcher>(impl_->pattern->matcher(status)); });
   check(status, "ICU cannot match");
-  // Counted in steps of the engine, about a millisecond each: no clock is read.
+  // For each match anew, which is why each starts from a place. Counted in steps of the engine,
+  // about a millisecond each: no clock is read.
   matcher->setTimeLimit(200, status);
   matcher->reset(&source.text);
-  while (matcher->find(status)) {
+  for (std::size_t at = 0; at <= text.size();) {
+    if (!matcher->find(static_cast<std::int64_t>(at), status)) break;
     const auto begin = static_cast<std::size_t>(matcher->start64(status));
     const auto end = static_cast<std::size_t>(matcher->end64(status));
     if (begin < end) found(begin, end);
+    at = begin < end ? end : end < text.size() ? end + decode_utf8(text, end).length : end + 1;
   }
   check<TextError>(status, "the regular expression \"" + impl_->text +
                                "\" cannot be matched against a line of " +

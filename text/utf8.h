@@ -9,6 +9,7 @@
 namespace rnn {
 
 inline constexpr char32_t kReplacement = 0xFFFD;
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct CodePoint {
   char32_t value = kReplacement;

@@ -60,6 +60,11 @@ Vocabulary Vocabulary::load(const std::string& path) {
            " of the line; expected \\s \\t \\n \\r \\\\ \\xHH or \\u{H...}");
     }
     if (entry.symbol.empty()) fail("the symbol is empty; a space is written \\s");
+    const std::size_t space = line.substr(0, tab).find(' ');
+    if (space != std::string_view::npos && entry.symbol != " ") {
+      fail("a space at byte " + std::to_string(space + 1) +
+           " of the line; a tab stands before the count, and a space in a symbol is written \\s");
+    }
     if (tab < line.size()) {
       const char* const end = line.data() + line.size();
       const auto result = std::from_chars(line.data() + tab + 1, end, entry.count);
@@ -93,6 +98,11 @@ std::string Vocabulary::to_text() const {
 }
 
 void Vocabulary::save(const std::string& path) const { write_file(path, to_text()); }
+
+void VocabularyOptions::exchange(Fields& fields) {
+  fields("minimum_count", minimum_count);
+  fields("maximum_size", maximum_size);
+}
 
 VocabularyBuilder::VocabularyBuilder() : counts_(2) {
   table_.insert(kUnknownSymbol);

@@ -55,10 +55,28 @@ void throw_io_error(const std::string& path, std::string_view what) {
   throw IoError(path + ": " + std::string(what) + ": " + std::generic_category().message(errno));
 }
 
+namespace {
+
+/// Where a link leads, since the file is to be replaced and not the link; and no device.
+std::string file_to_replace(std::string path) {
+  std::error_code error;
+  if (std::filesystem::is_symlink(path, error)) {
+    path = std::filesystem::weakly_canonical(path, error).string();
+  }
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw IoError(path + ": is there and is no file; choose another name");
+  }
+  return path;
+}
+
+}  // namespace
+
 AtomicFile::AtomicFile(std::string path)
-    : path_(std::move(path)), temporary_(path_ + kTemporary + std::to_string(getpid())) {
+    : path_(file_to_replace(std::move(path))),
+      temporary_(path_ + kTemporary + std::to_string(getpid())) {
   descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw_io_error(temporary_, "cannot create");
+  if (descriptor_ < 0) throw_io_error(path_, "cannot create");
 }
 
 AtomicFile::~AtomicFile() {

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <exception>
 #include <limits>
 
 namespace rnn {
@@ -22,7 +23,7 @@ Json parse_json(std::string_view text, std::string_view where) {
   try {
     return Json::parse(text, watch);
   } catch (const nlohmann::json::exception& error) {
-    throw FormatError(std::string(where) + ": not valid JSON: " + error.what());
+    std::throw_with_nested(FormatError(std::string(where) + ": not valid JSON: " + error.what()));
   }
 }
 

@@ -16,7 +16,8 @@ using Json = nlohmann::ordered_json;
 /// Values that stand inside one another; more would exhaust the stack of who walks through them.
 inline constexpr int kJsonDepth = 100;
 
-/// Throws FormatError "where: ..." with the position of the fault, or the name given twice.
+/// Throws FormatError "where: ..." with the position of the fault, or the name given twice. What
+/// the JSON library threw is nested in it.
 Json parse_json(std::string_view text, std::string_view where);
 
 /// A member that must be there and convert; else FormatError naming it.

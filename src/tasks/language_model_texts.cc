@@ -50,9 +50,9 @@ TextPipeline pipeline_of(const LanguageModelRecipe& recipe, const LanguageModelR
     made.tokenizer = std::make_shared<SentencePieceTokenizer>(
         train_sentencepiece(run.train,
                             {.vocabulary_size = recipe.sentencepiece_size,
-                             .model = recipe.sentencepiece_kind,
+                             .model_type = recipe.sentencepiece_kind,
                              .character_coverage = recipe.sentencepiece_coverage,
-                             .seed = static_cast<std::uint64_t>(recipe.seed)},
+                             .seed = recipe.seed},
                             corpus));
   }
   return made;

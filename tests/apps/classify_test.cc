@@ -145,8 +145,8 @@ TEST_F(Classify, AnswersALongTextAndAnEmptyOne) {
 }
 
 TEST_F(Classify, LearnsFromSentencePieces) {
-  must_run({"text", "train-sentencepiece", RNN_SOURCE_DIR "/corpora/fables/valid.txt", "--size",
-            "400", "--output", "pieces"});
+  must_run({"text", "train-sentencepiece", RNN_SOURCE_DIR "/corpora/fables/valid.txt",
+            "--vocabulary-size", "400", "--output", "pieces"});
   must_run(
       train("m", {"--unit", "sentencepiece", "--tokenizer-model", "pieces", "--lowercase=false"}));
   std::filesystem::remove(path("pieces"));

@@ -149,7 +149,7 @@ TEST(LabelledReader, FastText) {
 
 TEST(LabelledReader, ErrorsHaveLineAndColumn) {
   const TextFiles files;
-  const auto read = [&](const char* format, std::string_view bytes) {
+  const auto read = [&](const char* format, const std::string& bytes) {
     return
         [&files, bytes, format] { examples_of(files.write("x.txt", bytes), {.format = format}); };
   };
@@ -158,6 +158,11 @@ TEST(LabelledReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(read("fasttext", "just text\n"), "x.txt:1:1: ", "__label__");
   expect_error<TextError>(read("fasttext", "a __label__ b\n"), "x.txt:1:3: ", "empty");
   expect_error<TextError>(read("jsonl", "{\"text\": \"a\",, }\n"), "x.txt:1:14: ", "not JSON");
+  expect_error<TextError>(read("jsonl", "\n{\"text\": \"a\", \"label\": 1e999}\n"),
+                          "x.txt:2:1: ", "overflow");
+  expect_error<TextError>(read("jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"),
+                          "x.txt:1:1: ", "two members");
+  expect_error<TextError>(read("jsonl", std::string(1000, '[') + "\n"), "x.txt:1:1: ", "deeper");
   expect_error<TextError>(read("jsonl", "[1]\n"), "x.txt:1:1: ", "object");
   expect_error<TextError>(read("jsonl", "{\"label\": \"a\"}\n"), "x.txt:1:1: ", "\"text\"");
   expect_error<TextError>(read("jsonl", "{\"text\": \"a\"}\n"), "x.txt:1:1: ", "\"label\"");
@@ -165,6 +170,9 @@ TEST(LabelledReader, ErrorsHaveLineAndColumn) {
                           "x.txt:1:1: ", "string");
   expect_error<TextError>(read("csv", "x\n"), "x.txt:1:1: ", "one column");
   expect_error<ConfigError>(read("xml", ""), "`format`", "fasttext", "\"xml\"");
+  expect_error<ConfigError>(
+      [&] { LabelledReader(files.write("x.txt", ""), {.format = "csv", .label_column = 0}); },
+      "`label_column`");
 }
 
 TEST(ConllReader, SentencesOfColumns) {
@@ -243,9 +251,11 @@ TEST(ConlluReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(with("3\tgo", "4\tgo"), "x.conllu:6:1: ", "expected the id 3", "\"4\"");
   expect_error<TextError>(with("1-2\t", "2-3\t"), "x.conllu:3:1: ", "range");
   expect_error<TextError>(with("1-2\t", "1-9\t"), "x.conllu:1:1: ", "beyond the last word");
-  expect_error<TextError>(with("3.1\t", "2.1\t"), "x.conllu:7:1: ", "empty node");
-  expect_error<TextError>(with("\t0\troot", "\t9\troot"), "x.conllu:1:1: ", "head", "\"9\"");
-  expect_error<TextError>(with("\t0\troot", "\tx\troot"), "x.conllu:1:1: ", "head", "\"x\"");
+  expect_error<TextError>(with("3.1\t", "2.1\t"), "x.conllu:7:1: ", "empty node 3.1");
+  expect_error<TextError>(with("3.1\t", "3.2\t"), "x.conllu:7:1: ", "empty node 3.1");
+  expect_error<TextError>(with("3\tgo", "03\tgo"), "x.conllu:6:1: ", "expected the id 3", "\"03\"");
+  expect_error<TextError>(with("\t0\troot", "\t9\troot"), "x.conllu:6:26: ", "head", "\"9\"");
+  expect_error<TextError>(with("\t0\troot", "\tx\troot"), "x.conllu:6:26: ", "head", "\"x\"");
 }
 
 }  // namespace

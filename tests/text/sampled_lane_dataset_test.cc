@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -123,9 +124,19 @@ TEST_F(SampledLanes, KeepsToTheFirstLines) {
   EXPECT_EQ(spelled(epoch(data, 2)), source.substr(0, end));
 }
 
+TEST_F(SampledLanes, AFailedSeekLeavesTheEpochBefore) {
+  SampledLaneDataset data(paths, tokenizer, {.n_best = 16, .alpha = 0.1});
+  const Ids first = epoch(data, 0);
+  std::filesystem::rename(paths[0], paths[0] + ".away");
+  expect_error<IoError>([&] { data.seek({.epoch = 1, .batch = 0}); }, "text");
+  EXPECT_EQ(epoch(data, 0), first);
+  std::filesystem::rename(paths[0] + ".away", paths[0]);
+  EXPECT_NE(epoch(data, 1), first);
+}
+
 TEST_F(SampledLanes, RefusesWhatHasNoProbabilities) {
   const auto bpe = std::make_shared<SentencePieceTokenizer>(
-      train_sentencepiece(paths, {.vocabulary_size = 340, .model = "bpe"}));
+      train_sentencepiece(paths, {.vocabulary_size = 340, .model_type = "bpe"}));
   expect_error<ConfigError>([&] { SampledLaneDataset(paths, bpe, {.n_best = 4}); }, "unigram");
   expect_error<ConfigError>([&] { SampledLaneDataset(paths, tokenizer, {.n_best = 0}); },
                             "`n_best`");

@@ -10,6 +10,7 @@
 
 #include "rnn/error.h"
 #include "rnn/text/token_file.h"
+#include "text/many_scripts.h"
 #include "text/random_text.h"
 #include "text/sentencepiece_model.h"
 #include "text/text_files.h"
@@ -41,7 +42,7 @@ const std::string& trained(const std::string& kind) {
   if (model.empty()) {
     const TextFiles files;
     const std::vector<std::string> paths{files.write("corpus.txt", corpus_text())};
-    model = train_sentencepiece(paths, {.vocabulary_size = 400, .model = kind});
+    model = train_sentencepiece(paths, {.vocabulary_size = 400, .model_type = kind});
   }
   return model;
 }
@@ -62,8 +63,9 @@ TEST(SentencePiece, TrainingIsRepeatable) {
   const TextFiles files;
   const std::vector<std::string> paths{files.write("corpus.txt", corpus_text())};
   for (const char* kind : {"unigram", "bpe"}) {
-    EXPECT_EQ(train_sentencepiece(paths, {.vocabulary_size = 400, .model = kind}, {.threads = 2}),
-              trained(kind));
+    EXPECT_EQ(
+        train_sentencepiece(paths, {.vocabulary_size = 400, .model_type = kind}, {.threads = 2}),
+        trained(kind));
   }
 }
 
@@ -190,11 +192,50 @@ TEST(SentencePiece, SamplingNeedsAUnigramModel) {
                             "-1");
 }
 
+TEST(SentencePiece, LearnsFromLongLinesAndThoseWithItsReservedCharacter) {
+  const TextFiles files;
+  // All of the text, more than twice, in lines that the library would leave out.
+  std::string one, reserved;
+  while (one.size() < 250000) one += corpus_text();
+  std::replace(one.begin(), one.end(), '\n', ' ');
+  for (const char c : corpus_text()) {
+    reserved += c;
+    if (c == '\n') reserved += "\u2585";
+  }
+  for (const std::string& text : {one, reserved, "\u2585" + one}) {
+    const std::vector<std::string> paths{files.write("t", text)};
+    const SentencePieceTokenizer tokenizer(train_sentencepiece(paths, {.vocabulary_size = 400}));
+    // Learned: few pieces, not a byte each.
+    std::vector<Token> tokens;
+    const std::string_view start = std::string_view(one).substr(0, 1000);
+    tokenizer.tokenize(start, tokens);
+    EXPECT_LT(tokens.size(), 500u);
+    tokenizer.tokenize("a\u2585b", tokens);
+    EXPECT_EQ(joined(tokenizer, tokens), "a\u2585b");
+  }
+}
+
+TEST(SentencePiece, GivesBackTextInManyScripts) {
+  const TextFiles files;
+  std::string text;
+  for (const std::string_view line : kManyScripts) text += std::string(line) + '\n';
+  const std::vector<std::string> paths{files.write("t", text)};
+  const SentencePieceTokenizer own(train_sentencepiece(paths, {.vocabulary_size = 600})),
+      other(trained("unigram"));
+  for (const std::string_view line : kManyScripts) {
+    for (const SentencePieceTokenizer* tokenizer : {&own, &other}) {
+      std::vector<Token> tokens;
+      tokenizer->tokenize(line, tokens);
+      EXPECT_EQ(joined(*tokenizer, tokens), line);
+    }
+  }
+}
+
 TEST(SentencePiece, WrongOptionsAreNamed) {
   const TextFiles files;
   const std::vector<std::string> paths{files.write("t", "too little text\n")};
-  expect_error<ConfigError>([&] { train_sentencepiece(paths, {.model = "word"}); }, "`model`",
-                            "\"word\"");
+  expect_error<ConfigError>([&] { train_sentencepiece(paths, {.model_type = "word"}); },
+                            "`model_type`", "\"word\"");
   expect_error<ConfigError>([&] { train_sentencepiece(paths, {.vocabulary_size = 100}); },
                             "`vocabulary_size`", "300", "100");
   expect_error<ConfigError>([&] { train_sentencepiece(paths, {.character_coverage = 1.5}); },

@@ -90,6 +90,19 @@ TEST(TagReader, ColumnsChangeInTheTagsAlone) {
             "\n-DOCSTART- -X- O O\r\n\n<NNP> NNP  I-ORG x\n<VBZ>");
 }
 
+TEST(TagReader, MarksAndCarriageReturnsStayWhereTheyAre) {
+  const TextFiles files;
+  const std::string text =
+      "\xEF\xBB\xBF"
+      "1\ta\rb\ta\tX\t_\t_\t0\t_\t_\t_\r\n2\tc\tc\tY\t_\t_\t1\t_\t_\tm\r\n\r\n";
+  const std::string path = files.write("a.conllu", text);
+  EXPECT_EQ(rewritten(path, {.field = "upos"}, own_tag), text);
+  std::string changed = text;
+  changed.replace(changed.find("X"), 1, "<a\rb>");
+  changed.replace(changed.find("Y"), 1, "<c>");
+  EXPECT_EQ(rewritten(path, {.field = "upos"}, word_as_tag), changed);
+}
+
 TEST(TagReader, AMissingTagIsAddedWhereTagsMayBeMissing) {
   const TextFiles files;
   const std::string path = files.write("a.txt", "a\nb\r\n\nc");

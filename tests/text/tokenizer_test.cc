@@ -7,6 +7,7 @@
 
 #include "rnn/error.h"
 #include "rnn/text/segmenter.h"
+#include "text/many_scripts.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
 #include "text/unicode.h"
@@ -69,6 +70,16 @@ TEST(RegexTokenizer, HopelessMatchingEndsInAnError) {
                           "regular expression", "5001 bytes");
 }
 
+TEST(RegexTokenizer, ALongLineIsNoHopelessOne) {
+  const auto tokenizer = make_tokenizer({.unit = "regex", .pattern = "\\p{L}+|\\p{N}|[^\\s]"});
+  std::string line;
+  while (line.size() < 6'000'000) line += "Whether 'tis nobler in the mind to suffer 3 times: ";
+  std::vector<Token> tokens;
+  tokenizer->tokenize(line, tokens);
+  EXPECT_EQ(tokens.size(), 12 * (line.size() / 51));
+  EXPECT_EQ(tokens.back().text, ":");
+}
+
 TEST(CharTokenizer, UnitsAreGraphemeClusters) {
   EXPECT_EQ(tokens_of("char", "ae\u0301x"), (Strings{"a", "e\u0301", "x"}));
   EXPECT_EQ(tokens_of("char", "\U0001F469\u200D\U0001F4BB!"),
@@ -123,6 +134,35 @@ TEST(Tokenizers, WordsAreJoinedWithSpaces) {
   EXPECT_FALSE(tokenizer->lossless());
   EXPECT_EQ(tokenizer->detokenize(std::vector<std::string_view>{"a", "bc", "d"}), "a bc d");
   EXPECT_EQ(tokenizer->detokenize({}), "");
+}
+
+TEST(Tokenizers, LosslessOnesGiveBackTextInManyScripts) {
+  for (const std::string_view line : kManyScripts) {
+    for (const char* unit : {"char", "byte"}) {
+      const auto tokenizer = make_tokenizer(options_for(unit));
+      ASSERT_TRUE(tokenizer->lossless());
+      std::vector<Token> tokens;
+      tokenizer->tokenize(line, tokens);
+      std::vector<std::string_view> pieces;
+      for (const Token& token : tokens) {
+        EXPECT_EQ(token.text, line.substr(token.begin, token.end - token.begin)) << unit;
+        pieces.push_back(token.text);
+      }
+      EXPECT_EQ(tokenizer->detokenize(pieces), line) << unit;
+    }
+    // The others: what is no white space stands in a token, where its place says.
+    for (const char* unit : {"word", "icu-word"}) {
+      std::vector<Token> tokens;
+      make_tokenizer(options_for(unit))->tokenize(line, tokens);
+      std::size_t last = 0;
+      for (const Token& token : tokens) {
+        EXPECT_EQ(token.text, line.substr(token.begin, token.end - token.begin)) << unit;
+        EXPECT_TRUE(all_white_space(line.substr(last, token.begin - last))) << unit << line;
+        last = token.end;
+      }
+      EXPECT_TRUE(all_white_space(line.substr(last))) << unit << line;
+    }
+  }
 }
 
 TEST(Tokenizers, TokensDoNotOverlapAndStandInOrder) {

@@ -187,6 +187,7 @@ TEST(VocabularyFile, ErrorsNameFileAndLine) {
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\\u{}\t1\n"), "v.txt:3: ", "escape");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\nx\\\t1\n"), "v.txt:3: ", "byte 2");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\t1\n"), "v.txt:3: ", "empty");
+  expect_error<FormatError>(load("<unk>\t1\n</s>\t1\nthe 12\n"), "v.txt:3: ", "byte 4", "tab");
   expect_error<FormatError>(load("<unk>\t1\n</s>\tone\n"), "v.txt:2: ", "count", "one");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t-1\n"), "v.txt:2: ", "count", "-1");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\xE9t\xE9\t1\n"), "v.txt:3: ", "\\xHH");

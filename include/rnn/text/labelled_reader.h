@@ -37,8 +37,9 @@ struct LabelledOptions {
 };
 
 /// Reads a file, or standard input for "-", gzip unpacked. Lines of nothing but white space are
-/// skipped (in all formats). Errors: as LineReader's; ConfigError for a wrong option; TextError
-/// "file:line:column: ..." for a line without label or text, or that is not of the format.
+/// skipped in tab, jsonl and fasttext, empty ones in csv and tsv. Errors: as LineReader's;
+/// ConfigError for a wrong option; TextError "file:line:column: ..." for a line without label or
+/// text, or that is not of the format.
 class RNN_API LabelledReader {
  public:
   explicit LabelledReader(const std::string& path, const LabelledOptions& options = {});

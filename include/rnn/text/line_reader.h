@@ -45,6 +45,10 @@ class RNN_API LineReader {
   /// What ends it and was left out of it: a line feed, perhaps with the carriage return before it,
   /// or nothing where the last line has none.
   std::string_view line_end() const;
+  /// What was left out before it: the byte-order mark of the file, or nothing.
+  std::string_view line_start() const;
+  /// Whether the next line is at hand: next() reads nothing and so waits for nobody.
+  bool buffered() const;
   /// Its number, from 1.
   std::int64_t line_number() const;
   /// The path as given, "<stdin>" for "-": for messages.

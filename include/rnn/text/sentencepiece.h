@@ -18,19 +18,23 @@ namespace rnn {
 
 struct SentencePieceOptions {
   std::int64_t vocabulary_size = 8000;
-  std::string model = "unigram";  ///< or "bpe"
+  std::string model_type = "unigram";  ///< or "bpe"
   /// The rarest characters, together one minus this, get no piece of their own but are written as
   /// bytes.
   double character_coverage = 0.9995;
   /// Lines taken into account, drawn at random from all; 0: all of them. They are held in memory.
   std::int64_t maximum_lines = 2000000;
-  std::uint64_t seed = 0;  ///< of that draw
+  std::int64_t seed = 0;  ///< of that draw
+
+  void exchange(Fields& fields);
 };
 
 /// Learns a model from text files, one sentence a line, and returns the bytes of the model file.
 ///
 /// Text is not rewritten: no normalization, no space added or removed, and what has no piece is
-/// written as bytes. So the tokenizer is lossless. Ids: `<unk>` 0, `</s>` 1, then the bytes.
+/// written as bytes. So the tokenizer is lossless. Ids: `<unk>` 0, `</s>` 1, then the bytes. A line
+/// of more than 100,000 bytes counts as several, cut at spaces; U+2585, which the library keeps for
+/// itself, cuts a line too and is always written as bytes.
 /// Errors: as LineReader's; ConfigError when the text is too small for the vocabulary size.
 RNN_API std::string train_sentencepiece(std::span<const std::string> paths,
                                         const SentencePieceOptions& options = {},

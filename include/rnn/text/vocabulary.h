@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "rnn/export.h"
+#include "rnn/fields.h"
 #include "rnn/text/symbol_table.h"
 
 namespace rnn {
@@ -85,6 +86,8 @@ class RNN_API Vocabulary {
 struct VocabularyOptions {
   std::int64_t minimum_count = 1;  ///< symbols seen less often are left out
   std::int64_t maximum_size = 0;   ///< at most so many, `<unk>` and `</s>` among them; 0: no limit
+
+  void exchange(Fields& fields);
 };
 
 /// Counts symbols and makes a vocabulary of them.
