@@ -220,7 +220,7 @@ TEST(SentencePiece, GivesBackTextInManyScripts) {
   std::string text;
   for (const std::string_view line : kManyScripts) text += std::string(line) + '\n';
   const std::vector<std::string> paths{files.write("t", text)};
-  const SentencePieceTokenizer own(train_sentencepiece(paths, {.vocabulary_size = 600})),
+  const SentencePieceTokenizer own(train_sentencepiece(paths, {.vocabulary_size = 640})),
       other(trained("unigram"));
   for (const std::string_view line : kManyScripts) {
     for (const SentencePieceTokenizer* tokenizer : {&own, &other}) {
