@@ -35,9 +35,12 @@ def main():
             "tokenize --unit char",
             "tokenize --unit byte",
             "tokenize --unit icu-word",
+            r"tokenize --unit regex --pattern \p{L}+|\p{N}|[^\s]",
+            "detokenize --unit char",
             "vocabulary --unit word",
             "normalize --form nfkc --lowercase",
             "segment --by sentence",
+            "train-sentencepiece --maximum-lines 200 --output /dev/shm/rnn-one-line.model",
         ):
             start = time.monotonic()
             process = subprocess.Popen(

@@ -94,8 +94,8 @@ TEST_F(LmUnits, SentencePieceIsLearnedAndLivesInTheModel) {
   more.insert(more.end(), {"--init-from", "m"});
   must_train("o", more);
   files.write("other.txt", made_up_text(300, 9));
-  must_run({"text", "train-sentencepiece", "other.txt", "--size", "300", "--kind", "bpe",
-            "--output", "o.model"});
+  must_run({"text", "train-sentencepiece", "other.txt", "--vocabulary-size", "300", "--model-type",
+            "bpe", "--output", "o.model"});
   more[more.size() - 3] = "o.model";
   refuses(2, train("p", more), {"init-from: m", "tokenizer.model"});
   refuses(2, train("p", {"--tokenizer-model", "t.model"}), {"sentencepiece"});
