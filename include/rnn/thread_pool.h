@@ -18,6 +18,10 @@ struct ThreadPoolOptions {
   /// How long a worker looks for more work before it sleeps. Short products follow each other
   /// within microseconds in a recurrent step; waking a sleeping thread costs more than that.
   std::chrono::microseconds spin{100};
+  /// Multiply-adds of one call below which it is left to one thread: an estimate, that a team
+  /// starts in about two microseconds, in which a core does some hundred thousand. 0: all threads
+  /// take part in everything.
+  std::int64_t least_work = 400'000;
 };
 
 /// Runs the parts of one piece of work on a fixed set of threads.
@@ -35,6 +39,8 @@ class RNN_API ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const noexcept;
+  /// How many of them a call of so many multiply-adds is worth: 1 or all.
+  int threads_for(std::int64_t multiply_adds) const noexcept;
 
   /// Calls `work(part)` for part = 0 .. parts-1 and returns when all are done. `work` must not
   /// throw.

@@ -31,6 +31,7 @@ void relax() {
 
 struct ThreadPool::Impl {
   std::chrono::microseconds spin;
+  std::int64_t least_work;
   // Set by the caller whose work is under way. Not a mutex: a part may itself call `run`.
   std::atomic<bool> busy{false};
   std::atomic<std::uint32_t> round{0};  // a new value: there is work, or it is time to stop
@@ -93,6 +94,7 @@ struct ThreadPool::Impl {
 
 ThreadPool::ThreadPool(const ThreadPoolOptions& options) : impl_(std::make_unique<Impl>()) {
   impl_->spin = options.spin;
+  impl_->least_work = options.least_work;
   const int threads = options.threads > 0 ? options.threads : usable_cores();
   impl_->workers.reserve(static_cast<std::size_t>(threads - 1));
   // `workers` is read by the workers only after `round` has moved, when all of them stand.
@@ -111,6 +113,10 @@ ThreadPool::ThreadPool(const ThreadPoolOptions& options) : impl_(std::make_uniqu
 ThreadPool::~ThreadPool() { impl_->dismiss(); }
 
 int ThreadPool::threads() const noexcept { return static_cast<int>(impl_->workers.size()) + 1; }
+
+int ThreadPool::threads_for(std::int64_t multiply_adds) const noexcept {
+  return multiply_adds < impl_->least_work ? 1 : threads();
+}
 
 void ThreadPool::run_parts(int parts, Function function, void* context) noexcept {
   if (parts <= 1 || !impl_->take()) {

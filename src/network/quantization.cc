@@ -10,15 +10,19 @@ namespace {
 
 std::string_view last_part(std::string_view name) { return name.substr(name.rfind('/') + 1); }
 
+/// A convolution's kernel [K,I,U] is the matrix [K*I,U] of its product.
+Index columns_of(const Shape& shape) { return shape[shape.rank() - 1]; }
+
 }  // namespace
 
 std::optional<QuantizedMatrix> quantize(const NamedTensor& parameter) {
+  // "kernel", "forward_recurrent_kernel", "tail_0_projection" ...
   const std::string_view kind = last_part(parameter.name);
-  const bool by_row = kind == "embeddings";
+  const bool by_row = kind.ends_with("embeddings") || kind == "ngrams";
   const Tensor& w = parameter.tensor;
-  if (w.shape().rank() != 2 || w.empty()) return {};
-  if (!by_row && kind != "kernel" && kind != "recurrent_kernel") return {};
-  const Index rows = w.extent(0), columns = w.extent(1);
+  if (w.shape().rank() < 2 || w.empty()) return {};
+  if (!by_row && !kind.ends_with("kernel") && !kind.ends_with("projection")) return {};
+  const Index columns = columns_of(w.shape()), rows = w.size() / columns;
   QuantizedMatrix result{std::vector<std::int8_t>(static_cast<std::size_t>(w.size())),
                          Tensor(by_row ? Shape{rows, 1} : Shape{1, columns})};
   Tensor& scales = result.scales;
@@ -38,8 +42,8 @@ std::optional<QuantizedMatrix> quantize(const NamedTensor& parameter) {
 
 Tensor dequantize(const Shape& shape, const std::int8_t* values, const Tensor& scales) {
   Tensor result(shape);
-  const Index columns = shape[1];
-  const bool by_row = scales.extent(1) == 1 && scales.extent(0) == shape[0];
+  const Index columns = columns_of(shape);
+  const bool by_row = scales.extent(1) == 1 && scales.extent(0) == result.size() / columns;
   for (Index i = 0; i < result.size(); ++i) {
     result[i] = static_cast<float>(values[i]) * scales[by_row ? i / columns : i % columns];
   }

@@ -15,9 +15,9 @@ struct QuantizedMatrix {
   Tensor scales;                    ///< [1,C] one for each column, or [R,1] one for each row
 };
 
-/// Of a matrix that products use: "kernel" and "recurrent_kernel" by column, "embeddings" by row,
-/// so that a table which a softmax is tied to serves both. None for anything else, whose numbers
-/// stay fp32, and for matrices with numbers that are not finite.
+/// Of a matrix that products use, which is told by its name: kernels of all kinds and projections
+/// by column, tables of embeddings by row, so that one which a softmax is tied to serves both. None
+/// for anything else, whose numbers stay fp32, and for matrices with numbers that are not finite.
 std::optional<QuantizedMatrix> quantize(const NamedTensor& parameter);
 
 /// values * scales, exact.

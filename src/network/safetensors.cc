@@ -114,8 +114,10 @@ Tensor product_of(const Entry& entry, const std::vector<Entry>& entries, std::st
                   const std::string& path) {
   const Entry* scales = scales_of(entry, entries);
   const Shape& shape = entry.shape;
-  if (!scales || shape.rank() != 2 ||
-      (scales->shape != Shape{1, shape[1]} && scales->shape != Shape{shape[0], 1})) {
+  const Index columns = shape.rank() < 2 ? 0 : shape[shape.rank() - 1];
+  const Index rows = columns == 0 ? 0 : shape.size() / columns;
+  if (!scales || columns == 0 ||
+      (scales->shape != Shape{1, columns} && scales->shape != Shape{rows, 1})) {
     throw FormatError(path + ": tensor '" + entry.name + "' has whole numbers " +
                       shape.to_string() + ", so '" + entry.name + kScale +
                       "' must be there with one scale for each column or row");

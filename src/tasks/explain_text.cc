@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "rnn/backend.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
@@ -84,6 +85,14 @@ Network above_words(const Network& network, Index rows) {
   return graph.build();
 }
 
+/// One that has gradients: in int8 they are those of the model with its rounded weights, which
+/// differs from what predicts by the rounding of activations alone.
+std::shared_ptr<const Backend> with_gradients(std::shared_ptr<const Backend> backend) {
+  if (backend->precision() != Precision::kInt8) return backend;
+  return make_backend(
+      {.name = std::string(backend->name()), .threads = {.threads = backend->threads()}});
+}
+
 /// The rest of the network for texts of one length, several at once.
 class Above {
  public:
@@ -92,7 +101,7 @@ class Above {
       : time_(time),
         together_(std::max<Index>(1, kStepsTogether / time)),
         label_(label),
-        backend_(std::move(backend)),
+        backend_(with_gradients(std::move(backend))),
         network_(above_words(network, together_ * time)),
         parameters_(network_.zero_parameters(*backend_)),
         inference_(network_, parameters_, backend_),

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "apps/command.h"
+#include "support/notes.h"
 
 namespace rnn::test {
 namespace {
@@ -45,6 +46,26 @@ TEST_F(QuantizeCommand, ScoresInInt8DoNotDependOnTheSentencesAround) {
   const std::string together = score("the fox saw\na hen met the old wolf\n");
   EXPECT_EQ(together.substr(0, together.find('\n')),
             score("the fox saw\n").substr(0, together.find('\n')));
+}
+
+TEST_F(QuantizeCommand, AClassifierOfTwoDirectionsShrinksAndStillExplains) {
+  files.write("notes.tsv", as_lines(made_up_notes(200, 1)));
+  must_run({"classify", "train", "--train", "notes.tsv", "--arch", "bilstm", "--embedding", "24",
+            "--hidden", "24", "--ngrams", "2", "--buckets", "300", "--epochs", "2", "--model",
+            "c"});
+  const Json sizes = must_run({"quantize", "c", "--output", "q", "--json"}).json();
+  EXPECT_LT(sizes["bytes_after"].get<double>(), 0.35 * sizes["bytes_before"].get<double>());
+  const auto predicted = [&](const Words& more) {
+    Words words{"classify", "predict", "--text", "notes.tsv", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return must_run(words).out;
+  };
+  EXPECT_EQ(predicted({"--model", "q"}), predicted({"--model", "c", "--precision", "int8"}));
+  for (const char* method : {"integrated-gradients", "occlusion"}) {
+    const Words explain{"classify", "explain", "--model", "q", "--json", "--method", method};
+    const std::string line = must_run(explain, {.input = "the ship sailed north by day\n"}).out;
+    EXPECT_NE(line.find("contribution"), std::string::npos) << line;
+  }
 }
 
 TEST_F(QuantizeCommand, RefusesWhatItCannotDo) {

@@ -12,7 +12,7 @@ namespace {
 class NativeOptions : public testing::TestWithParam<std::string> {
  protected:
   static NativeBackend backend(int threads) {
-    return NativeBackend({.threads = threads}, GetParam());
+    return NativeBackend({.threads = threads, .least_work = 0}, GetParam());
   }
   /// Awkward widths; few rows and many units, which threads divide by units, and the other way.
   static std::vector<ProblemOptions> problems(const Variant& variant) {

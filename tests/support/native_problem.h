@@ -18,8 +18,8 @@
 
 namespace rnn::test {
 
-inline constexpr Cell kCells[] = {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kRnnTanh,
-                                  Cell::kRnnRelu};
+inline constexpr Cell kCells[] = {Cell::kLstm,           Cell::kLstmCoupled, Cell::kGru,
+                                  Cell::kGruResetBefore, Cell::kRnnTanh,     Cell::kRnnRelu};
 
 /// Uniform in [-scale, scale), distinct for every seed.
 template <class T>

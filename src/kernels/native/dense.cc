@@ -129,7 +129,7 @@ void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, Thr
                        .arithmetic = bf16};
   const PackedKey found = *p.key;
   SpinBarrier barrier;
-  const int limit = team_limit(rows * F * U, pool.threads());
+  const int limit = pool.threads_for(rows * F * U);
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
     PackedKey wanted = made;
     wanted.layout = members;  // panels end where a member's columns do
@@ -173,7 +173,7 @@ void dense_backward(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, T
         if (a.dx) std::fill_n(a.dx.data() + row * F, F, 0.0f);
       });
   SpinBarrier barrier;
-  pool.run_team(team_limit(rows * F * U, pool.threads()), [&](int member, int members) HWY_ATTR {
+  pool.run_team(pool.threads_for(rows * F * U), [&](int member, int members) HWY_ATTR {
     float* buffer = p.buffers + member * p.buffer_floats;
     if (a.dx) {
       if (bf16) {

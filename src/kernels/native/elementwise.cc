@@ -80,7 +80,7 @@ void draw_row(const Random& random, std::uint32_t example, std::uint32_t time, I
 template <class Work>
 void for_elements(Index size, ThreadPool& pool, const Work& work) {
   const Index vectors = vectors_of(size);
-  const int parts = team_limit(size * kElementCost, pool.threads());
+  const int parts = pool.threads_for(size * kElementCost);
   pool.run(parts, [&](int part) HWY_ATTR {
     const Index begin = vectors * part / parts * kLanes;
     const Index end = HWY_MIN(size, vectors * (part + 1) / parts * kLanes);
@@ -93,7 +93,7 @@ void for_elements(Index size, ThreadPool& pool, const Work& work) {
 void dropout(const DropoutForward<float>& a, ThreadPool& pool) {
   const Index time = a.y.extent(0), batch = a.y.extent(1), F = a.y.extent(2);
   const FloatVec rate = splat(a.rate), scale = splat(a.scaled ? 1.0f / (1.0f - a.rate) : 1.0f);
-  const int parts = team_limit(time * batch * F * kElementCost, pool.threads());
+  const int parts = pool.threads_for(time * batch * F * kElementCost);
   pool.run(parts, [&](int part) HWY_ATTR {
     // Draws are made a stretch at a time, so that they need no memory of the row's size.
     constexpr Index kStretch = 16 * kDrawsAtOnce;

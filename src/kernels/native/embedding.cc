@@ -16,7 +16,7 @@ namespace HWY_NAMESPACE {
 
 void embedding_forward(const EmbeddingForward<float>& a, ThreadPool& pool) {
   const Index time = a.ids.extent(0), batch = a.ids.extent(1), E = a.y.extent(2);
-  const int parts = team_limit(time * batch * E, pool.threads());
+  const int parts = pool.threads_for(time * batch * E);
   pool.run(parts, [&](int part) HWY_ATTR {
     for (Index row = time * batch * part / parts; row < time * batch * (part + 1) / parts; ++row) {
       const Index t = row / batch, b = row % batch, id = a.ids[row];
@@ -39,7 +39,7 @@ void embedding_forward(const EmbeddingForward<float>& a, ThreadPool& pool) {
 void embedding_backward(const EmbeddingBackward<float>& a, ThreadPool& pool) {
   const Index time = a.ids.extent(0), batch = a.ids.extent(1), E = a.dy.extent(2);
   const Index vectors = vectors_of(E);
-  const int parts = team_limit(time * batch * E, pool.threads());
+  const int parts = pool.threads_for(time * batch * E);
   pool.run(parts, [&](int part) HWY_ATTR {
     const Index begin = vectors * part / parts * kLanes;
     const Index end = HWY_MIN(E, vectors * (part + 1) / parts * kLanes);

@@ -77,7 +77,7 @@ void dense_forward_int8(const DenseForward<float>& a, Int8TileFunction tile, Thr
   const Index panels = parts_of(vectors_of(p.U), kMaxVectors);
   SpinBarrier barrier;
   const Index work = valid ? rows * p.F * p.U / 4 : p.F * p.U;
-  pool.run_team(team_limit(work, pool.threads()), [&](int member, int members) HWY_ATTR {
+  pool.run_team(pool.threads_for(work), [&](int member, int members) HWY_ATTR {
     const Range mine = part_of(panels, member, members);
     const auto for_panels = [&](const auto& work_on) HWY_ATTR {
       for (Index i = mine.first; i < mine.last; ++i) {

@@ -249,7 +249,7 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
     const Index steps = std::min(p.steps, all_steps - s0);
     list_rows(a, p, s0, steps);
     const Index rows = p.first[steps];
-    const int limit = team_limit(rows * (p.I + p.H) * p.width / 4, pool.threads());
+    const int limit = pool.threads_for(rows * (p.I + p.H) * p.width / 4);
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
       const Team team = team_of(false, p.H, p.H, member, members, barrier);
       const PackedKey key{.magic = PackedKey::kMagic,

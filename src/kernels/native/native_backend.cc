@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/native/schedule.h"
 #include "kernels/native/targets.h"
-#include "kernels/reference/softmax.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -128,11 +126,9 @@ void NativeBackend::activation_backward(const ActivationBackward<float>& args) c
   kernels_.activation_backward(args, pool_);
 }
 void NativeBackend::cross_entropy_forward(const CrossEntropyForward<float>& args) const noexcept {
-  if (args.smoothing != 0) return reference::cross_entropy_forward(args);
   kernels_.cross_entropy_forward(args, pool_);
 }
 void NativeBackend::cross_entropy_backward(const CrossEntropyBackward<float>& args) const noexcept {
-  if (args.smoothing != 0) return reference::cross_entropy_backward(args);
   kernels_.cross_entropy_backward(args, pool_);
 }
 void NativeBackend::softmax(const SoftmaxForward<float>& args) const noexcept {
@@ -152,7 +148,7 @@ double NativeBackend::sum_of_squares(View<const float> x) const noexcept {
 }
 void NativeBackend::fill(View<float> x, float value) const noexcept {
   const Index size = x.size();
-  const int parts = native::team_limit(size, pool_.threads());
+  const int parts = pool_.threads_for(size);
   pool_.run(parts, [&](int part) {
     std::fill(x.data() + size * part / parts, x.data() + size * (part + 1) / parts, value);
   });

@@ -22,7 +22,7 @@ constexpr Index kElementCost = 16;
 template <class Work>
 void for_elements(Index size, ThreadPool& pool, const Work& work) {
   const Index vectors = vectors_of(size);
-  const int parts = team_limit(size * kElementCost, pool.threads());
+  const int parts = pool.threads_for(size * kElementCost);
   pool.run(parts, [&](int part) HWY_ATTR {
     const Index begin = vectors * part / parts * kLanes;
     const Index end = HWY_MIN(size, vectors * (part + 1) / parts * kLanes);
@@ -89,7 +89,7 @@ double sum_of_squares(View<const float> x, ThreadPool& pool) {
   constexpr int kSlots = 64;
   double slots[kSlots] = {};
   const Index size = x.size();
-  const int parts = team_limit(size * kElementCost, pool.threads());
+  const int parts = pool.threads_for(size * kElementCost);
   const hn::ScalableTag<double> doubles;
   const hn::Rebind<float, decltype(doubles)> floats;
   const Index lanes = static_cast<Index>(hn::Lanes(doubles));

@@ -336,7 +336,7 @@ void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& p
   start_state(a, p);
   const Index all_rows = list_window(a, p);
   SpinBarrier barrier;
-  const int limit = team_limit(steps * batch * (p.I + p.P) * p.width, pool.threads());
+  const int limit = pool.threads_for(steps * batch * (p.I + p.P) * p.width);
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
     const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), p.H, p.P,
                               member, members, barrier);

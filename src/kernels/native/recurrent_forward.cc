@@ -127,6 +127,12 @@ void run_product(const Args& a, const Plan& p, Range rows, Range units, bool bac
                       });
 }
 
+/// All members have the moments of a row; who has its first units keeps what backward wants.
+void keep_deviation(const ForwardRow& row, Index which, const RowMoments& moments, Range units) {
+  if (!row.inverse_deviation || units.first != 0 || units.size() == 0) return;
+  row.inverse_deviation[which] = moments.inverse_deviation;
+}
+
 /// Layer norm, stage "gates". Every member makes the moments of all its rows for itself.
 template <Cell kCell>
 void run_gates(const Args& a, const Plan& p, Range rows, Range units) {
@@ -134,7 +140,7 @@ void run_gates(const Args& a, const Plan& p, Range rows, Range units) {
   for (Index r = rows.first; r < rows.last; ++r) {
     const ForwardRow& row = p.rows[r];
     const RowMoments moments = moments_of(row.product, p.width, a.options.epsilon);
-    if (units.first == 0) row.inverse_deviation[1] = moments.inverse_deviation;
+    keep_deviation(row, 1, moments, units);
     for_units(units, p.H, [&](Index u, Index n) HWY_ATTR {
       alignas(64) float tile[4 * kLanes];
       for (Index gate = 0; gate < gates_of(kCell); ++gate) {
@@ -156,7 +162,7 @@ void run_output(const Args& a, const Plan& p, Range rows, Range units) {
   for (Index r = rows.first; r < rows.last; ++r) {
     const ForwardRow& row = p.rows[r];
     const RowMoments moments = moments_of(row.c_new, p.H, a.options.epsilon);
-    if (units.first == 0) row.inverse_deviation[2] = moments.inverse_deviation;
+    keep_deviation(row, 2, moments, units);
     for_units(units, p.H, [&](Index u, Index n) HWY_ATTR {
       const FloatVec normal = normal_of(load_n(row.c_new + u, n), moments);
       store_n(normal, row.cell_normal + u, n);
@@ -243,7 +249,7 @@ void normalise_inputs(const Args& a, const Plan& p, Index count, int member, int
     float *x = p.input_rows[r], *gates = p.gate_rows[r];
     const bool keeps = x != gates;
     const RowMoments moments = moments_of(x, p.width, a.options.epsilon);
-    p.rows[r].inverse_deviation[0] = moments.inverse_deviation;
+    keep_deviation(p.rows[r], 0, moments, {0, 1});
     for_vectors(p.width, [&](Index i, Index n) HWY_ATTR {
       const FloatVec normal = normal_of(load_n(x + i, n), moments);
       if (keeps) store_n(normal, x + i, n);
@@ -285,7 +291,7 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
   SpinBarrier barrier;
   for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
     const Index steps = std::min(p.steps, all_steps - s0);
-    const int limit = team_limit(steps * batch * (p.I + p.P) * p.width, pool.threads());
+    const int limit = pool.threads_for(steps * batch * (p.I + p.P) * p.width);
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
       const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), p.H, p.P,
                                 member, members, barrier);

@@ -31,7 +31,7 @@ struct Plan {
   float *bias, *zeros, *c, *gates, *extra;
   float* packed_projection;  // or null
   // Rows of a step, [B,.] each, where options need them:
-  float *output, *product, *c_new, *cell_normal, *inverse_deviation;
+  float *output, *product, *c_new, *cell_normal;
   float *constant_h, *constant_c;  // z of all steps
   float* masked;                   // [2,B,P] recurrent_mask * h' of even and odd steps, or null
   // For each valid row of the chunk, in the order of steps:
@@ -75,7 +75,6 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
   if (o.projection) p.packed_projection = scratch.take<float>(packed_floats(nullptr, p.H, p.P));
   if (o.projection && !a.kept.output) p.output = scratch.take<float>(batch * p.H);
   if (o.kernel_gamma) p.product = scratch.take<float>(batch * p.width);
-  if (o.kernel_gamma) p.inverse_deviation = scratch.take<float>(batch * 3);
   if (o.cell_gamma) p.c_new = scratch.take<float>(batch * p.H);
   if (o.cell_gamma) p.cell_normal = scratch.take<float>(batch * p.H);
   if (o.zoneout_h_rate > 0) p.constant_h = scratch.take<float>(p.P);
@@ -120,23 +119,22 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps, int parts) {
                    : p.zeros;
         const auto masked = [&](Index step) { return p.masked + (step % 2 * batch + b) * p.P; };
         const View<const float>& mask = o.recurrent_mask;
-        p.rows[n] = {
-            .gates = p.gate_rows[n],
-            .h_before = h_before,
-            .h_in = mask ? masked(s) : h_before,
-            .c = p.c ? p.c + b * p.H : nullptr,
-            .extra = kept_or(a.extra, t, b, p.extra, p.H),
-            .y = at(a.y, t, b),
-            .mask = mask ? mask.data() + b * p.P : nullptr,
-            .next_in = mask ? masked(s + 1) : nullptr,
-            .zoneout_h = o.zoneout_h ? at(o.zoneout_h, t, b) : p.constant_h,
-            .zoneout_c = o.zoneout_c ? at(o.zoneout_c, t, b) : p.constant_c,
-            .output = kept_or(a.kept.output, t, b, p.output, p.H),
-            .product = p.product ? p.product + b * p.width : nullptr,
-            .recurrent_normal = at(a.kept.recurrent_normal, t, b),
-            .c_new = p.c_new ? p.c_new + b * p.H : nullptr,
-            .cell_normal = kept_or(a.kept.cell_normal, t, b, p.cell_normal, p.H),
-            .inverse_deviation = kept_or(a.kept.inverse_deviation, t, b, p.inverse_deviation, 3)};
+        p.rows[n] = {.gates = p.gate_rows[n],
+                     .h_before = h_before,
+                     .h_in = mask ? masked(s) : h_before,
+                     .c = p.c ? p.c + b * p.H : nullptr,
+                     .extra = kept_or(a.extra, t, b, p.extra, p.H),
+                     .y = at(a.y, t, b),
+                     .mask = mask ? mask.data() + b * p.P : nullptr,
+                     .next_in = mask ? masked(s + 1) : nullptr,
+                     .zoneout_h = o.zoneout_h ? at(o.zoneout_h, t, b) : p.constant_h,
+                     .zoneout_c = o.zoneout_c ? at(o.zoneout_c, t, b) : p.constant_c,
+                     .output = kept_or(a.kept.output, t, b, p.output, p.H),
+                     .product = p.product ? p.product + b * p.width : nullptr,
+                     .recurrent_normal = at(a.kept.recurrent_normal, t, b),
+                     .c_new = p.c_new ? p.c_new + b * p.H : nullptr,
+                     .cell_normal = kept_or(a.kept.cell_normal, t, b, p.cell_normal, p.H),
+                     .inverse_deviation = at(a.kept.inverse_deviation, t, b)};
         p.input_rows[n] = a.kept.kernel_normal ? at(a.kept.kernel_normal, t, b) : p.gate_rows[n];
         ++n;
       }

@@ -8,14 +8,6 @@
 
 namespace rnn::native {
 
-/// Multiply-adds below which a second thread is not asked for: an estimate, that a team starts in
-/// about two microseconds, in which a core does some hundred thousand.
-constexpr Index kWorthATeam = 400'000;
-
-inline int team_limit(Index multiply_adds, int threads) {
-  return multiply_adds < kWorthATeam ? 1 : threads;
-}
-
 /// The time steps of a recurrent layer can be divided in two ways. By batch: each thread walks its
 /// own sequences through all steps and meets nobody, but reads all weights. By units: all threads
 /// do each step together, each for its own units, whose weights stay in its cache; they meet once

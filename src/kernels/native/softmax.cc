@@ -22,7 +22,7 @@ constexpr Index kSums = 4;
 
 template <class Work>
 void for_rows(Index rows, Index columns, ThreadPool& pool, const Work& work) {
-  const int parts = team_limit(rows * columns * kExpCost, pool.threads());
+  const int parts = pool.threads_for(rows * columns * kExpCost);
   pool.run(parts, [&](int part) HWY_ATTR {
     for (Index row = rows * part / parts; row < rows * (part + 1) / parts; ++row) work(row);
   });
@@ -66,6 +66,19 @@ float sum_exp(const float* logits, Index size, float top) {
   return hn::GetLane(hn::SumOfLanes(Floats(), sum));
 }
 
+/// The sum of normalizer - logit.
+float sum_nats(const float* logits, Index size, float normalizer) {
+  const FloatVec top = splat(normalizer);
+  FloatVec sum = hn::Zero(Floats());
+  for_vectors(size, [&](Index i, Index n) HWY_ATTR {
+    const FloatVec nats = hn::Sub(top, load_n(logits + i, n));
+    sum = hn::Add(
+        sum, n == kLanes ? nats
+                         : hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(n)), nats));
+  });
+  return hn::GetLane(hn::SumOfLanes(Floats(), sum));
+}
+
 }  // namespace
 
 void cross_entropy_forward(const CrossEntropyForward<float>& a, ThreadPool& pool) {
@@ -79,11 +92,15 @@ void cross_entropy_forward(const CrossEntropyForward<float>& a, ThreadPool& pool
     const float log_sum = hn::GetLane(log_of(splat(sum_exp(logits, V, top))));
     a.log_normalizer[row] = top + log_sum;
     a.nats[row] = a.log_normalizer[row] - logits[target];
+    if (a.smoothing == 0) return;
+    const float all = sum_nats(logits, V, a.log_normalizer[row]);
+    a.nats[row] = (1 - a.smoothing) * a.nats[row] + a.smoothing / static_cast<float>(V) * all;
   });
 }
 
 void cross_entropy_backward(const CrossEntropyBackward<float>& a, ThreadPool& pool) {
   const Index V = a.logits.extent(1);
+  const float spread = a.smoothing / static_cast<float>(V), hit = 1 - a.smoothing + spread;
   for_rows(a.logits.extent(0), V, pool, [&](Index row) HWY_ATTR {
     const Index target = a.targets[row];
     float* out = a.dlogits.data() + row * V;
@@ -97,9 +114,10 @@ void cross_entropy_backward(const CrossEntropyBackward<float>& a, ThreadPool& po
     // Before the row is overwritten, which may hold the logits.
     const FloatVec at_target = exp_of(hn::Sub(splat(logits[target]), normalizer));
     for_vectors(V, [&](Index i, Index n) HWY_ATTR {
-      store_n(hn::Mul(scale, exp_of(hn::Sub(load_n(logits + i, n), normalizer))), out + i, n);
+      const FloatVec probability = exp_of(hn::Sub(load_n(logits + i, n), normalizer));
+      store_n(hn::Mul(scale, hn::Sub(probability, splat(spread))), out + i, n);
     });
-    out[target] = hn::GetLane(hn::Mul(scale, hn::Sub(at_target, splat(1.0f))));
+    out[target] = hn::GetLane(hn::Mul(scale, hn::Sub(at_target, splat(hit))));
   });
 }
 
