@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "apps/adaptation_option.h"
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/mixture_option.h"
@@ -23,23 +24,31 @@ void lm_eval(const Arguments& arguments) {
                   "carry: one stream; reset: every sentence from the beginning of a text")(
       "replace-invalid", po::bool_switch(), "replace invalid UTF-8 by U+FFFD")(
       "json", po::bool_switch(), "print one JSON object");
+  add_adaptation_options(line);
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");
   line.require("text");
 
   const StatePolicy policy = state_policy(line);
-  const auto evaluated = [&](const auto& model, TextPolicy text_policy) {
+  const Adaptation adaptation = adaptation_of(line, "mix");
+  const auto text_policy_of = [&](const LanguageModel& model) {
+    TextPolicy text_policy = model.text_policy();
     text_policy.replace_invalid |= line.get<bool>("replace-invalid");
-    return model.evaluate(line.get<Arguments>("text"), policy, text_policy);
+    return text_policy;
   };
+  const auto paths = line.get<Arguments>("text");
   LanguageModelEvaluation result;
   if (const auto mixture = load_mixture(line)) {
-    result = evaluated(*mixture, mixture->first().text_policy());
+    result = mixture->evaluate(paths, policy, text_policy_of(mixture->first()));
   } else {
     const LanguageModel model =
         LanguageModel::load(line.get<std::string>("model"), backend_options(line));
-    result = evaluated(model, model.text_policy());
+    if (auto reader = adaptive_reader(line, adaptation, model)) {
+      result = reader->evaluate(paths, text_policy_of(model));
+    } else {
+      result = model.evaluate(paths, policy, text_policy_of(model));
+    }
   }
   if (line.get<bool>("json")) {
     std::cout << Json{{"tokens", result.tokens},

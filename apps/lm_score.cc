@@ -3,6 +3,7 @@
 #include <iostream>
 #include <numbers>
 
+#include "apps/adaptation_option.h"
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/score_printer.h"
@@ -119,11 +120,13 @@ void lm_score(const Arguments& arguments) {
       "text; json; srilm: as `ngram -ppl -debug 2` prints it, unknown words left out of its "
       "totals; kenlm: as `query` prints it")("json", po::bool_switch(),
                                              "the same as --format json");
+  add_adaptation_options(line);
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");
 
   const StatePolicy policy = state_policy(line);
+  const Adaptation adaptation = adaptation_of(line, "nbest");
   const LanguageModel model =
       LanguageModel::load(line.get<std::string>("model"), backend_options(line));
   const std::string path = line.get<std::string>("text");
@@ -134,6 +137,7 @@ void lm_score(const Arguments& arguments) {
     return score_nbest(model, line.get<std::string>("nbest"), text_policy, weight);
   }
   if (weight != 0) throw ConfigError("--weight belongs to --nbest");
+  auto adaptive = adaptive_reader(line, adaptation, model);
   LineReader reader(path, text_policy);
   const auto printer = make_score_printer(
       {.format = line.get<bool>("json") ? "json" : line.get<std::string>("format"),
@@ -152,7 +156,7 @@ void lm_score(const Arguments& arguments) {
   while (reader.next()) {
     if (policy == StatePolicy::kCarry) {
       const std::string sentence(reader.line());
-      printer->print(sentence, model.score(sentence, state));
+      printer->print(sentence, adaptive ? adaptive->score(sentence) : model.score(sentence, state));
     } else {
       sentences.emplace_back(reader.line());
       if (sentences.size() == together) flush();

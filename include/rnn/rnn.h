@@ -39,6 +39,7 @@
 #include "rnn/session.h"
 #include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
+#include "rnn/tasks/adaptive_language_model.h"
 #include "rnn/tasks/language_model.h"
 #include "rnn/tasks/language_model_mixture.h"
 #include "rnn/tasks/language_model_scorer.h"

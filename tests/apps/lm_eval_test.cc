@@ -72,6 +72,49 @@ TEST_F(LmEval, ScoreAndEvalAgreeWithEitherState) {
   }
 }
 
+TEST_F(LmEval, AdaptingMakesARepetitiveTextLikelierAndOffIsOff) {
+  must_train("m");
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += "a red hen met the moon\n";
+  files.write("r.txt", text);
+  const auto eval = [&](const Words& more) {
+    Words words{"lm", "eval", "--model", "m", "--text", "r.txt", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return must_run(words).json();
+  };
+  const Words dynamic{"--dynamic-lr", "0.001", "--dynamic-statistics", "train.txt"};
+  const Words cache{"--cache-size", "100", "--cache-weight", "0.3", "--cache-theta", "1"};
+  const Json plain = eval({});
+  EXPECT_EQ(eval({"--dynamic-lr", "0", "--cache-size", "0"}), plain);
+  for (const Words& adaptation : {dynamic, cache}) {
+    const Json adapted = eval(adaptation);
+    EXPECT_LT(adapted["ppl"].get<double>(), 0.8 * plain["ppl"].get<double>());
+    EXPECT_EQ(adapted["tokens"], plain["tokens"]);
+    EXPECT_EQ(adapted["characters"], plain["characters"]);
+    // `score` reads the same stream sentence by sentence.
+    Words words{"lm", "score", "--model", "m", "--text", "r.txt", "--json", "--state", "carry"};
+    words.insert(words.end(), adaptation.begin(), adaptation.end());
+    const Json scores = must_run(words).json();
+    EXPECT_NEAR(scores["total"]["log_prob"].get<double>(), -adapted["nats"].get<double>(), 1e-6);
+    EXPECT_GT(scores["sentences"].back()["log_prob"].get<double>(),
+              scores["sentences"].front()["log_prob"].get<double>() + 1);
+    words[8] = "reset";
+    refuses(2, words, {"--state carry"});
+    words = {"lm", "eval", "--model", "m", "--text", "r.txt", "--mix", "m=0.5"};
+    words.insert(words.end(), adaptation.begin(), adaptation.end());
+    refuses(2, words, {"--mix", "--cache-size"});
+    words = {"lm", "score", "--model", "m", "--state", "carry", "--nbest", "r.txt"};
+    words.insert(words.end(), adaptation.begin(), adaptation.end());
+    refuses(2, words, {"--nbest"});
+  }
+  refuses(2, {"lm", "eval", "--model", "m", "--text", "r.txt", "--dynamic-lr", "0.1"},
+          {"dynamic-statistics", "training text"});
+  refuses(2, {"lm", "eval", "--model", "m", "--text", "r.txt", "--dynamic-statistics", "train.txt"},
+          {"--dynamic-lr"});
+  refuses(2, {"lm", "eval", "--model", "m", "--text", "r.txt", "--cache-size", "-1"},
+          {"cache-size", "-1"});
+}
+
 TEST_F(LmEval, AMixtureWeighsTheProbabilitiesOfItsModels) {
   must_train("a");
   must_train("b", {"--cell", "gru", "--seed", "2"});

@@ -207,6 +207,7 @@ class RNN_API LanguageModel {
   TextPolicy text_policy() const;
 
  private:
+  friend class AdaptiveLanguageModel;
   friend class LanguageModelMixture;
   struct Impl;
   explicit LanguageModel(std::unique_ptr<Impl> impl);
