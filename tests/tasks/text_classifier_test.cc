@@ -381,6 +381,27 @@ TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {
   EXPECT_EQ(texts.size(), 22u);
 }
 
+TEST_F(TextClassifierTask, EmptyTextsAreLearnedFromAndCounted) {
+  std::string lines, log;
+  for (const test::Note& note : test::made_up_notes(60, 1)) {
+    lines += note.label + "\t" + note.text + "\n";
+    if (note.label == "none") lines += "none\t\nnone\t  \n";
+  }
+  TextClassifierRun run = to("m");
+  run.train = {files.write("some_empty.tsv", lines)};
+  run.log = [&](const std::string& line) { log += line + "\n"; };
+  TextClassifierRecipe recipe = small();
+  recipe.epochs = 6;
+  train_text_classifier(recipe, run);
+  EXPECT_NE(log.find("train: 100 texts"), std::string::npos) << log;
+  EXPECT_NE(log.find("40 texts have no unit"), std::string::npos) << log;
+  const TextClassifier model = TextClassifier::load(files.path("m"));
+  for (const char* empty : {"", " ", "\t \n"}) {
+    const Classification answer = model.predict(empty);
+    EXPECT_EQ(model.labels()[static_cast<std::size_t>(answer.label)], "none");
+  }
+}
+
 TEST_F(TextClassifierTask, RefusesTextsThatCannotBeLearnedFrom) {
   const auto refuses = [&](const std::string& text, const std::string& held, auto... parts) {
     TextClassifierRun run = to("none");
