@@ -125,4 +125,12 @@ std::vector<StateSpec> prefixed(std::string_view prefix, std::vector<StateSpec> 
   return with_prefix(prefix, std::move(specs));
 }
 
+void add_path(KernelPath& all, const KernelPath& more) {
+  const auto add = [](std::string& to, const std::string& text) {
+    if (to.find(text) == std::string::npos) to += (to.empty() ? "" : ", ") + text;
+  };
+  add(all.path, more.path);
+  add(all.reason, more.reason);
+}
+
 }  // namespace rnn

@@ -365,12 +365,14 @@ TEST(RecurrentOptions, SayWhatTheyExpect) {
       }
     }
   };
-  for (const auto& [rate, got] :
-       {std::pair(-0.1f, "-0.1"), std::pair(1.0f, "1"), std::pair(std::nanf(""), "nan")}) {
+  const auto refuses_rate = [&](float rate, const char* got) {
     refused([&] { LSTM({.units = 2, .dropout = rate}); }, {"lstm dropout", "below 1", got});
     refused([&] { GRU({.units = 2, .recurrent_dropout = rate}); }, {"gru recurrent_dropout", got});
     refused([&] { SimpleRNN({.units = 2, .weight_drop = rate}); }, {"rnn", "weight_drop", got});
-  }
+  };
+  refuses_rate(-0.1f, "-0.1");
+  refuses_rate(1, "1");
+  refuses_rate(std::nanf(""), "nan");
   refused([] { GRU({.units = 2, .return_state = true}); },
           {"gru return_state", "return_sequences"});
   refused([] { LSTM({.units = 2, .zoneout_c = 1}); }, {"lstm zoneout_c", "got 1"});
