@@ -65,6 +65,8 @@ class RNN_API CompositeLayer : public Layer {
   bool causal() const override;
   std::vector<ParameterSpec> parameters(const Signal& input) const final;
   std::vector<StateSpec> states(const Signal& input) const final;
+  /// Those of the layers inside.
+  KernelPath path(const Backend& backend, const Signal& input) const final;
   Sequence forward(const Sequence& x, Call& call) const final;
   View<const float> backward(const Sequence& x, View<const float> dy, Call& call) const final;
 };

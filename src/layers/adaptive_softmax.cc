@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/number_list.h"
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -56,6 +57,29 @@ View<T> as_rows(View<T> values) {
 /// Position of the projection of a cluster among the parameters; its kernel comes after it.
 std::size_t tail_parameter(const Call& call, Index cluster, Index clusters) {
   return call.parameters.size() - 2 * static_cast<std::size_t>(clusters - cluster);
+}
+
+Affine head_affine(bool use_bias) {
+  return {.bias = bias_after_kernel(use_bias),
+          .y = kLogits,
+          .dx = kDx,
+          .forward_scratch = kForwardScratch,
+          .backward_scratch = kBackwardScratch};
+}
+/// The two products of a tail, with W at place `p` of the parameters.
+Affine projection_affine(std::size_t p, Index c) {
+  return {.kernel = p,
+          .y = floats_of(c, kHidden),
+          .dx = floats_of(c, kTailDx),
+          .forward_scratch = bytes_of(c, kProjectionScratch),
+          .backward_scratch = bytes_of(c, kProjectionBackward)};
+}
+Affine tail_affine(std::size_t p, Index c) {
+  return {.kernel = p,
+          .y = floats_of(c, kTailLogits),
+          .dx = floats_of(c, kDHidden),
+          .forward_scratch = bytes_of(c, kForwardScratch),
+          .backward_scratch = bytes_of(c, kBackwardScratch)};
 }
 
 }  // namespace
@@ -113,40 +137,13 @@ std::vector<ParameterSpec> AdaptiveSoftmax::parameters(const Signal& features) c
 }
 
 View<float> AdaptiveSoftmax::head_logits(const Sequence& features, Call& call) const {
-  DenseForward<float> args{.x = features.values,
-                           .lengths = features.lengths,
-                           .kernel = call.parameters[0],
-                           .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
-                           .y = call.memory->floats(kLogits, {features.time(), features.batch(),
-                                                              frequent() + clusters()}),
-                           .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
-  return args.y;
+  return head_affine(options_.use_bias).forward(features, call);
 }
 
 View<float> AdaptiveSoftmax::tail_logits(const Sequence& x, Index c, Call& call) const {
   const std::size_t p = tail_parameter(call, c, clusters());
-  DenseForward<float> project{
-      .x = x.values,
-      .lengths = x.lengths,
-      .kernel = call.parameters[p],
-      .y = call.memory->floats(floats_of(c, kHidden),
-                               {x.time(), x.batch(), call.parameters[p].extent(1)}),
-      .weights_version = call.weights_version};
-  project.scratch =
-      call.memory->bytes(bytes_of(c, kProjectionScratch), call.backend->scratch_bytes(project));
-  call.backend->dense_forward(project);
-  DenseForward<float> args{
-      .x = project.y,
-      .lengths = x.lengths,
-      .kernel = call.parameters[p + 1],
-      .y = call.memory->floats(floats_of(c, kTailLogits), {x.time(), x.batch(), size_of(c)}),
-      .weights_version = call.weights_version};
-  args.scratch =
-      call.memory->bytes(bytes_of(c, kForwardScratch), call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
-  return args.y;
+  const View<float> hidden = projection_affine(p, c).forward(x, call);
+  return tail_affine(p + 1, c).forward({.values = hidden, .lengths = x.lengths}, call);
 }
 
 LossSum AdaptiveSoftmax::loss(const Sequence& features, View<const std::int32_t> targets,
@@ -199,25 +196,9 @@ LossSum AdaptiveSoftmax::loss(const Sequence& features, View<const std::int32_t>
 View<float> AdaptiveSoftmax::tail_backward(View<const float> x, Index c, Call& call) const {
   const std::size_t p = tail_parameter(call, c, clusters());
   const View<float> hidden = call.memory->floats(floats_of(c, kHidden));
-  DenseBackward<float> args{.x = hidden,
-                            .kernel = call.parameters[p + 1],
-                            .dy = call.memory->floats(floats_of(c, kTailLogits)),
-                            .dx = call.memory->floats(floats_of(c, kDHidden), hidden.shape()),
-                            .dkernel = call.gradients[p + 1],
-                            .weights_version = call.weights_version};
-  args.scratch =
-      call.memory->bytes(bytes_of(c, kBackwardScratch), call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
-  DenseBackward<float> project{.x = x,
-                               .kernel = call.parameters[p],
-                               .dy = args.dx,
-                               .dkernel = call.gradients[p],
-                               .weights_version = call.weights_version};
-  if (call.wants_dx) project.dx = call.memory->floats(floats_of(c, kTailDx), x.shape());
-  project.scratch =
-      call.memory->bytes(bytes_of(c, kProjectionBackward), call.backend->scratch_bytes(project));
-  call.backend->dense_backward(project);
-  return project.dx;
+  const View<float> dhidden = tail_affine(p + 1, c).backward(
+      {.values = hidden}, call.memory->floats(floats_of(c, kTailLogits)), true, call);
+  return projection_affine(p, c).backward({.values = x}, dhidden, call.wants_dx, call);
 }
 
 View<const float> AdaptiveSoftmax::backward(const Sequence& features,
@@ -231,16 +212,8 @@ View<const float> AdaptiveSoftmax::backward(const Sequence& features,
                                         .scale = scale,
                                         .weights = call.target_weights,
                                         .dlogits = as_rows(dlogits)});
-  DenseBackward<float> args{.x = features.values,
-                            .lengths = features.lengths,
-                            .kernel = call.parameters[0],
-                            .dy = dlogits,
-                            .dkernel = call.gradients[0],
-                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
-                            .weights_version = call.weights_version};
-  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
-  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
+  const View<float> dfeatures =
+      head_affine(options_.use_bias).backward(features, dlogits, call.wants_dx, call);
   for (Index c = 0; c < clusters(); ++c) {
     const auto count =
         static_cast<Index>(call.memory->bytes(bytes_of(c, kRows)).size() / sizeof(std::int32_t));
@@ -264,9 +237,9 @@ View<const float> AdaptiveSoftmax::backward(const Sequence& features,
     call.backend->embedding_backward(
         {.ids = {integers(call, bytes_of(c, kRows), count), {count, 1}},
          .dy = dx,
-         .dtable = as_rows(args.dx)});
+         .dtable = as_rows(dfeatures)});
   }
-  return args.dx;
+  return dfeatures;
 }
 
 View<const float> AdaptiveSoftmax::predict(const Sequence& features, Call& call) const {

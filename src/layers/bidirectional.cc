@@ -76,7 +76,9 @@ std::vector<StateSpec> Bidirectional::states(const Signal& input) const {
 }
 
 KernelPath Bidirectional::path(const Backend& backend, const Signal& input) const {
-  return options_.layer->path(backend, input);
+  KernelPath both = options_.layer->path(backend, input);
+  add_path(both, options_.backward->path(backend, input));
+  return both;
 }
 
 Sequence Bidirectional::forward(const Sequence& x, Call& call) const {

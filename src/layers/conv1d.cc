@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -19,6 +20,17 @@ template <class Views>
 auto first_or_null(const Views& views) {
   using V = std::remove_cvref_t<decltype(views[0])>;
   return views.empty() ? V{} : views[0];
+}
+
+/// Of windows, as vectors of kernel_size * F.
+Affine affine(const Conv1DOptions& options) {
+  return {.bias = bias_after_kernel(options.use_bias),
+          .activation = options.activation,
+          .y = kY,
+          .dx = kDWindows,
+          .activated = kDy,
+          .forward_scratch = kForwardScratch,
+          .backward_scratch = kBackwardScratch};
 }
 
 }  // namespace
@@ -106,44 +118,18 @@ Sequence Conv1D::forward(const Sequence& x, Call& call) const {
                                 .context = first_or_null(call.state),
                                 .y = windows,
                                 .new_context = first_or_null(call.new_state)});
-  const View<float> y = call.memory->floats(kY, {steps, batch, options_.filters});
-  DenseForward<float> args{.x = windows,
-                           .lengths = lengths,
-                           .kernel = call.parameters[0],
-                           .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
-                           .y = y,
-                           .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
-  if (options_.activation) {
-    call.backend->activation_forward({.activation = *options_.activation, .x = y, .y = y});
-    if (*options_.activation == Activation::kSigmoid) clear_padding(y, lengths);
-  }
+  const View<float> y = affine(options_).forward({.values = windows, .lengths = lengths}, call);
   return {.values = y, .lengths = lengths, .examples = x.examples};
 }
 
 View<const float> Conv1D::backward(const Sequence& x, View<const float> dy, Call& call) const {
-  if (options_.activation) {
-    const View<float> pre = call.memory->floats(kDy, dy.shape());
-    call.backend->activation_backward(
-        {.activation = *options_.activation, .y = call.memory->floats(kY), .dy = dy, .dx = pre});
-    dy = pre;
-  }
   const View<float> windows = call.memory->floats(kWindows);
   const auto all = as_lengths(call.memory->bytes(kLengths));
   const auto lengths = all.first(needs_lengths(x) ? all.size() : 0);
   const View<float> dcontext = first_or_null(call.dstate);
-  DenseBackward<float> args{.x = windows,
-                            .lengths = lengths,
-                            .kernel = call.parameters[0],
-                            .dy = dy,
-                            .dkernel = call.gradients[0],
-                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
-                            .weights_version = call.weights_version};
   const bool goes_on = call.wants_dx || dcontext;
-  if (goes_on) args.dx = call.memory->floats(kDWindows, windows.shape());
-  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
+  const View<float> dwindows =
+      affine(options_).backward({.values = windows, .lengths = lengths}, dy, goes_on, call);
   if (!goes_on) return {};
   const View<float> dx = call.memory->floats(kDx, x.values.shape());
   call.backend->window_backward({.lengths = x.lengths,
@@ -151,7 +137,7 @@ View<const float> Conv1D::backward(const Sequence& x, View<const float> dy, Call
                                  .stride = options_.strides,
                                  .dilation = options_.dilation_rate,
                                  .left = left(),
-                                 .dy = args.dx,
+                                 .dy = dwindows,
                                  .dnew_context = first_or_null(call.dnew_state),
                                  .dx = dx,
                                  .dcontext = dcontext});

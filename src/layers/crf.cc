@@ -3,6 +3,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -54,6 +55,14 @@ View<const float> sequence_weights(View<const std::int32_t> targets, Call& call)
   return weights;
 }
 
+Affine affine(const CRFOptions& options) {
+  return {.bias = bias_after_kernel(options.use_bias),
+          .y = kEmissions,
+          .dx = kDx,
+          .forward_scratch = kForwardScratch,
+          .backward_scratch = kBackwardScratch};
+}
+
 }  // namespace
 
 void CRFOptions::exchange(Fields& fields) {
@@ -98,16 +107,7 @@ std::vector<ParameterSpec> CRF::parameters(const Signal& features) const {
 }
 
 CrfScores<float> CRF::scores(const Sequence& features, Call& call) const {
-  DenseForward<float> args{
-      .x = features.values,
-      .lengths = features.lengths,
-      .kernel = call.parameters[0],
-      .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
-      .y = call.memory->floats(kEmissions, {features.time(), features.batch(), options_.units}),
-      .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
-  return {.emissions = args.y,
+  return {.emissions = affine(options_).forward(features, call),
           .lengths = features.lengths,
           .transitions = chain(call.parameters, kTransitions),
           .start = chain(call.parameters, kStart),
@@ -179,17 +179,7 @@ View<const float> CRF::backward(const Sequence& features, View<const std::int32_
                               .dstart = chain(call.gradients, kStart),
                               .dend = chain(call.gradients, kEnd),
                               .scratch = call.memory->bytes(kCrfScratch)});
-  DenseBackward<float> args{.x = features.values,
-                            .lengths = features.lengths,
-                            .kernel = call.parameters[0],
-                            .dy = demissions,
-                            .dkernel = call.gradients[0],
-                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
-                            .weights_version = call.weights_version};
-  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
-  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
-  return args.dx;
+  return affine(options_).backward(features, demissions, call.wants_dx, call);
 }
 
 View<const float> CRF::predict(const Sequence& features, Call& call) const {

@@ -1,5 +1,6 @@
 #include "rnn/highway.h"
 
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -8,6 +9,15 @@ namespace {
 /// Two branches: 0 is what the gate lets in, 1 is the gate.
 enum Slot : std::size_t { kY, kDRound, kBranch, kDBranch = kBranch + 2, kDx = kDBranch + 2 };
 enum Buffer : std::size_t { kForwardScratch, kBackwardScratch = kForwardScratch + 2 };
+
+Affine affine(std::size_t branch) {
+  return {.kernel = 2 * branch,
+          .bias = 2 * branch + 1,
+          .y = kBranch + branch,
+          .dx = kDx + branch,
+          .forward_scratch = kForwardScratch + branch,
+          .backward_scratch = kBackwardScratch + branch};
+}
 
 }  // namespace
 
@@ -36,19 +46,10 @@ std::vector<ParameterSpec> Highway::parameters(const Signal& input) const {
 
 View<float> Highway::branch(const Sequence& x, int which, Call& call) const {
   const auto w = static_cast<std::size_t>(which);
-  DenseForward<float> args{.x = x.values,
-                           .lengths = x.lengths,
-                           .kernel = call.parameters[2 * w],
-                           .bias = call.parameters[2 * w + 1],
-                           .y = call.memory->floats(kBranch + w, x.values.shape()),
-                           .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(kForwardScratch + w, call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
+  const View<float> y = affine(w).forward(x, call);
   call.backend->activation_forward(
-      {.activation = which == 1 ? Activation::kSigmoid : options_.activation,
-       .x = args.y,
-       .y = args.y});
-  return args.y;
+      {.activation = which == 1 ? Activation::kSigmoid : options_.activation, .x = y, .y = y});
+  return y;
 }
 
 View<float> Highway::branch_backward(const Sequence& x, int which, Call& call) const {
@@ -59,17 +60,7 @@ View<float> Highway::branch_backward(const Sequence& x, int which, Call& call) c
        .y = call.memory->floats(kBranch + w),
        .dy = d,
        .dx = d});
-  DenseBackward<float> args{.x = x.values,
-                            .lengths = x.lengths,
-                            .kernel = call.parameters[2 * w],
-                            .dy = d,
-                            .dkernel = call.gradients[2 * w],
-                            .dbias = call.gradients[2 * w + 1],
-                            .weights_version = call.weights_version};
-  if (call.wants_dx) args.dx = call.memory->floats(kDx + w, x.values.shape());
-  args.scratch = call.memory->bytes(kBackwardScratch + w, call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
-  return args.dx;
+  return affine(w).backward(x, d, call.wants_dx, call);
 }
 
 Sequence Highway::forward(const Sequence& x, Call& call) const {

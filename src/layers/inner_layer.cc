@@ -3,6 +3,9 @@
 #include <map>
 #include <variant>
 
+#include "layers/registry.h"
+#include "rnn/registry.h"
+
 namespace rnn {
 namespace {
 
@@ -50,6 +53,16 @@ std::vector<Spec> with_prefix(std::string_view prefix, std::vector<Spec> specs) 
   return specs;
 }
 
+/// Runs `work`; an error of a layer inside is told which option holds it.
+template <class Work>
+void in_option(std::string_view name, const Work& work) {
+  try {
+    work();
+  } catch (const ConfigError& error) {
+    throw ConfigError("its option " + std::string(name) + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 void exchange_layer(Fields& fields, std::string_view name, AnyLayer& layer) {
@@ -57,7 +70,10 @@ void exchange_layer(Fields& fields, std::string_view name, AnyLayer& layer) {
     std::string type(layer ? layer->type() : "");
     members("type", type);
     if (layer) {
-      layer->describe(members);
+      in_option(name, [&] {
+        if (!knows_layer(type)) refuse_unknown(type, "register_layer");
+        layer->describe(members);
+      });
     } else if (!type.empty()) {
       layer = make_layer(type, members);
     }
@@ -65,6 +81,11 @@ void exchange_layer(Fields& fields, std::string_view name, AnyLayer& layer) {
 }
 
 AnyLayer reversed(const Layer& layer) {
+  if (!knows_layer(layer.type())) {
+    throw ConfigError(std::string(layer.type()) +
+                      " is not one of the library's types and not registered, so it cannot be made "
+                      "again the other way round; give the layer that runs backwards as well");
+  }
   FieldStore store;
   layer.describe(store);
   bool* go_backwards = store.find_bool("go_backwards");
@@ -102,6 +123,14 @@ std::vector<ParameterSpec> prefixed(std::string_view prefix, std::vector<Paramet
 }
 std::vector<StateSpec> prefixed(std::string_view prefix, std::vector<StateSpec> specs) {
   return with_prefix(prefix, std::move(specs));
+}
+
+void add_path(KernelPath& all, const KernelPath& more) {
+  const auto add = [](std::string& to, const std::string& text) {
+    if (to.find(text) == std::string::npos) to += (to.empty() ? "" : ", ") + text;
+  };
+  add(all.path, more.path);
+  add(all.reason, more.reason);
 }
 
 }  // namespace rnn

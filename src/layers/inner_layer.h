@@ -35,4 +35,7 @@ Call inner_call(const Call& call, const InnerShare& share = {});
 std::vector<ParameterSpec> prefixed(std::string_view prefix, std::vector<ParameterSpec> specs);
 std::vector<StateSpec> prefixed(std::string_view prefix, std::vector<StateSpec> specs);
 
+/// What one of several layers inside runs on, beside what the others do: each path and reason once.
+void add_path(KernelPath& all, const KernelPath& more);
+
 }  // namespace rnn

@@ -1,5 +1,6 @@
 #include "rnn/pooling.h"
 
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -7,6 +8,19 @@ namespace {
 
 enum Slot : std::size_t { kY, kHidden, kScores, kWeights, kDx, kDScores, kDHidden, kDxScores };
 enum Buffer : std::size_t { kHiddenScratch, kScoreScratch, kDHiddenScratch, kDScoreScratch };
+
+// Attention: scores = tanh(x W + b) v.
+constexpr Affine kHiddenOf{.kernel = 0,
+                           .bias = 1,
+                           .y = kHidden,
+                           .dx = kDxScores,
+                           .forward_scratch = kHiddenScratch,
+                           .backward_scratch = kDHiddenScratch};
+constexpr Affine kScoresOf{.kernel = 2,
+                           .y = kScores,
+                           .dx = kDHidden,
+                           .forward_scratch = kScoreScratch,
+                           .backward_scratch = kDScoreScratch};
 
 }  // namespace
 
@@ -41,23 +55,9 @@ std::vector<ParameterSpec> PoolOverTime::parameters(const Signal& input) const {
 }
 
 void PoolOverTime::attend(const Sequence& x, Call& call) const {
-  const Index units = call.parameters[1].size();
-  DenseForward<float> hidden{.x = x.values,
-                             .lengths = x.lengths,
-                             .kernel = call.parameters[0],
-                             .bias = call.parameters[1],
-                             .y = call.memory->floats(kHidden, {x.time(), x.batch(), units}),
-                             .weights_version = call.weights_version};
-  hidden.scratch = call.memory->bytes(kHiddenScratch, call.backend->scratch_bytes(hidden));
-  call.backend->dense_forward(hidden);
-  call.backend->activation_forward({.x = hidden.y, .y = hidden.y});
-  DenseForward<float> scores{.x = hidden.y,
-                             .lengths = x.lengths,
-                             .kernel = call.parameters[2],
-                             .y = call.memory->floats(kScores, {x.time(), x.batch(), 1}),
-                             .weights_version = call.weights_version};
-  scores.scratch = call.memory->bytes(kScoreScratch, call.backend->scratch_bytes(scores));
-  call.backend->dense_forward(scores);
+  const View<float> hidden = kHiddenOf.forward(x, call);
+  call.backend->activation_forward({.x = hidden, .y = hidden});
+  kScoresOf.forward({.values = hidden, .lengths = x.lengths}, call);
 }
 
 Sequence PoolOverTime::forward(const Sequence& x, Call& call) const {
@@ -90,30 +90,13 @@ View<const float> PoolOverTime::backward(const Sequence& x, View<const float> dy
   call.backend->pool_backward(args);
 
   const View<float> hidden = call.memory->floats(kHidden);
-  const View<float> dhidden = call.memory->floats(kDHidden, hidden.shape());
-  DenseBackward<float> scores{.x = hidden,
-                              .lengths = x.lengths,
-                              .kernel = call.parameters[2],
-                              .dy = args.dscores,
-                              .dx = dhidden,
-                              .dkernel = call.gradients[2],
-                              .weights_version = call.weights_version};
-  scores.scratch = call.memory->bytes(kDScoreScratch, call.backend->scratch_bytes(scores));
-  call.backend->dense_backward(scores);
+  const View<float> dhidden =
+      kScoresOf.backward({.values = hidden, .lengths = x.lengths}, args.dscores, true, call);
   call.backend->activation_backward({.y = hidden, .dy = dhidden, .dx = dhidden});
-  DenseBackward<float> inner{.x = x.values,
-                             .lengths = x.lengths,
-                             .kernel = call.parameters[0],
-                             .dy = dhidden,
-                             .dkernel = call.gradients[0],
-                             .dbias = call.gradients[1],
-                             .weights_version = call.weights_version};
-  if (call.wants_dx) inner.dx = call.memory->floats(kDxScores, x.values.shape());
-  inner.scratch = call.memory->bytes(kDHiddenScratch, call.backend->scratch_bytes(inner));
-  call.backend->dense_backward(inner);
+  const View<float> dx = kHiddenOf.backward(x, dhidden, call.wants_dx, call);
   if (!call.wants_dx) return {};
   call.backend->merge_forward(
-      {.merge = Merge::kSum, .a = args.dx, .b = inner.dx, .lengths = x.lengths, .y = args.dx});
+      {.merge = Merge::kSum, .a = args.dx, .b = dx, .lengths = x.lengths, .y = args.dx});
   return args.dx;
 }
 

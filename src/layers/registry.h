@@ -8,9 +8,18 @@
 #include <string>
 #include <string_view>
 
+#include "rnn/error.h"
 #include "rnn/fields.h"
 
 namespace rnn {
+
+/// Refuses to write a type that nobody could read again. `how`: the function that makes it known.
+[[noreturn]] inline void refuse_unknown(std::string_view type, std::string_view how) {
+  throw ConfigError("its type '" + std::string(type) +
+                    "' is not one of the library's and not registered, so a file with it could "
+                    "not be read; call rnn::" +
+                    std::string(how) + " before (rnn/registry.h)");
+}
 
 /// Names may be added and looked up by several threads at once; none is ever taken away.
 template <class Base>

@@ -1,5 +1,6 @@
 #include "rnn/sigmoid.h"
 
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -7,6 +8,14 @@ namespace {
 
 enum Slot : std::size_t { kLogits, kDx };
 enum Buffer : std::size_t { kForwardScratch, kBackwardScratch };
+
+Affine affine(const SigmoidOptions& options) {
+  return {.bias = bias_after_kernel(options.use_bias),
+          .y = kLogits,
+          .dx = kDx,
+          .forward_scratch = kForwardScratch,
+          .backward_scratch = kBackwardScratch};
+}
 
 /// [T,B,V] as [T*B,V].
 template <class T>
@@ -41,16 +50,7 @@ std::vector<ParameterSpec> Sigmoid::parameters(const Signal& features) const {
 }
 
 View<float> Sigmoid::logits(const Sequence& features, Call& call) const {
-  DenseForward<float> args{
-      .x = features.values,
-      .lengths = features.lengths,
-      .kernel = call.parameters[0],
-      .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
-      .y = call.memory->floats(kLogits, {features.time(), features.batch(), options_.units}),
-      .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
-  return args.y;
+  return affine(options_).forward(features, call);
 }
 
 LossSum Sigmoid::loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
@@ -79,17 +79,7 @@ View<const float> Sigmoid::backward(const Sequence& features, View<const std::in
                                                .scale = scale,
                                                .weights = call.target_weights,
                                                .dlogits = as_rows(dlogits)});
-  DenseBackward<float> args{.x = features.values,
-                            .lengths = features.lengths,
-                            .kernel = call.parameters[0],
-                            .dy = dlogits,
-                            .dkernel = call.gradients[0],
-                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
-                            .weights_version = call.weights_version};
-  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
-  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
-  return args.dx;
+  return affine(options_).backward(features, dlogits, call.wants_dx, call);
 }
 
 View<const float> Sigmoid::predict(const Sequence& features, Call& call) const {

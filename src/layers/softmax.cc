@@ -1,5 +1,6 @@
 #include "rnn/softmax.h"
 
+#include "layers/affine.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -7,6 +8,15 @@ namespace {
 
 enum Slot : std::size_t { kLogits, kNormalizer, kDx };
 enum Buffer : std::size_t { kForwardScratch, kBackwardScratch };
+
+Affine affine(const SoftmaxOptions& options) {
+  return {.bias = bias_after_kernel(options.use_bias),
+          .transposed = !options.tied_to.empty(),
+          .y = kLogits,
+          .dx = kDx,
+          .forward_scratch = kForwardScratch,
+          .backward_scratch = kBackwardScratch};
+}
 
 View<float> as_rows(View<float> values) {
   return values.reshaped({values.extent(0) * values.extent(1), values.extent(2)});
@@ -52,17 +62,7 @@ std::vector<ParameterSpec> Softmax::parameters(const Signal& features) const {
 }
 
 View<float> Softmax::logits(const Sequence& features, Call& call) const {
-  DenseForward<float> args{
-      .x = features.values,
-      .lengths = features.lengths,
-      .kernel = call.parameters[0],
-      .transposed = !options_.tied_to.empty(),
-      .bias = options_.use_bias ? call.parameters[1] : View<const float>(),
-      .y = call.memory->floats(kLogits, {features.time(), features.batch(), options_.units}),
-      .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_forward(args);
-  return args.y;
+  return affine(options_).forward(features, call);
 }
 
 LossSum Softmax::loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
@@ -97,18 +97,7 @@ View<const float> Softmax::backward(const Sequence& features, View<const std::in
                                         .weights = call.target_weights,
                                         .dlogits = as_rows(dlogits),
                                         .smoothing = options_.label_smoothing});
-  DenseBackward<float> args{.x = features.values,
-                            .lengths = features.lengths,
-                            .kernel = call.parameters[0],
-                            .transposed = !options_.tied_to.empty(),
-                            .dy = dlogits,
-                            .dkernel = call.gradients[0],
-                            .dbias = options_.use_bias ? call.gradients[1] : View<float>(),
-                            .weights_version = call.weights_version};
-  if (call.wants_dx) args.dx = call.memory->floats(kDx, features.values.shape());
-  args.scratch = call.memory->bytes(kBackwardScratch, call.backend->scratch_bytes(args));
-  call.backend->dense_backward(args);
-  return args.dx;
+  return affine(options_).backward(features, dlogits, call.wants_dx, call);
 }
 
 View<const float> Softmax::predict(const Sequence& features, Call& call) const {

@@ -73,6 +73,12 @@ std::vector<StateSpec> CompositeLayer::states(const Signal& input) const {
   return all;
 }
 
+KernelPath CompositeLayer::path(const Backend& backend, const Signal& input) const {
+  KernelPath all;
+  for (const Inner& inner : layers(input)) add_path(all, inner.layer->path(backend, inner.input));
+  return all;
+}
+
 Sequence CompositeLayer::forward(const Sequence& x, Call& call) const {
   auto& recording = call.memory->kept<Recording>();
   const Signal input = signal_of(x, *this);

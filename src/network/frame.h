@@ -50,4 +50,27 @@ auto in_layer(const std::string& name, std::string_view type, Work work) {
   }
 }
 
+/// A layer of somebody's own may break its promise; better said here than by a kernel behind it.
+/// `width`: what it promised to give; below 0: not known. Messages are made when they are needed: a
+/// step must not allocate.
+inline void require_result(const std::string& name, std::string_view type, const Sequence& x,
+                           const Sequence& y, Index width) {
+  const auto refuse = [&](const std::string& what) {
+    throw ShapeError("layer '" + name + "' (" + std::string(type) + "): " + what);
+  };
+  const Shape got = y.values.shape();
+  if (got.rank() != 3 || got[1] != x.batch() || (width >= 0 && got[2] != width)) {
+    refuse("expected to get [T," + std::to_string(x.batch()) + "," +
+           (width < 0 ? "F" : std::to_string(width)) + "] from it, got " + got.to_string());
+  }
+  if (!y.lengths.empty() && static_cast<Index>(y.lengths.size()) != x.batch()) {
+    refuse("expected " + std::to_string(x.batch()) + " lengths from it, got " +
+           std::to_string(y.lengths.size()));
+  }
+  if (!x.lengths.empty() && y.lengths.empty() && y.time() == x.time() && y.time() > 1) {
+    refuse("the lengths of its input were lost on the way: it took " + std::to_string(x.batch()) +
+           " of them and gave none");
+  }
+}
+
 }  // namespace rnn

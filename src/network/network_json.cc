@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "layers/registry.h"
 #include "rnn/graph.h"
 #include "rnn/model_file.h"
 #include "rnn/registry.h"
@@ -10,37 +11,29 @@
 namespace rnn {
 namespace {
 
+/// Writes the type and the options of a layer or head called `name`.
 template <class Component>
-void describe(const Component& component, Json& object) {
-  object["type"] = component.type();
-  JsonWriter writer(object);
-  component.describe(writer);
+void describe(const std::string& name, const Component& component, bool known, std::string_view how,
+              Json& object) {
+  try {
+    if (!known) refuse_unknown(component.type(), how);
+    object["type"] = component.type();
+    JsonWriter writer(object);
+    component.describe(writer);
+  } catch (const ConfigError& error) {  // a type, here or inside, that nobody could read again
+    throw ConfigError("layer '" + name + "': " + error.what());
+  }
 }
 
 void describe(const Network::Node& node, Json& object) {
-  if (node.layer) return describe(*node.layer, object);
-  describe(*node.joint, object);
+  const bool known = node.layer ? knows_layer(node.type()) : knows_joint_layer(node.type());
+  if (node.layer) return describe(node.name, *node.layer, known, "register_layer", object);
+  describe(node.name, *node.joint, known, "register_joint_layer", object);
 }
 
-/// What nobody could read again is better refused now.
-void require_known_types(const Network& network) {
-  const auto refuse = [](const std::string& name, std::string_view type, const char* how) {
-    throw ConfigError("layer '" + name + "': its type '" + std::string(type) +
-                      "' is not one of the library's and not registered, so a file with it could "
-                      "not be read; call rnn::" +
-                      how + " before (rnn/registry.h)");
-  };
-  for (const Network::Node& node : network.nodes()) {
-    if (node.layer && !knows_layer(node.type())) refuse(node.name, node.type(), "register_layer");
-    if (node.joint && !knows_joint_layer(node.type())) {
-      refuse(node.name, node.type(), "register_joint_layer");
-    }
-  }
-  for (const Network::Head& output : network.outputs()) {
-    if (output.head && !knows_output_head(output.head->type())) {
-      refuse(output.name, output.head->type(), "register_output_head");
-    }
-  }
+void describe(const Network::Head& output, Json& object) {
+  describe(output.name, *output.head, knows_output_head(output.head->type()),
+           "register_output_head", object);
 }
 
 /// The same layers and head as a chain, if that gives the same network: then names and edges need
@@ -106,7 +99,7 @@ Json graph_to_json(const Network& network) {
     Json output{{"name", head.name}, {"from", network.name_of(head.from)}};
     if (head.head) {
       output["weight"] = head.weight;
-      describe(*head.head, output);
+      describe(head, output);
     }
     object["outputs"].push_back(output);
   }
@@ -300,7 +293,6 @@ class NetworkReader {
 }  // namespace
 
 std::string network_to_json(const Network& network) {
-  require_known_types(network);
   if (!is_chain(network)) return graph_to_json(network).dump(2);
   Json object;
   if (network.input().kind == Signal::Kind::kVectors) {
@@ -310,7 +302,7 @@ std::string network_to_json(const Network& network) {
   for (const Network::Node& node : network.nodes()) {
     describe(node, object["layers"].emplace_back());
   }
-  if (network.head().head) describe(*network.head().head, object["head"]);
+  if (network.head().head) describe(network.head(), object["head"]);
   return object.dump(2);
 }
 

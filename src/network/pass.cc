@@ -58,34 +58,12 @@ void Pass::run(std::size_t number, State& state, bool training, const Random& ra
     return node.layer ? node.layer->forward(place.inputs[0], place.call)
                       : node.joint->forward(place.inputs, place.call);
   });
-  check_result(node, place);
+  require_result(node.name, node.type(), place.inputs.back(), place.result, node.output.size);
   if (observer_) {
     observer_({.name = node.name,
                .type = node.type(),
                .inputs = place.inputs,
                .values = place.result.values});
-  }
-}
-
-/// A layer of somebody's own may break its promise; better said here than by a kernel behind it.
-void Pass::check_result(const Network::Node& node, const Place& place) const {
-  const Sequence &x = place.inputs.back(), &y = place.result;
-  // Messages are made when they are needed: a step must not allocate.
-  const auto refuse = [&](const std::string& what) {
-    throw ShapeError("layer '" + node.name + "' (" + std::string(node.type()) + "): " + what);
-  };
-  const Shape got = y.values.shape();
-  if (got.rank() != 3 || got[1] != x.batch() || got[2] != node.output.size) {
-    refuse("expected to get [T," + std::to_string(x.batch()) + "," +
-           std::to_string(node.output.size) + "] from it, got " + got.to_string());
-  }
-  if (!y.lengths.empty() && static_cast<Index>(y.lengths.size()) != x.batch()) {
-    refuse("expected " + std::to_string(x.batch()) + " lengths from it, got " +
-           std::to_string(y.lengths.size()));
-  }
-  if (!x.lengths.empty() && y.lengths.empty() && y.time() == x.time() && y.time() > 1) {
-    refuse("the lengths of its input were lost on the way: it took " + std::to_string(x.batch()) +
-           " of them and gave none");
   }
 }
 

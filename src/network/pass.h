@@ -49,7 +49,6 @@ class Pass {
 
   const Sequence& value(const Network::Source& source) const;
   void run(std::size_t number, State& state, bool training, const Random& random);
-  void check_result(const Network::Node& node, const Place& place) const;
   void add_gradient(const Network::Source& source, View<const float> gradient);
   View<const float> run_back_from(std::size_t output, float scale, TensorList& gradients);
   void run_back(std::size_t number, float scale, TensorList& gradients);

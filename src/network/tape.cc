@@ -138,6 +138,7 @@ TapeValue Tape::call(const TapeModule& module, std::span<const TapeValue> inputs
     return module.layer ? module.layer->forward(record.sequences[0], record.call)
                         : module.joint->forward(record.sequences, record.call);
   });
+  require_result(module.name, type, record.sequences.back(), result, -1);
   const bool needs = !module.parameters.empty() ||
                      std::any_of(record.inputs.begin(), record.inputs.end(),
                                  [&](std::size_t i) { return values_[i].needs_gradient; });

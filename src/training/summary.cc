@@ -30,6 +30,15 @@ std::string MemoryPlan::to_string() const {
 std::string Model::summary() const {
   const Network& network = impl_->network;
   const auto& specs = network.parameter_specs();
+  std::size_t name_width = 16, type_width = 12;
+  const auto make_room = [&](std::string_view name, std::string_view type) {
+    name_width = std::max(name_width, name.size() + 2);
+    type_width = std::max(type_width, type.size() + 2);
+  };
+  for (const Network::Node& node : network.nodes()) make_room(node.name, node.type());
+  for (const Network::Head& head : network.outputs()) {
+    if (head.head) make_room(head.name, head.head->type());
+  }
   std::vector<bool> counted(specs.size(), false);
   Index total = 0;
   const auto line = [&](const std::string& name, std::string_view type, const std::string& output,
@@ -42,16 +51,16 @@ std::string Model::summary() const {
       counted[p] = true;
     }
     total += own;
-    std::string text = padded(name, 16) + padded(std::string(type), 12) + padded(output, 20) +
-                       padded(grouped(own), 14) + path.path;
+    std::string text = padded(name, name_width) + padded(std::string(type), type_width) +
+                       padded(output, 20) + padded(grouped(own), 14) + path.path;
     if (!path.reason.empty()) text += " (" + path.reason + ")";
     text += shared;
     text.erase(text.find_last_not_of(' ') + 1);
     return text + "\n";
   };
 
-  std::string text = padded("layer", 16) + padded("type", 12) + padded("output", 20) +
-                     padded("parameters", 14) + "kernels\n";
+  std::string text = padded("layer", name_width) + padded("type", type_width) +
+                     padded("output", 20) + padded("parameters", 14) + "kernels\n";
   for (const Network::Node& node : network.nodes()) {
     const KernelPath path =
         impl_->backend && node.layer ? node.layer->path(*impl_->backend, node.input) : KernelPath{};

@@ -56,6 +56,21 @@ TEST_F(Classify, TrainsEvaluatesAndPredicts) {
   }
 }
 
+TEST_F(Classify, ANetworkFileReplacesTheOptionsThatDescribeOne) {
+  must_run(train("m", {"--arch", "clstm", "--seed", "5"}));
+  // The whole config.json serves, and so does its member alone.
+  const Json network = parse_json(read("m/config.json"), "config")["network"];
+  files.write("network.json", network.dump());
+  for (const char* file : {"m/config.json", "network.json"}) {
+    must_run(train("n", {"--network", file, "--seed", "5", "--overwrite"}));
+    EXPECT_EQ(parse_json(read("n/config.json"), "config")["network"], network);
+    EXPECT_EQ(read("n/model.safetensors"), read("m/model.safetensors"));
+  }
+  files.write("other.tsv", as_lines(made_up_notes(90, 1)) + "other\ta fourth label\n");
+  refuses(2, train("x", {"--network", "network.json", "--train", "other.tsv"}),
+          {"network:", "4 units"});
+}
+
 TEST_F(Classify, PredictIsAFilter) {
   must_run(train("m"));
   const std::string input = "the ship sailed north and south\n\nold \"ship\" <b>\n";

@@ -6,8 +6,10 @@
 #include <functional>
 
 #include "rnn/error.h"
+#include "rnn/registry.h"
 #include "support/compare.h"
 #include "support/for_each_backend.h"
+#include "support/layer_contract.h"
 #include "support/random_values.h"
 
 namespace rnn {
@@ -58,6 +60,61 @@ void check_elementwise(const JointLayer& layer, std::size_t inputs, const Expect
       }
     }
   });
+}
+
+const std::vector<std::shared_ptr<const JointLayer>> kMergings{
+    std::make_shared<Add>(), std::make_shared<Average>(), std::make_shared<Multiply>(),
+    std::make_shared<Concatenate>()};
+
+struct TwiceOptions {
+  int which = 0;  // of kMergings
+  void exchange(Fields& fields) { fields("which", which); }
+};
+
+/// A merging layer given x twice, as a layer of one input: so that the contract can be asked of it.
+class Twice : public Layer {
+ public:
+  explicit Twice(const TwiceOptions& options) : options_(options) {}
+  std::string_view type() const noexcept override { return "Twice"; }
+  void describe(Fields& fields) const override { TwiceOptions(options_).exchange(fields); }
+  Signal output(const Signal& input) const override {
+    const Signal both[] = {input, input};
+    return joint().output(both);
+  }
+  Sequence forward(const Sequence& x, Call& call) const override {
+    const Sequence both[] = {x, x};
+    Call inner = inner_of(call);
+    return joint().forward(both, inner);
+  }
+  View<const float> backward(const Sequence& x, View<const float> dy, Call& call) const override {
+    const Sequence both[] = {x, x};
+    View<const float> dx[2];
+    Call inner = inner_of(call);
+    joint().backward(both, dy, inner, dx);
+    if (!call.wants_dx) return {};
+    const View<float> sum = call.memory->floats(0, x.values.shape());
+    call.backend->merge_forward(
+        {.merge = Merge::kSum, .a = dx[0], .b = dx[1], .lengths = x.lengths, .y = sum});
+    return sum;
+  }
+
+ private:
+  const JointLayer& joint() const { return *kMergings[static_cast<std::size_t>(options_.which)]; }
+  static Call inner_of(const Call& call) {
+    Call inner = call;
+    inner.memory = &call.memory->child(0);
+    return inner;
+  }
+  TwiceOptions options_;
+};
+
+TEST(Merging, KeepsTheContractOfLayers) {
+  if (!knows_layer("Twice")) register_layer<Twice, TwiceOptions>("Twice");
+  for (int which = 0; which < static_cast<int>(kMergings.size()); ++which) {
+    SCOPED_TRACE(kMergings[static_cast<std::size_t>(which)]->type());
+    test::check_layer_contract({.layer = std::make_shared<Twice>(TwiceOptions{.which = which}),
+                                .input = Signal::vectors(3)});
+  }
 }
 
 TEST(Merging, AddsFromLeftToRight) {

@@ -354,16 +354,34 @@ TEST(RecurrentOptions, KeepTheNativePath) {
 }
 
 TEST(RecurrentOptions, SayWhatTheyExpect) {
-  for (float rate : {-0.1f, 1.0f, std::nanf("")}) {
-    EXPECT_THROW(LSTM({.units = 2, .dropout = rate}), ConfigError);
-    EXPECT_THROW(GRU({.units = 2, .recurrent_dropout = rate}), ConfigError);
-    EXPECT_THROW(SimpleRNN({.units = 2, .weight_drop = rate}), ConfigError);
-  }
-  EXPECT_THROW(GRU({.units = 2, .return_state = true}), ConfigError);
-  EXPECT_THROW(LSTM({.units = 2, .zoneout_c = 1}), ConfigError);
-  EXPECT_THROW(LSTM({.units = 2, .layer_normalization = true, .epsilon = 0}), ConfigError);
-  EXPECT_THROW(LSTM({.units = 2, .projection = -1}), ConfigError);
-  EXPECT_THROW(GRU({.units = 2, .reset_after = false, .layer_normalization = true}), ConfigError);
+  const auto refused = [](const auto& make, std::initializer_list<const char*> parts) {
+    try {
+      make();
+      ADD_FAILURE() << "accepted; expected to hear of " << *parts.begin();
+    } catch (const ConfigError& error) {
+      const std::string message = error.what();
+      for (const char* part : parts) {
+        EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
+      }
+    }
+  };
+  const auto refuses_rate = [&](float rate, const char* got) {
+    refused([&] { LSTM({.units = 2, .dropout = rate}); }, {"lstm dropout", "below 1", got});
+    refused([&] { GRU({.units = 2, .recurrent_dropout = rate}); }, {"gru recurrent_dropout", got});
+    refused([&] { SimpleRNN({.units = 2, .weight_drop = rate}); }, {"rnn", "weight_drop", got});
+  };
+  refuses_rate(-0.1f, "-0.1");
+  refuses_rate(1, "1");
+  refuses_rate(std::nanf(""), "nan");
+  refused([] { GRU({.units = 2, .return_state = true}); },
+          {"gru return_state", "return_sequences"});
+  refused([] { LSTM({.units = 2, .zoneout_c = 1}); }, {"lstm zoneout_c", "got 1"});
+  refused([] { LSTM({.units = 2, .layer_normalization = true, .epsilon = 0}); },
+          {"lstm epsilon", "positive", "got 0"});
+  refused([] { LSTM({.units = 2, .projection = -1}); }, {"lstm projection", "got -1"});
+  refused([] { GRU({.units = 2, .reset_after = false, .layer_normalization = true}); },
+          {"layer_normalization", "reset_after"});
+  refused([] { LSTM({.units = 0}); }, {"lstm units", "got 0"});
 }
 
 }  // namespace

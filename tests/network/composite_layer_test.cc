@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "rnn/bidirectional.h"
 #include "rnn/dense.h"
 #include "rnn/dropout.h"
+#include "rnn/lstm_cell.h"
 #include "rnn/recurrent.h"
 #include "rnn/registry.h"
 #include "support/layer_contract.h"
@@ -49,6 +51,31 @@ TEST(CompositeLayer, KeepsTheContractOfLayers) {
   if (!knows_layer("Ways")) register_layer<Ways, WaysOptions>("Ways");
   test::check_layer_contract(
       {.layer = std::make_shared<Ways>(WaysOptions{.units = 4}), .input = Signal::vectors(3)});
+}
+
+/// Layers inside that run on different kernels: the library's, and plain loops.
+class Mixed : public Ways {
+ public:
+  using Ways::Ways;
+  std::vector<Inner> layers(const Signal& input) const override {
+    auto inner = Ways::layers(input);
+    inner.push_back({"cell", Recurrent<LstmCell>({.cell = {.units = 4}}), input});
+    return inner;
+  }
+};
+
+TEST(CompositeLayer, SaysWhatTheLayersInsideRunOn) {
+  const auto native = make_backend({.name = "native"});
+  const Signal input = Signal::vectors(3);
+  const std::string fused = LSTM({.units = 4}).path(*native, input).path;
+  const std::string loops = Recurrent<LstmCell>({.cell = {.units = 4}}).path(*native, input).path;
+  ASSERT_NE(fused, loops);
+  EXPECT_EQ(Ways({.units = 4}).path(*native, input).path, fused);
+  EXPECT_EQ(Mixed({.units = 4}).path(*native, input).path, fused + ", " + loops);
+  const Bidirectional both(
+      {.layer = LSTM({.units = 4}),
+       .backward = Recurrent<LstmCell>({.cell = {.units = 4}, .go_backwards = true})});
+  EXPECT_EQ(both.path(*native, input).path, fused + ", " + loops);
 }
 
 }  // namespace

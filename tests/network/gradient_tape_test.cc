@@ -263,5 +263,33 @@ TEST_F(Tapes, SayWhatDoesNotFit) {
            "after it ended");
 }
 
+/// A layer that forgets its lengths.
+class Forgetful : public Dropout {
+ public:
+  Forgetful() : Dropout({.rate = 0}) {}
+  std::string_view type() const noexcept override { return "Forgetful"; }
+  Sequence forward(const Sequence& x, Call& call) const override {
+    return {.values = Dropout::forward(x, call).values};
+  }
+};
+
+TEST(GradientTape, SaysWhichLayerLostAMask) {
+  const auto backend = make_backend();
+  const Sequential network({Forgetful(), Softmax({.units = 3})}, 2);
+  const Parameters parameters = network.initial_parameters(1, *backend);
+  GradientTape tape(network, parameters, backend);
+  Batch batch{.time = 4, .batch = 2, .values = Tensor(Shape{4, 2, 2}), .lengths = {4, 2}};
+  tape.begin_step(0);
+  try {
+    tape.call("forgetful", tape.input(batch));
+    FAIL() << "nothing was thrown";
+  } catch (const ShapeError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("layer 'forgetful' (Forgetful): the lengths of its input were lost"),
+              std::string::npos)
+        << message;
+  }
+}
+
 }  // namespace
 }  // namespace rnn

@@ -2,9 +2,11 @@
 
 #include <functional>
 
+#include "rnn/bidirectional.h"
 #include "rnn/dense.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
+#include "rnn/residual.h"
 #include "support/compare.h"
 #include "support/for_each_backend.h"
 #include "support/toy_network.h"
@@ -121,14 +123,41 @@ class Unregistered : public Dropout {
   std::string_view type() const noexcept override { return "Unregistered"; }
 };
 
-TEST(NetworkJson, RefusesToWriteATypeThatNobodyCouldRead) {
+/// What writing a network that ends in `layer` says.
+std::string refusal_to_write(const Part& layer) {
   try {
-    network_to_json(Sequential({Embedding({.input_dim = 6, .output_dim = 5}), Unregistered()}));
-    FAIL() << "written";
+    network_to_json(Sequential({Embedding({.input_dim = 6, .output_dim = 5}), layer}));
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "written";
+  return {};
+}
+
+TEST(NetworkJson, RefusesToWriteATypeThatNobodyCouldRead) {
+  const std::string what = "its type 'Unregistered' is not one of the library's";
+  const auto expect = [](const std::string& message, const std::string& beginning) {
+    EXPECT_EQ(message.substr(0, beginning.size()), beginning) << message;
+    EXPECT_NE(message.find("register_layer"), std::string::npos) << message;
+  };
+  expect(refusal_to_write(Unregistered()), "layer 'unregistered': " + what);
+  // However deep it stands in layers of the library.
+  const AnyLayer lstm = LSTM({.units = 5}), own = Unregistered();
+  expect(refusal_to_write(Residual({.layer = own})), "layer 'residual': its option layer: " + what);
+  expect(refusal_to_write(Bidirectional({.layer = lstm, .backward = own})),
+         "layer 'bidirectional': its option backward: " + what);
+  expect(refusal_to_write(Residual({.layer = Residual({.layer = own})})),
+         "layer 'residual': its option layer: its option layer: " + what);
+}
+
+TEST(NetworkJson, CannotTurnRoundATypeThatItCannotMake) {
+  try {
+    Bidirectional({.layer = Unregistered()});
+    FAIL() << "made";
   } catch (const ConfigError& error) {
     const std::string message = error.what();
-    EXPECT_NE(message.find("layer 'unregistered'"), std::string::npos) << message;
-    EXPECT_NE(message.find("register_layer"), std::string::npos) << message;
+    EXPECT_NE(message.find("Unregistered"), std::string::npos) << message;
+    EXPECT_NE(message.find("not registered"), std::string::npos) << message;
   }
 }
 

@@ -41,8 +41,10 @@ struct NativePath {
   std::string target{};
   Precision precision = Precision::kFp32;
 
-  NativeBackend backend(int threads = 2) const {
-    return NativeBackend({.threads = threads}, target, precision);
+  /// `least_work`: of ThreadPoolOptions; 0 makes small problems worth a team.
+  NativeBackend backend(int threads = 2,
+                        std::int64_t least_work = ThreadPoolOptions{}.least_work) const {
+    return NativeBackend({.threads = threads, .least_work = least_work}, target, precision);
   }
   bool bf16() const { return precision == Precision::kBf16; }
   Index lanes() const {

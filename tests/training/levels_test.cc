@@ -1,6 +1,9 @@
 // The same model trained at every level, from fit() down to the tape: the same bits.
 #include <gtest/gtest.h>
 
+#include <functional>
+
+#include "rnn/activity_regularization.h"
 #include "rnn/composite_layer.h"
 #include "rnn/conv1d.h"
 #include "rnn/graph.h"
@@ -20,15 +23,18 @@ const EmbeddingOptions kEmbedding{.input_dim = kSymbols, .output_dim = kUnits};
 const Conv1DOptions kConv{.filters = kUnits, .kernel_size = 2, .padding = Padding::kCausal};
 const DropoutOptions kDropout{.rate = 0.2f};
 const LSTMOptions kLstm{.units = kUnits};
+const ActivityRegularizationOptions kPenalty{.l2 = 0.5f, .temporal_l2 = 0.25f};
 const SoftmaxOptions kSoftmax{.units = kSymbols, .tied_to = "embedding"};
 const Optimizer kAdam = Adam{.learning_rate = 0.02f};
 
-/// x -> dropout(conv(x)) -> lstm, with a way round the lstm: a branch, random draws and a state.
+/// x -> dropout(conv(x)) -> lstm, with a way round the lstm: a branch, random draws, a state and a
+/// penalty that is scaled as the loss is.
 Network branching() {
   Graph g;
   const auto x = g.add(Embedding(kEmbedding), g.input("input", Signal::symbols(kSymbols)));
   const auto c = g.add(Dropout(kDropout), g.add(Conv1D(kConv), x));
-  g.output(Softmax(kSoftmax), g.add(Add(), {c, g.add(LSTM(kLstm), c)}));
+  const auto h = g.add(ActivityRegularization(kPenalty), g.add(LSTM(kLstm), c));
+  g.output(Softmax(kSoftmax), g.add(Add(), {c, h}));
   return g.build();
 }
 
@@ -76,37 +82,57 @@ Outcome by_session(const Network& network, const std::shared_ptr<const Backend>&
                });
 }
 
-/// The forward of `branching`, written out on a tape.
-Outcome by_tape(const Network& network, const std::shared_ptr<const Backend>& backend) {
+/// A forward written out on a tape: features for the head "softmax".
+using Forward = std::function<TapeValue(GradientTape&, TapeValue input)>;
+
+Outcome by_tape(const Network& network, const std::shared_ptr<const Backend>& backend,
+                const Forward& forward) {
   Parameters parameters = network.initial_parameters(3, *backend);
   GradientTape tape(network, parameters, backend, {.seed = 3});
   return train(network, backend, parameters, tape.gradients(),
                [&](int step, const Batch& batch, State& state) {
                  tape.begin_step(step, state);
-                 const auto x = tape.call("embedding", tape.input(batch));
-                 const auto c = tape.call("dropout", tape.call("conv1d", x));
-                 const auto y = tape.add(c, tape.call("lstm", c));
+                 const auto y = forward(tape, tape.input(batch));
                  const auto loss = tape.loss("softmax", y, batch.targets);
                  tape.backward(loss, 1.0f / static_cast<float>(tape.loss_sum(loss).targets));
                });
 }
 
-/// The same model up to its head as a subclass with its own forward. Its random draws are its own,
-/// so it is compared without dropout.
+TapeValue forward_of_branching(GradientTape& tape, TapeValue input) {
+  const auto c = tape.call("dropout", tape.call("conv1d", tape.call("embedding", input)));
+  return tape.add(c, tape.call("activityregularization", tape.call("lstm", c)));
+}
+
+/// The same model up to its head as a subclass with its own forward. Its random draws are its own:
+/// the same at all levels, but not those of the graph.
 struct Mine : CompositeLayer {
-  AnyLayer conv = Conv1D(kConv), lstm = LSTM(kLstm);
+  explicit Mine(float rate) : dropout(Dropout({.rate = rate})) {}
+  AnyLayer conv = Conv1D(kConv), dropout, lstm = LSTM(kLstm);
+  AnyLayer penalty = ActivityRegularization(kPenalty);
   std::string_view type() const noexcept override { return "Mine"; }
   void describe(Fields&) const override {}
   std::vector<Inner> layers(const Signal& input) const override {
-    return {{"conv", conv, input}, {"lstm", lstm, conv->output(input)}};
+    const Signal wide = conv->output(input);
+    return {{"conv", conv, input},
+            {"dropout", dropout, wide},
+            {"lstm", lstm, wide},
+            {"penalty", penalty, wide}};
   }
   bool causal() const override { return true; }
   Signal output(const Signal&) const override { return Signal::vectors(kUnits); }
   TapeValue run(CompositeTape& tape, TapeValue x) const override {
-    const auto c = tape.call("conv", x);
-    return tape.add(c, tape.call("lstm", c));
+    const auto c = tape.call("dropout", tape.call("conv", x));
+    return tape.add(c, tape.call("penalty", tape.call("lstm", c)));
   }
 };
+
+Network subclass(float rate) {
+  return Sequential({Embedding(kEmbedding), Mine(rate), Softmax(kSoftmax)});
+}
+
+TapeValue forward_of_subclass(GradientTape& tape, TapeValue input) {
+  return tape.call("mine", tape.call("embedding", input));
+}
 
 void expect_same(const TensorList& actual, const TensorList& expected) {
   ASSERT_EQ(actual.size(), expected.size());
@@ -115,12 +141,13 @@ void expect_same(const TensorList& actual, const TensorList& expected) {
   }
 }
 
-TEST(Levels, GiveTheSameBitsAfterTenSteps) {
+/// fit, Session and tape, of a network and of its forward on a tape.
+void expect_levels_agree(const Network& network, const Forward& forward) {
   for (const std::string& name : test::float_backends()) {
+    SCOPED_TRACE(name);
     const auto backend = make_backend({.name = name});
-    const Network network = branching();
     const Outcome session = by_session(network, backend);
-    const Outcome tape = by_tape(network, backend);
+    const Outcome tape = by_tape(network, backend, forward);
     expect_same(by_fit(network, name).parameters, session.parameters);
     expect_same(tape.parameters, session.parameters);
     expect_same(tape.gradients, session.gradients);
@@ -130,21 +157,30 @@ TEST(Levels, GiveTheSameBitsAfterTenSteps) {
   }
 }
 
-TEST(Levels, ASubclassWithItsOwnForwardIsOneOfThem) {
+TEST(Levels, GiveTheSameBitsAfterTenSteps) {
+  expect_levels_agree(branching(), forward_of_branching);
+}
+
+TEST(Levels, GiveTheSameBitsForASubclassWithItsOwnForward) {
+  expect_levels_agree(subclass(0.2f), forward_of_subclass);
+}
+
+TEST(Levels, ASubclassWithoutDrawsIsTheGraph) {
   for (const std::string& name : test::float_backends()) {
     const auto backend = make_backend({.name = name});
-    // The same layers under the same names of parameters, so that first values are the same.
-    const Sequential subclass({Embedding(kEmbedding), Mine(), Softmax(kSoftmax)});
+    // The same layers in the same order, so that first values can be handed over.
+    const Network own = subclass(0);
     Graph g;
     const auto x = g.add(Embedding(kEmbedding), g.input("input", Signal::symbols(kSymbols)));
     const auto c = g.add(Conv1D(kConv), x);
-    g.output(Softmax(kSoftmax), g.add(Add(), {c, g.add(LSTM(kLstm), c)}));
+    const auto h = g.add(ActivityRegularization(kPenalty), g.add(LSTM(kLstm), c));
+    g.output(Softmax(kSoftmax), g.add(Add(), {c, h}));
     const Network graph = g.build();
-    ASSERT_EQ(subclass.parameter_specs().size(), graph.parameter_specs().size());
-    Parameters ours = subclass.initial_parameters(3, *backend);
+    ASSERT_EQ(own.parameter_specs().size(), graph.parameter_specs().size());
+    Parameters ours = own.initial_parameters(3, *backend);
     Parameters theirs = graph.zero_parameters(*backend);
     for (std::size_t i = 0; i < ours.size(); ++i) theirs[i] = ours[i];
-    Session one(subclass, ours, backend, {.seed = 3}), other(graph, theirs, backend, {.seed = 3});
+    Session one(own, ours, backend, {.seed = 3}), other(graph, theirs, backend, {.seed = 3});
     const auto step_of = [](Session& session) {
       return [&session](int step, const Batch& batch, State& state) {
         session.begin_step(step);
@@ -152,13 +188,42 @@ TEST(Levels, ASubclassWithItsOwnForwardIsOneOfThem) {
         session.backward();
       };
     };
-    const Outcome a = train(subclass, backend, ours, one.gradients(), step_of(one));
+    const Outcome a = train(own, backend, ours, one.gradients(), step_of(one));
     const Outcome b = train(graph, backend, theirs, other.gradients(), step_of(other));
     expect_same(a.parameters, b.parameters);
     expect_same(a.gradients, b.gradients);
     expect_same(a.state, b.state);
-    EXPECT_EQ(subclass.parameter_specs()[1].name, "mine/conv_kernel");
-    EXPECT_EQ(subclass.state_specs()[0].name, "mine/conv_context");
+    EXPECT_EQ(own.parameter_specs()[1].name, "mine/conv_kernel");
+    EXPECT_EQ(own.state_specs()[0].name, "mine/conv_context");
+  }
+}
+
+// The penalty of a layer is scaled as the loss is, wherever in the network it stands.
+TEST(Levels, APenaltyInTheNetworkCountsAsAMeanOverTokens) {
+  for (const std::string& name : test::float_backends()) {
+    const auto backend = make_backend({.name = name});
+    const auto gradients = [&](float l2, Parameters& parameters) {
+      const Sequential network({Embedding(kEmbedding), ActivityRegularization({.l2 = l2}),
+                                Softmax({.units = kSymbols})});
+      parameters = network.initial_parameters(3, *backend);
+      Session session(network, parameters, backend, {.seed = 3});
+      Batch batch = test::random_batch(5, 3, kSymbols, 1);
+      State state = network.zero_state(3, *backend);
+      session.forward(batch, state);
+      session.backward();
+      return std::pair(session.gradients(), batch);
+    };
+    Parameters parameters, same;
+    const auto [with, batch] = gradients(0.75f, parameters);
+    const TensorList without = gradients(0, same).first;
+    Tensor expected = without[0];  // plus the gradient of 0.75 * mean(x^2)
+    const float scale = 2 * 0.75f / static_cast<float>(batch.ids.size() * kUnits);
+    for (const std::int32_t id : batch.ids) {
+      for (Index u = 0; u < kUnits; ++u)
+        expected.view()(id, u) += scale * parameters[0].view()(id, u);
+    }
+    EXPECT_TRUE(test::close_to(with[0], expected, {1e-5, 1e-7}));
+    EXPECT_FALSE(test::close_to(with[0], without[0], {1e-2, 1e-3}));
   }
 }
 

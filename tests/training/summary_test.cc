@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "rnn/bidirectional.h"
 #include "rnn/dense.h"
+#include "rnn/graph.h"
+#include "rnn/layer_normalization.h"
 #include "rnn/model.h"
 #include "support/toy_source.h"
 
@@ -28,6 +31,42 @@ TEST(Summary, ListsLayersParametersAndKernels) {
             "softmax         Softmax     10000 classes       10,000          shares "
             "embedding/embeddings\n"
             "2,330,800 parameters, backend reference, fp32, 1 thread\n");
+}
+
+TEST(Summary, MakesRoomForLongNames) {
+  Graph g;
+  const auto x = g.input("input", Signal::vectors(3));
+  g.output(g.add(LayerNormalization(LayerNormalizationOptions{}), x,
+                 {.name = "a_name_of_many_letters"}));
+  EXPECT_EQ(
+      Model(g.build()).summary(),
+      "layer                   type                output              parameters    kernels\n"
+      "a_name_of_many_letters  LayerNormalization  vectors of 3        6\n"
+      "6 parameters\n");
+}
+
+TEST(Summary, SaysThatNoOptionLeavesTheNativeKernels) {
+  const LSTMOptions all{.units = 4,
+                        .dropout = 0.1f,
+                        .recurrent_dropout = 0.1f,
+                        .weight_drop = 0.1f,
+                        .zoneout_h = 0.1f,
+                        .zoneout_c = 0.1f,
+                        .layer_normalization = true,
+                        .learn_initial_state = true,
+                        .peepholes = true,
+                        .coupled_gates = true,
+                        .projection = 2};
+  Model model(Sequential({LSTM(all), Bidirectional({.layer = LSTM(all)})}, 3));
+  model.compile({.backend = {.name = "native"}});
+  const std::string summary = model.summary();
+  for (const char* layer : {"\nlstm ", "\nbidirectional "}) {
+    const std::size_t line = summary.find(layer);
+    ASSERT_NE(line, std::string::npos) << summary;
+    const std::string text = summary.substr(line + 1, summary.find('\n', line + 1) - line - 1);
+    EXPECT_NE(text.find(" native/"), std::string::npos) << text;
+    EXPECT_EQ(text.find("reference"), std::string::npos) << text;
+  }
 }
 
 TEST(Summary, CountsWhatTheNetworkHolds) {
