@@ -22,7 +22,9 @@ std::int64_t conllu_column(const std::string& field) {
 /// The line with a cell replaced, or added at its end when it has one column too few.
 std::string with_cell(const std::string& line, std::int64_t column, std::string_view separators,
                       const std::string& value) {
-  const std::size_t end = std::min(line.find_first_of("\r\n"), line.size());
+  // A carriage return elsewhere is part of a cell.
+  const std::size_t end =
+      line.size() - (line.ends_with("\r\n") ? 2 : static_cast<std::size_t>(line.ends_with('\n')));
   std::size_t begin = 0, stop = 0;
   for (std::int64_t i = 1;; ++i) {
     begin = std::min(line.find_first_not_of(separators, stop), end);
