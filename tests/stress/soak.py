@@ -54,7 +54,7 @@ def one_client(port):
     else:
         data = http("POST", "/v1/predict", json.dumps(text).encode())
         data = data[:random.randrange(len(data))]
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=600) as client:
         client.sendall(data)
         if kind >= 0.9:
             return None
