@@ -74,6 +74,22 @@ def growth(samples):
     return early, late, late - early > max(4, 0.05 * early)
 
 
+def watch(processes, port, seconds, served, samples):
+    """Asks the server again and again and looks at the processes; ends early when one has ended."""
+    looked = time.monotonic()
+    end = looked + seconds
+    while time.monotonic() < end:
+        if (status := one_client(port)) is not None:
+            served[status // 100] += 1
+        if time.monotonic() >= looked + 1:
+            looked = time.monotonic()
+            if any(process.poll() is not None for process in processes.values()):
+                return
+            for name, process in processes.items():
+                samples[name].append(training.resident(process.pid))
+        time.sleep(PAUSE)
+
+
 def main():
     rnn, classifier, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
     seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 60
@@ -92,21 +108,12 @@ def main():
         port = int(server.stdout.readline().rstrip("/\n").rsplit(":", 1)[1])
         trained = start(words, training_log)
         processes = {"training": trained, "server": server}
-        begin = looked = time.monotonic()
-        while time.monotonic() < begin + seconds:
-            if (status := one_client(port)) is not None:
-                served[status // 100] += 1
-            if time.monotonic() >= looked + 1:
-                looked = time.monotonic()
-                for name, process in processes.items():
-                    if process.poll() is not None:
-                        print(f"the {name} ended with {process.returncode}")
-                        return 1
-                    samples[name].append(training.resident(process.pid))
-            time.sleep(PAUSE)
-        for process in processes.values():
-            process.terminate()
-        codes = {name: process.wait(timeout=120) for name, process in processes.items()}
+        try:
+            watch(processes, port, seconds, served, samples)
+        finally:
+            for process in processes.values():
+                process.terminate()
+            codes = {name: process.wait(timeout=600) for name, process in processes.items()}
     good = all(code == 0 for code in codes.values()) and served[5] == 0
     epochs = len(training.history(folder / "model")) - 1
     print(f"{seconds:.0f} seconds: {epochs} epochs; {served[2]} answers, {served[4]} refusals, "
