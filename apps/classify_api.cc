@@ -11,6 +11,9 @@
 namespace rnn {
 namespace {
 
+/// Of an object of a request: several times what any request has.
+constexpr std::size_t kMostMembers = 16;
+
 HttpResponse json_response(const Json& json) {
   return {.body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
 }
@@ -181,7 +184,7 @@ std::optional<HttpResponse> ClassifyApi::quick(const HttpRequest& request,
 
 HttpResponse ClassifyApi::work(const HttpRequest& request) const {
   try {
-    const Json json = parse_json(request.body, "request");
+    const Json json = parse_json(request.body, "request", kMostMembers);
     if (!json.is_object()) return http_error(400, "request: expected a JSON object");
     return request.path == "/v1/explain" ? explain(model_, json)
                                          : predict(model_, json, options_.most_texts);

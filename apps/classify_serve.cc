@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -40,7 +42,7 @@ void classify_serve(const Arguments& arguments) {
       "max-body", po::value<std::int64_t>()->default_value(4 << 20)->value_name("BYTES"),
       "largest body of a request")("max-connections",
                                    po::value<int>()->default_value(512)->value_name("N"),
-                                   "others wait until one ends")(
+                                   "beyond them the slowest to send its request gives way")(
       "max-waiting", po::value<int>()->default_value(256)->value_name("N"),
       "requests that wait for their turn; others get status 503")(
       "timeout", po::value<double>()->default_value(15)->value_name("SECONDS"),
@@ -57,6 +59,10 @@ void classify_serve(const Arguments& arguments) {
   require(waiting >= 1, "--max-waiting", "at least 1", waiting);
   const double timeout = line.get<double>("timeout");
   require(timeout >= 0.1 && timeout <= 3600, "--timeout", "0.1 to 3600", timeout);
+
+  // Bodies and answers of requests go back to the system when they are done with. Left alone, glibc
+  // keeps blocks of up to 32 MB for itself once it has seen one freed.
+  mallopt(M_MMAP_THRESHOLD, 1 << 17);
 
   // As many requests at once as there are threads, each computed by one: short texts leave nothing
   // to divide.

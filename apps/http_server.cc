@@ -1,11 +1,9 @@
 #include "apps/http_server.h"
 
 #include <boost/asio.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/version.hpp>
+#include <list>
 
-#include "base/json.h"
+#include "apps/http_wire.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -21,29 +19,25 @@ using Clock = std::chrono::steady_clock;
 /// response otherwise.
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::chrono::milliseconds kLastAnswers{1000};
-
-std::string text_of(beast::string_view view) { return {view.data(), view.size()}; }
+/// So long a client may take for its request before it can lose its place to another.
+constexpr std::chrono::milliseconds kGrace{500};
 
 }  // namespace
 
-HttpResponse http_error(int status, const std::string& message) {
-  const Json json = {{"error", {{"status", status}, {"message", message}}}};
-  return {.status = status,
-          .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
-}
-
 struct HttpServer::Impl {
+  class Connection;
+
   HttpServerOptions options;
   Quick quick;
   Work work;
   HttpCounters counters{};
+  /// Those whose next request has not arrived, the one that has waited longest first.
+  std::list<Connection*> idle{};
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
   asio::thread_pool workers;
-  asio::steady_timer last{io};
+  asio::steady_timer last{io}, room{io};
   bool accepting = false, stopping = false;
-
-  class Connection;
 
   Impl(const HttpServerOptions& chosen, Quick quick_answers, Work answers)
       : options(chosen),
@@ -51,6 +45,9 @@ struct HttpServer::Impl {
         work(std::move(answers)),
         workers(static_cast<std::size_t>(std::max(1, chosen.workers))) {}
 
+  HttpLimits limits() const {
+    return {.largest_body = options.largest_body, .largest_header = options.largest_header};
+  }
   void accept();
   void connection_ended();
   void end();
@@ -64,44 +61,47 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     ++server_.counters.connections;
   }
   ~Connection() {
+    leave_idle();
     --server_.counters.connections;
     server_.connection_ended();
   }
 
   void read() {
-    parser_.emplace();
-    parser_->body_limit(server_.options.largest_body);
-    parser_->header_limit(server_.options.largest_header);
+    place_ = server_.idle.insert(server_.idle.end(), this);
+    idle_since_ = Clock::now();
+    incoming_.emplace(server_.limits());
+    response_.reset();  // not kept while the client thinks
     stream_.expires_after(server_.options.read_time);
-    http::async_read(stream_, buffer_, *parser_,
+    http::async_read(stream_, buffer_, incoming_->parser(),
                      [self = shared_from_this()](beast::error_code error, std::size_t) {
                        self->has_read(error);
                      });
+    server_.accept();  // there may be somebody now who can give way
+  }
+
+  Clock::time_point idle_since() const { return idle_since_; }
+  /// Of one that is idle: makes room for another client.
+  void cut_off() {
+    leave_idle();
+    stream_.close();
   }
 
  private:
+  void leave_idle() {
+    if (place_) server_.idle.erase(*place_);
+    place_.reset();
+  }
+
   void has_read(beast::error_code error) {
+    leave_idle();
     if (error == http::error::end_of_stream) return close();
-    if (error == http::error::body_limit) {
-      return refuse(413, "the body is larger than " + std::to_string(server_.options.largest_body) +
-                             " bytes");
+    if (error) {
+      if (auto answer = incoming_->refusal(error)) refuse(std::move(*answer));
+      return;
     }
-    if (error == http::error::header_limit) return refuse(431, "the header is too large");
-    if (error && error.category() == make_error_code(http::error::bad_method).category()) {
-      return refuse(400, "this is not HTTP/1.1: " + error.message());
-    }
-    if (error) return;  // gone, or too slow
-    keep_alive_ = parser_->get().keep_alive() && !server_.stopping;
-    is_head_ = parser_->get().method() == http::verb::head;
-    auto message = parser_->release();
-    HttpRequest request{.method = text_of(message.method_string()),
-                        .path = text_of(message.target()),
-                        .content_type = text_of(message[http::field::content_type]),
-                        .host = text_of(message[http::field::host]),
-                        .body = std::move(message.body())};
-    if (const auto query = request.path.find('?'); query != request.path.npos) {
-      request.path.resize(query);
-    }
+    keep_alive_ = incoming_->keep_alive() && !server_.stopping;
+    is_head_ = incoming_->is_head();
+    HttpRequest request = incoming_->take();
     start_ = Clock::now();
     if (auto answer = server_.quick(request)) return write(std::move(*answer));
     if (server_.counters.waiting >= server_.options.most_waiting) {
@@ -133,29 +133,19 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     }
   }
 
-  void refuse(int status, const std::string& message) {
+  void refuse(HttpResponse answer) {
     keep_alive_ = false;
     lingers_ = true;
     start_ = Clock::now();
-    write(http_error(status, message));
+    write(std::move(answer));
   }
 
   void write(HttpResponse answer) {
-    HttpCounters& counters = server_.counters;
-    ++(answer.status < 400   ? counters.ok
-       : answer.status < 500 ? counters.refused
-                             : counters.failed);
-    counters.microseconds +=
+    HttpCounters& served = server_.counters;
+    ++(answer.status < 400 ? served.ok : answer.status < 500 ? served.refused : served.failed);
+    served.microseconds +=
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();
-    response_.emplace(static_cast<http::status>(answer.status), 11);
-    response_->set(http::field::content_type, answer.content_type);
-    response_->set(http::field::cache_control, "no-store");
-    response_->set("X-Content-Type-Options", "nosniff");
-    for (const auto& [name, value] : answer.headers) response_->set(name, value);
-    response_->keep_alive(keep_alive_);
-    response_->body() = std::move(answer.body);
-    response_->prepare_payload();
-    if (is_head_) response_->body().clear();
+    response_.emplace(outgoing(std::move(answer), keep_alive_, is_head_));
     stream_.expires_after(server_.options.write_time);
     http::async_write(stream_, *response_,
                       [self = shared_from_this()](beast::error_code error, std::size_t) {
@@ -188,18 +178,31 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   void drain_until_late() { drain(); }
 
   Impl& server_;
+  std::optional<std::list<Connection*>::iterator> place_;  // in server_.idle
   beast::tcp_stream stream_;
-  beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
-  std::optional<http::response<http::string_body>> response_;
-  Clock::time_point start_{};
+  HttpBuffer buffer_{server_.limits()};
+  std::optional<IncomingRequest> incoming_;
+  std::optional<OutgoingResponse> response_;
+  Clock::time_point start_{}, idle_since_{};
   bool keep_alive_ = false, is_head_ = false, lingers_ = false;
   std::array<char, 16384> thrown_away_;
 };
 
-/// Takes clients while there is room; the others wait in the system's queue.
+/// Takes clients while there is room, and one more; then the one that has kept its place longest
+/// without a whole request, and long enough, loses it, so that slow clients cannot keep others out.
+/// When all have requests under way, new ones wait in the system's queue.
 void HttpServer::Impl::accept() {
-  if (accepting || stopping || counters.connections >= options.most_connections) return;
+  if (accepting || stopping) return;
+  if (counters.connections > options.most_connections) {
+    if (idle.empty()) return;
+    const Clock::time_point may_go = idle.front()->idle_since() + kGrace;
+    if (may_go <= Clock::now()) return idle.front()->cut_off();  // its end leads back here
+    room.expires_at(may_go);
+    room.async_wait([this](beast::error_code error) {
+      if (!error) accept();
+    });
+    return;
+  }
   accepting = true;
   acceptor.async_accept([this](beast::error_code error, tcp::socket socket) {
     accepting = false;

@@ -9,25 +9,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
+
+#include "apps/http_message.h"
 
 namespace rnn {
-
-struct HttpRequest {
-  std::string method{}, path{}, content_type{}, host{};
-  std::string body{};
-};
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body{};
-  std::vector<std::pair<std::string, std::string>> headers{};
-};
-
-/// {"error": {"status": ..., "message": ...}}
-HttpResponse http_error(int status, const std::string& message);
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
@@ -35,7 +20,9 @@ struct HttpServerOptions {
   int workers = 1;                                      ///< threads that answer
   std::uint64_t largest_body = std::uint64_t{4} << 20;  ///< bytes, also of a chunked body
   std::uint32_t largest_header = 16384;                 ///< bytes
-  int most_connections = 512;                           ///< others wait until one ends
+  /// Beyond them, the one that has waited longest for its client's request gives way; when all have
+  /// requests under way, others wait until one ends.
+  int most_connections = 512;
   int most_waiting = 256;  ///< requests that wait for a worker; others are told to come again
   std::chrono::milliseconds read_time{15000};   ///< for a whole request, and between requests
   std::chrono::milliseconds write_time{15000};  ///< for a whole response

@@ -1,62 +1,18 @@
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <numbers>
 
 #include "apps/adaptation_option.h"
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/hypothesis_reader.h"
 #include "apps/score_printer.h"
 #include "base/number.h"
 #include "rnn/error.h"
 #include "rnn/tasks/language_model.h"
 
 namespace rnn {
-
 namespace {
-
-constexpr std::string_view kGap = " ||| ";
-
-struct Hypothesis {
-  std::string line{};
-  std::string text{};
-  double before = 0;  // its score so far
-};
-
-/// Reads lines of the form `ID ||| hypothesis [||| ... ||| score]`.
-class HypothesisReader {
- public:
-  HypothesisReader(const std::string& path, const TextPolicy& policy, bool scored)
-      : reader_(path, policy), scored_(scored) {}
-
-  bool next(std::string& id, Hypothesis& hypothesis) {
-    if (!reader_.next()) return false;
-    const std::string_view line = reader_.line();
-    const std::size_t begin = line.find(kGap);
-    if (begin == line.npos)
-      fail("expected `ID ||| hypothesis`, further fields after another ` ||| `");
-    const std::size_t from = begin + kGap.size(), end = line.find(kGap, from);
-    id = line.substr(0, begin);
-    hypothesis.line = line;
-    hypothesis.text = line.substr(from, end == line.npos ? end : end - from);
-    if (scored_) {
-      const std::string_view last = line.substr(line.rfind(kGap) + kGap.size());
-      const auto read = std::from_chars(last.data(), last.data() + last.size(), hypothesis.before);
-      if (end == line.npos || read.ec != std::errc{} || read.ptr != last.data() + last.size()) {
-        fail("--weight adds to the last field, which must be a number");
-      }
-    }
-    return true;
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw TextError(at(reader_.name(), reader_.line_number(), what));
-  }
-
-  LineReader reader_;
-  bool scored_;
-};
 
 /// Hypotheses of a recogniser or translator: each line comes back as it was, with one more field.
 /// That is the base-10 logarithm of its hypothesis; or, with a weight, the score so far with so
@@ -80,7 +36,7 @@ void score_nbest(const LanguageModel& model, const std::string& path, const Text
                        [](const auto& a, const auto& b) { return a.first > b.first; });
     }
     for (const auto& [score, hypothesis] : rows) {
-      std::cout << hypothesis->line << kGap << to_fixed(score, 6) << '\n';
+      std::cout << hypothesis->line << kHypothesisGap << to_fixed(score, 6) << '\n';
     }
     group.clear();
   };

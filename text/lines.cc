@@ -10,6 +10,11 @@
 namespace rnn {
 
 bool BlockReader::next(Block& block, std::size_t wanted) {
+  // A file smaller than the block does not need all of it; one that is packed may be larger inside.
+  constexpr std::int64_t kLeast = 1 << 14;
+  if (source_.total() >= 0) {
+    wanted = std::min(wanted, static_cast<std::size_t>(std::max(source_.total() + 1, kLeast)));
+  }
   block.starts_file = !started_;
   started_ = true;
   block.size = rest_.size();

@@ -23,6 +23,7 @@ std::int64_t conllu_column(const std::string& field) {
 /// The line with a cell replaced, or added at its end when it has one column too few.
 std::string with_cell(const std::string& line, std::int64_t column, std::string_view separators,
                       const std::string& value) {
+  // A carriage return elsewhere is part of a cell.
   std::size_t end = line.size();
   if (line.ends_with('\n')) end -= line.ends_with("\r\n") ? 2 : 1;
   std::size_t begin = line.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0, stop = begin;

@@ -5,7 +5,7 @@
 
 namespace rnn {
 
-Json parse_json(std::string_view text, std::string_view where) {
+Json parse_json(std::string_view text, std::string_view where, std::size_t most_members) {
   // Of two members with one name the parser would silently keep the last.
   std::vector<std::set<std::string>> seen;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
@@ -14,9 +14,14 @@ Json parse_json(std::string_view text, std::string_view where) {
     }
     if (event == Json::parse_event_t::object_start) seen.emplace_back();
     if (event == Json::parse_event_t::object_end) seen.pop_back();
-    if (event == Json::parse_event_t::key &&
-        !seen.back().insert(parsed.get<std::string>()).second) {
-      throw FormatError(std::string(where) + ": two members are named " + parsed.dump());
+    if (event == Json::parse_event_t::key) {
+      if (!seen.back().insert(parsed.get<std::string>()).second) {
+        throw FormatError(std::string(where) + ": two members are named " + parsed.dump());
+      }
+      if (seen.back().size() > most_members) {
+        throw FormatError(std::string(where) + ": an object has more than " +
+                          std::to_string(most_members) + " members");
+      }
     }
     return true;
   };

@@ -16,9 +16,14 @@ using Json = nlohmann::ordered_json;
 /// Values that stand inside one another; more would exhaust the stack of who walks through them.
 inline constexpr int kJsonDepth = 100;
 
+/// Members of one object. Each new one is compared with those before it, so without a limit a file
+/// of some megabytes would take minutes.
+inline constexpr std::size_t kJsonMembers = 4096;
+
 /// Throws FormatError "where: ..." with the position of the fault, or the name given twice. What
 /// the JSON library threw is nested in it.
-Json parse_json(std::string_view text, std::string_view where);
+Json parse_json(std::string_view text, std::string_view where,
+                std::size_t most_members = kJsonMembers);
 
 /// A member that must be there and convert; else FormatError naming it.
 template <class T>

@@ -61,12 +61,15 @@ Entry parse_entry(const std::string& name, const Json& info, const std::string& 
   const auto extents = member<std::vector<std::int64_t>>(info, "shape", where);
   const auto offsets = member<std::vector<std::uint64_t>>(info, "data_offsets", where);
   if (offsets.size() != 2) throw FormatError(where + ": data_offsets must be two numbers");
+  // Each extent has the limit too: beside one that is 0, no other is limited by the file's size.
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
   std::uint64_t elements = 1;
-  for (std::int64_t extent : extents) {
-    if (extent < 0 || (extent > 0 && elements > (std::uint64_t{1} << 40) / extent)) {
+  for (std::int64_t signed_extent : extents) {
+    const auto extent = static_cast<std::uint64_t>(signed_extent);  // below 0: beyond the limit
+    if (extent > kMost || (extent > 0 && elements > kMost / extent)) {
       throw FormatError(where + ": impossible shape");
     }
-    elements *= static_cast<std::uint64_t>(extent);
+    elements *= extent;
   }
   Shape shape;
   switch (extents.size()) {

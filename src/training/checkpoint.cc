@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "rnn/model_file.h"
+#include "training/checkpoint_checksum.h"
 #include "training/model_impl.h"
 
 namespace rnn {
@@ -17,42 +18,18 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kMetadata = "rnn_checkpoint";
-constexpr const char* kChecksum = "rnn_checkpoint_sha256";
 constexpr const char* kNote = "note";
 constexpr int kFormat = 2;
-
-using Metadata = std::map<std::string, std::string>;
-
-/// Over names, shapes and values of the tensors and over all other metadata.
-std::string checksum(const TensorList& tensors, Metadata metadata) {
-  metadata.erase(kChecksum);
-  Sha256 sum;
-  const auto add = [&sum](std::string_view text) {
-    sum.add(std::to_string(text.size()) + ' ');
-    sum.add(text);
-  };
-  for (const NamedTensor& entry : tensors) {
-    add(entry.name);
-    add(entry.tensor.shape().to_string());
-    add({reinterpret_cast<const char*>(entry.tensor.data()),
-         static_cast<std::size_t>(entry.tensor.size()) * sizeof(float)});
-  }
-  for (const auto& [name, text] : metadata) {
-    add(name);
-    add(text);
-  }
-  return sum.text();
-}
 
 /// A file that is a checkpoint, and whole.
 SafetensorsContents read_checkpoint(const std::string& path) {
   SafetensorsContents file = load_safetensors(path);
   if (!file.metadata.contains(kMetadata)) throw FormatError(path + ": this is no checkpoint");
-  const auto expected = file.metadata.find(kChecksum);
+  const auto expected = file.metadata.find(kCheckpointChecksum);
   if (expected == file.metadata.end()) {
     throw FormatError(path + ": written by another version of rnn");
   }
-  if (checksum(file.tensors, file.metadata) != expected->second) {
+  if (checkpoint_checksum(file.tensors, file.metadata) != expected->second) {
     throw FormatError(path + ": damaged: its checksum is not that of what it holds");
   }
   return file;
@@ -134,7 +111,46 @@ TrainingProgress progress_from(const Json& json, const std::string& path) {
           .restored = count("restored")};
 }
 
+/// The state that was saved, of as many rows as it has. Shapes are checked before memory is taken:
+/// the rows of a tensor without columns may be any number.
+State state_from(const Network& network, const TensorList& saved, const Backend& backend,
+                 const std::string& path) {
+  if (saved.size() == 0) return {};
+  const Index rows = saved[0].shape().rank() > 0 ? saved[0].shape()[0] : 0;
+  for (const StateSpec& spec : network.state_specs()) {
+    const std::size_t i = saved.find(spec.name);
+    if (i < saved.size() && saved[i].shape() == Shape{rows, spec.width}) continue;
+    throw FormatError(path + ": the state '" + spec.name +
+                      "' is missing or of another shape than " +
+                      Shape{rows, spec.width}.to_string());
+  }
+  State state = network.zero_state(rows, backend);
+  assign_tensors(state, saved, path);
+  return state;
+}
+
 }  // namespace
+
+std::string checkpoint_checksum(const TensorList& tensors,
+                                std::map<std::string, std::string> metadata) {
+  metadata.erase(kCheckpointChecksum);
+  Sha256 sum;
+  const auto add = [&sum](std::string_view text) {
+    sum.add(std::to_string(text.size()) + ' ');
+    sum.add(text);
+  };
+  for (const NamedTensor& entry : tensors) {
+    add(entry.name);
+    add(entry.tensor.shape().to_string());
+    add({reinterpret_cast<const char*>(entry.tensor.data()),
+         static_cast<std::size_t>(entry.tensor.size()) * sizeof(float)});
+  }
+  for (const auto& [name, text] : metadata) {
+    add(name);
+    add(text);
+  }
+  return sum.text();
+}
 
 std::string previous_checkpoint(const std::string& path) { return path + ".previous"; }
 
@@ -198,8 +214,8 @@ void Model::save_checkpoint(const std::string& path, const std::string& note) co
                {"progress", to_json(m.progress)},
                {"history", Json::array()}};
   for (const EpochRecord& record : m.history.epochs) json["history"].push_back(to_json(record));
-  Metadata metadata{{kMetadata, json.dump()}, {kNote, note}};
-  metadata[kChecksum] = checksum(tensors, metadata);
+  std::map<std::string, std::string> metadata{{kMetadata, json.dump()}, {kNote, note}};
+  metadata[kCheckpointChecksum] = checkpoint_checksum(tensors, metadata);
   try {
     save_safetensors(path, tensors, metadata, Precision::kFp32, previous_checkpoint(path));
   } catch (const IoError& error) {
@@ -243,13 +259,7 @@ void Model::load_checkpoint(const std::string& path) {
     assign_tensors(averages.values, select(file.tensors, "averages/"), path);
     averages.values.changed();
   }
-  const TensorList saved_state = select(file.tensors, "state/");
-  State state;
-  if (saved_state.size() > 0) {
-    const Shape& shape = saved_state[0].shape();
-    state = m.network.zero_state(shape.rank() > 0 ? shape[0] : 0, *m.backend);
-    assign_tensors(state, saved_state, path);
-  }
+  State state = state_from(m.network, select(file.tensors, "state/"), *m.backend, path);
   Parameters parameters = m.parameters;
   assign_tensors(parameters, select(file.tensors, "parameters/"), path);
 

@@ -6,6 +6,7 @@ namespace {
 
 class Resume : public Command {
  protected:
+  bool exists(const std::string& name) const { return std::filesystem::exists(path(name)); }
   /// Long enough to be stopped in the middle.
   static Words long_training(const std::string& model, const Words& more = {},
                              const char* threads = "1") {
@@ -74,6 +75,32 @@ TEST_F(Resume, ASignalSavesAndExitsCleanly) {
   }
 }
 
+TEST_F(Resume, ASecondCtrlCExitsAtOnceWithoutDamage) {
+  // Steps that are long enough for a second signal to arrive in the one where the first did.
+  const auto slow = [](const std::string& model) {
+    return train(model, {"--hidden", "192", "--batch", "16", "--bptt", "30", "--epochs", "3",
+                         "--checkpoint-steps", "4", "--resume"});
+  };
+  must_run(slow("whole"));
+  int at_once = 0;
+  for (int milliseconds = 60; at_once < 2 && milliseconds < 2000; milliseconds += 90) {
+    RunOptions options;
+    options.meanwhile = [&](pid_t child) {
+      usleep(static_cast<useconds_t>(milliseconds) * 1000);
+      kill(child, SIGINT);
+      usleep(1000);
+      kill(child, SIGINT);
+    };
+    const RunResult result = run(slow("m"), options);
+    const bool saved = result.err.find("stopped: interrupted") != std::string::npos;
+    const bool training = result.err.find("epoch") != std::string::npos || exists("m/checkpoint");
+    at_once += result.code == 128 + SIGINT && !saved && training;
+  }
+  EXPECT_EQ(at_once, 2);
+  must_run(slow("m"));
+  expect_same("whole", "m");
+}
+
 TEST_F(Resume, AKillAtAnyMomentLeavesNothingThatResumingDoesNotMend) {
   must_run(long_training("whole"));
   for (int milliseconds = 20; milliseconds < 400; milliseconds += 45) {
@@ -84,8 +111,38 @@ TEST_F(Resume, AKillAtAnyMomentLeavesNothingThatResumingDoesNotMend) {
     };
     run(long_training("killed", {"--resume"}), options);
   }
-  must_run(long_training("killed", {"--resume"}));
+  must_run(long_training("killed", {"--resume"}, "2"));
   expect_same("whole", "killed");
+  const auto written = [&](const char* model, const char* threads) {
+    return must_run({"lm", "generate", "--model", model, "--length", "30", "--seed", "5",
+                     "--threads", threads})
+        .out;
+  };
+  EXPECT_EQ(written("whole", "1"), written("killed", "3"));
+}
+
+TEST_F(Resume, CheckpointsAreWrittenWhenTheCommandSaysSo) {
+  // Epochs are long; killed in the first, only what was written at intervals is left.
+  const auto training = [](const std::string& model, const Words& more) {
+    Words words{"--epochs", "9", "--hidden", "256", "--batch", "1", "--bptt", "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return train(model, words);
+  };
+  const auto left_of = [&](const std::string& model, const Words& when) {
+    RunOptions options;
+    options.meanwhile = [&](pid_t child) {
+      const std::string checkpoint = model + "/checkpoint/checkpoint.safetensors";
+      for (int tries = 0; tries < 20000 && !exists(checkpoint); ++tries) usleep(1000);
+      kill(child, SIGKILL);
+    };
+    run(training(model, when), options);
+    return must_run(training(model, {"--resume", "--max-time", "0.01"})).err;
+  };
+  EXPECT_NE(left_of("steps", {"--checkpoint-steps", "5"}).find("0 of 9 epochs"), std::string::npos);
+  EXPECT_NE(left_of("minutes", {"--checkpoint-minutes", "0.0002"}).find("0 of 9 epochs"),
+            std::string::npos);
+  EXPECT_EQ(left_of("epochs", {}).find("0 of 9 epochs"), std::string::npos);
+  refuses(2, train("m", {"--checkpoint-steps", "-1"}), {"checkpoint every_steps", "at least 0"});
 }
 
 TEST_F(Resume, AfterTheEndItChangesNothing) {

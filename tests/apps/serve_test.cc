@@ -49,6 +49,7 @@ class Client {
     }
     return std::exchange(buffer_, "");
   }
+  void half_close() const { shutdown(socket_, SHUT_WR); }
   std::string ask(const std::string& data) {
     send(data);
     return receive();
@@ -184,6 +185,13 @@ TEST_F(Serve, SaysInJsonWhatIsWrong) {
         "application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (int i = 0; i < 300; ++i) chunked += "3e8\r\n" + std::string(1000, 'a') + "\r\n";
     refused(chunked, 413);
+    // What stands around chunks has no limit in HTTP, and has one here.
+    const std::string chunks = chunked.substr(0, chunked.find("\r\n\r\n") + 4);
+    refused(chunks + "1;" + std::string(1 << 20, 'x'), 431);
+    refused(chunks + "0\r\nX: " + std::string(1 << 20, 'x'), 431);
+    std::string members = "{\"text\":\"x\"";
+    for (int i = 0; i < 50; ++i) members += ",\"" + std::to_string(i) + "\":0";
+    refused(post("/v1/predict", members + "}"), 400);
     EXPECT_EQ(status(Client(port).ask(get("/healthz"))), 200);  // it is well after all that
   });
 }
@@ -212,6 +220,32 @@ TEST_F(Serve, IsNotHeldUpBySlowOrManyClients) {
     EXPECT_GE(answered, 1);
     EXPECT_EQ(answered + sent_away, 8);
     for (const auto& client : slow) EXPECT_EQ(client->receive(), "");  // cut off in the end
+  });
+}
+
+TEST_F(Serve, SlowClientsCannotTakeAllPlaces) {
+  serve({"--max-connections", "4", "--timeout", "60"}, [](int port) {
+    std::vector<std::unique_ptr<Client>> slow;
+    for (int i = 0; i < 20; ++i) {
+      slow.push_back(std::make_unique<Client>(port));
+      slow.back()->send("POST /v1/predict HTTP/1.1\r\nContent-Le");
+    }
+    EXPECT_EQ(status(Client(port).ask(post("/v1/predict", R"({"text":"x"})"))), 200);
+    EXPECT_EQ(slow.front()->receive(), "");  // it gave way
+  });
+}
+
+TEST_F(Serve, AnswersAClientThatHasNothingMoreToSay) {
+  serve({}, [](int port) {
+    Client client(port);
+    client.send(post("/v1/predict", R"({"text":"x"})"));
+    client.half_close();
+    EXPECT_EQ(status(client.receive()), 200);
+    EXPECT_EQ(client.receive(), "");
+    Client broken(port);
+    broken.send("POST /v1/predict HTTP/1.1\r\nContent-Le");
+    broken.half_close();
+    EXPECT_EQ(status(broken.receive()), 400);
   });
 }
 

@@ -1,11 +1,16 @@
-// Any bytes as the checkpoint of a training: refused without a change, or gone on from.
+// Any bytes as the checkpoint of a training, and any tensors and numbers with the checksum that is
+// theirs: refused without a change, or gone on from.
+#include <filesystem>
+
 #include "fuzz/memory_file.h"
 #include "rnn/embedding.h"
 #include "rnn/error.h"
 #include "rnn/model.h"
+#include "rnn/model_file.h"
 #include "rnn/recurrent.h"
 #include "rnn/sequential.h"
 #include "rnn/softmax.h"
+#include "training/checkpoint_checksum.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const rnn::MemoryFile file(data, size);
@@ -17,6 +22,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   try {
     model.load_checkpoint(file.path());
+  } catch (const rnn::Error&) {
+  }
+  try {
+    rnn::SafetensorsContents contents = rnn::load_safetensors(file.path());
+    contents.metadata[rnn::kCheckpointChecksum] =
+        rnn::checkpoint_checksum(contents.tensors, contents.metadata);
+    static const std::string path = rnn::in_memory("checkpoint");
+    rnn::save_safetensors(path, contents.tensors, contents.metadata);
+    model.load_checkpoint(path);
+    model.save_checkpoint(path);
+    model.load_checkpoint(path);
   } catch (const rnn::Error&) {
   }
   return 0;

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const rnn::SafetensorsContents contents = rnn::load_safetensors(file.path());
     rnn::require(static_cast<std::size_t>(contents.tensors.elements()) * sizeof(float) <= size);
-    static const std::string path = "written-" + std::to_string(getpid());
+    static const std::string path = rnn::in_memory("safetensors");
     rnn::save_safetensors(path, contents.tensors, contents.metadata);
     const rnn::SafetensorsContents again = rnn::load_safetensors(path);
     rnn::require(again.metadata == contents.metadata);

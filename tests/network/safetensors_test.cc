@@ -155,6 +155,7 @@ TEST_F(Safetensors, RefusesImpossibleEntriesBeforeTakingMemory) {
   expect_format_error(entry(f32, "[\"2\"]", "[0,8]"), 8);
   expect_format_error(entry(R"("F64")", "[1]", "[0,8]"), 8);
   expect_format_error(entry("7", "[2]", "[0,8]"), 8);
+  expect_format_error(entry(f32, "[0,9223372036854775807,4]", "[0,0]"), 0);
   expect_format_error(R"({"w":{"dtype":"F32","shape":[2]}})", 8);
   expect_format_error(R"({"w":[]})", 0);
   expect_format_error(R"({"__metadata__":{"k":1}})", 0);
@@ -162,6 +163,12 @@ TEST_F(Safetensors, RefusesImpossibleEntriesBeforeTakingMemory) {
   expect_format_error(R"({"w":)", 0);
   expect_format_error("", 0);
   expect_format_error(std::string(100000, '['), 0);
+}
+
+TEST_F(Safetensors, RefusesMoreEntriesThanItCouldLookUpQuickly) {
+  std::string header = R"({"__metadata__":{})";
+  for (int i = 0; i < 400000; ++i) header += ",\"" + std::to_string(i) + "\":0";
+  expect_format_error(header + "}", 0);
 }
 
 TEST_F(Safetensors, SaysWhatIsMissing) {

@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Many clients at once, and slow ones, against a running `rnn classify serve`.
+"""Many clients at once, slow ones and hostile ones, against `rnn classify serve`.
 
-  tests/stress/serve.py http://127.0.0.1:8080/
+  tests/stress/serve.py RNN MODEL
 
-200 concurrent requests: no error; 40 clients that send a byte a second: a fast one is not held up by
-more than 100 ms; bodies over the limit, chunked or not: 413. Prints the figures and ends with 1 when
-one of these does not hold. Standard library only.
+200 concurrent requests: no error. 40 clients that send a byte a second: a fast one is not held up by
+more than 100 ms. 700 of them, more than there are places: a fast one is answered within 5 s.
+Half-closed connections: answered. Bodies over the limit, chunked or not: 413. A flood of 400 bodies of
+3.9 MB each, most of which are sent away: the memory is given back, all but 32 MB. Prints the figures
+and ends with 1 when one of these does not hold. Standard library only.
 """
 import asyncio
 import json
+import resource
+import subprocess
 import sys
 import time
-from urllib.parse import urlparse
+
+import training
 
 TEXT = "The soup was cold, the bread was not, and nobody said a word about either of them."
 
@@ -122,12 +127,98 @@ async def too_large(host, port, name):
     return statuses == [413, 413]
 
 
+async def half_closed(host, port, name, count=50):
+    data = request("/v1/predict", {"text": TEXT}, name).replace(b"Connection: close\r\n", b"")
+
+    async def client():
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(data)
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        return answer.startswith(b"HTTP/1.1 200")
+
+    good = sum(await asyncio.gather(*[client() for _ in range(count)]))
+    print(f"{count} connections half-closed after a request: {good} answered, all closed")
+    return good == count
+
+
+async def no_places(host, port, name, count=700):
+    """More slow clients than the server has places, which come again when they are cut off."""
+    stop = asyncio.Event()
+
+    async def slow():
+        while not stop.is_set():
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+                while not stop.is_set():
+                    writer.write(b"G")
+                    await writer.drain()
+                    await asyncio.sleep(1)
+                writer.close()
+            except OSError:
+                pass
+
+    tasks = [asyncio.create_task(slow()) for _ in range(count)]
+    await asyncio.sleep(2)
+    data, times, failed = request("/v1/predict", {"text": TEXT}, name), [], 0
+    for _ in range(10):
+        try:
+            status, spent = await asyncio.wait_for(exchange(host, port, data), 30)
+            failed += status != 200
+            times.append(spent)
+        except (OSError, asyncio.TimeoutError):
+            failed += 1
+    stop.set()
+    await asyncio.gather(*tasks)
+    print(f"{count} slow clients: of 10 fast requests {failed} failed, the slowest took "
+          f"{max(times, default=0):.2f} s")
+    return failed == 0 and max(times) < 5
+
+
+async def flood(host, port, name, pid, count=400):
+    await fast_ones(host, port, name)
+    before = training.resident(pid) / 1e6
+    body = {"text": "soup " * 780000}
+    data = request("/v1/predict", body, name)
+    peak = 0
+
+    async def client():
+        try:
+            return (await exchange(host, port, data))[0]
+        except OSError:
+            return 0
+
+    tasks = [asyncio.create_task(client()) for _ in range(count)]
+    waiting = set(tasks)
+    while waiting:
+        _, waiting = await asyncio.wait(waiting, timeout=0.05)
+        peak = max(peak, training.resident(pid) / 1e6)
+    statuses = [task.result() for task in tasks]
+    await fast_ones(host, port, name)
+    await asyncio.sleep(1)
+    after = training.resident(pid) / 1e6
+    print(f"{count} bodies of {len(data) / 1e6:.1f} MB at once: {statuses.count(200)} answered, "
+          f"{statuses.count(503)} sent away, {statuses.count(0)} cut off; memory {before:.0f} MB "
+          f"before, {peak:.0f} MB at most, {after:.0f} MB after")
+    return statuses.count(200) > 0 and after < before + 32
+
+
 async def main():
-    url = urlparse(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080/")
-    place = (url.hostname, url.port, url.netloc)
-    good = [await many(*place, clients=200, each=5), await slow_clients(*place),
-            await too_large(*place), await many(*place, clients=1, each=100)]
-    return 0 if all(good) else 1
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    with subprocess.Popen([sys.argv[1], "classify", "serve", "--model", sys.argv[2], "--port", "0"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        port = int(server.stdout.readline().rstrip("/\n").rsplit(":", 1)[1])
+        place = ("127.0.0.1", port, f"127.0.0.1:{port}")
+        try:
+            good = [await many(*place, clients=200, each=5), await slow_clients(*place),
+                    await half_closed(*place), await too_large(*place), await no_places(*place),
+                    await flood(*place, server.pid), await many(*place, clients=1, each=100)]
+        finally:
+            server.terminate()
+    print(f"the server ended with {server.returncode}")
+    return 0 if all(good) and server.returncode == 0 else 1
 
 
 sys.exit(asyncio.run(main()))

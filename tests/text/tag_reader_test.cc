@@ -103,6 +103,15 @@ TEST(TagReader, MarksAndCarriageReturnsStayWhereTheyAre) {
   EXPECT_EQ(rewritten(path, {.field = "upos"}, word_as_tag), changed);
 }
 
+TEST(TagReader, ACarriageReturnInsideALineIsPartOfACell) {
+  const TextFiles files;
+  const std::string text = "\ra b\rc\tO\r\n\rd e\r X";
+  EXPECT_EQ(rewritten(files.write("a.txt", text), {.column = 2}, word_as_tag),
+            "\ra <\ra>\tO\r\n\rd <\rd> X");
+  const std::string conllu = "1\t\r\tdo\tAUX\t_\t_\t0\t_\t_\t_\r\n";
+  EXPECT_EQ(rewritten(files.write("a.conllu", conllu), {.field = "upos"}, own_tag), conllu);
+}
+
 TEST(TagReader, AMissingTagIsAddedWhereTagsMayBeMissing) {
   const TextFiles files;
   const std::string path = files.write("a.txt", "a\nb\r\n\nc");

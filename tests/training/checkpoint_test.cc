@@ -14,6 +14,7 @@
 #include "support/for_each_backend.h"
 #include "support/temporary_folder.h"
 #include "support/toy_source.h"
+#include "training/checkpoint_checksum.h"
 
 namespace rnn {
 namespace {
@@ -188,6 +189,33 @@ TEST_F(Resume, WhatDoesNotBelongIsRefusedAndChangesNothing) {
   // After all that, training goes on as if nothing had been tried.
   train(model);
   expect_same(model, whole);
+}
+
+TEST_F(Resume, AStateThatIsNotInTheFileIsRefusedBeforeMemoryIsTaken) {
+  Model model = compiled(recipe(SGD{}, Schedule::Kind::kConstant));
+  train(model);
+  model.save_checkpoint(path_);
+  const SafetensorsContents good = load_safetensors(path_);
+  // Rows without columns take no place in a file: as many as one likes can be claimed.
+  for (const Shape& shape : {Shape{Index{1} << 40, 0}, Shape{Index{1} << 36, 0, 1}, Shape{0}}) {
+    TensorList tensors;
+    for (const NamedTensor& entry : good.tensors) {
+      if (!entry.name.starts_with("state/")) tensors.add(entry.name, entry.tensor);
+    }
+    for (const NamedTensor& entry : good.tensors) {
+      if (entry.name.starts_with("state/")) tensors.add(entry.name, Tensor(shape));
+    }
+    std::map<std::string, std::string> metadata = good.metadata;
+    metadata[kCheckpointChecksum] = checkpoint_checksum(tensors, metadata);
+    save_safetensors(path_, tensors, metadata);
+    try {
+      model.load_checkpoint(path_);
+      ADD_FAILURE() << shape.to_string();
+    } catch (const FormatError& error) {
+      EXPECT_NE(std::string(error.what()).find(path_ + ": the state '"), std::string::npos)
+          << error.what();
+    }
+  }
 }
 
 TEST_F(Resume, NeedsAModelThatIsCompiled) {
