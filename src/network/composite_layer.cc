@@ -29,6 +29,7 @@ std::vector<TapeModule> modules_of(const std::vector<CompositeLayer::Inner>& inn
   for (const CompositeLayer::Inner& one : inner) {
     TapeModule module{.name = one.name,
                       .layer = one.layer.pointer().get(),
+                      .inputs = {one.input},
                       .first_state = states,
                       .key = modules.size()};
     for (const StateSpec& state : one.layer->states(one.input)) {

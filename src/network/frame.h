@@ -50,6 +50,32 @@ auto in_layer(const std::string& name, std::string_view type, Work work) {
   }
 }
 
+/// What a hand-written forward gives a layer: kernels believe in it. A signal of 0 symbols is of
+/// any number.
+inline void require_signal(const Signal& expected, const Sequence& x) {
+  const bool symbols = expected.kind != Signal::Kind::kVectors;
+  if (symbols ? !x.ids : !x.values || x.values.extent(2) != expected.size) {
+    const std::string got = x.ids       ? "symbols"
+                            : !x.values ? "nothing"
+                                        : Signal::vectors(x.values.extent(2)).to_string();
+    throw ShapeError("expected " + expected.to_string() + ", got " + got);
+  }
+  if (!x.lengths.empty() && static_cast<Index>(x.lengths.size()) != x.batch()) {
+    throw ShapeError("expected " + std::to_string(x.batch()) + " lengths, got " +
+                     std::to_string(x.lengths.size()));
+  }
+  if (expected.kind != Signal::Kind::kSymbols || expected.size == 0) return;
+  for (Index b = 0; b < x.batch(); ++b) {
+    for (Index t = 0; t < length_of(x.lengths, b, x.time()); ++t) {
+      const std::int32_t id = x.ids(t, b);
+      if (id < 0 || id >= expected.size) {
+        throw ShapeError("expected " + expected.to_string() + ", got the symbol " +
+                         std::to_string(id));
+      }
+    }
+  }
+}
+
 /// A layer of somebody's own may break its promise; better said here than by a kernel behind it.
 /// `width`: what it promised to give; below 0: not known. Messages are made when they are needed: a
 /// step must not allocate.

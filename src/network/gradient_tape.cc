@@ -40,6 +40,7 @@ struct GradientTape::Impl {
     state_views.clear();
     new_state_views.clear();
     if (state) {
+      require_state(network, *state, state->size() > 0 ? (*state)[0].extent(0) : 0);
       before = *state;
       for (const NamedTensor& part : before) state_views.push_back(part.tensor);
       for (NamedTensor& part : *state) new_state_views.push_back(part.tensor);
@@ -60,6 +61,11 @@ struct GradientTape::Impl {
       throw ConfigError("tape: output '" + std::string(name) + "' has no head");
     }
     return number;
+  }
+
+  void require_features(std::size_t number, const Sequence& features) const {
+    const Network::Head& output = network.outputs()[number];
+    in_layer(output.name, output.head->type(), [&] { require_signal(output.features, features); });
   }
 
   void go_back(Tape& tape, TapeValue y, View<const float> gradient, float loss_scale) {
@@ -85,9 +91,15 @@ GradientTape::GradientTape(const Network& network, const Parameters& parameters,
     for (std::size_t s = node.first_state; s < node.first_state + node.states; ++s) {
       widths.push_back(network.state_specs()[s].width);
     }
+    std::vector<Signal> inputs;
+    for (const Network::Source& source : node.from) {
+      inputs.push_back(source.is_input ? network.inputs()[source.number].signal
+                                       : network.nodes()[source.number].output);
+    }
     modules.push_back({.name = node.name,
                        .layer = node.layer.get(),
                        .joint = node.joint.get(),
+                       .inputs = std::move(inputs),
                        .parameters = node.parameters,
                        .first_state = node.first_state,
                        .state_widths = std::move(widths),
@@ -161,6 +173,7 @@ TapeValue GradientTape::loss(std::string_view head, TapeValue features,
     tape.add_gradient(record.inputs[0], record.head->backward(tape.at(record.output).gradient[0],
                                                               *tape.gradients().heads));
   };
+  impl_->require_features(number, tape_->value(features).sequence);
   Tape::Record& record = tape_->record(back, {&features, 1});
   record.head = &impl_->head(number);
   const Random random = impl_->step.fold(impl_->network.nodes().size() + number);
@@ -176,6 +189,7 @@ LossSum GradientTape::loss_sum(TapeValue loss) const { return tape_->record_of(l
 
 View<const float> GradientTape::predict(std::string_view head, TapeValue features) {
   const std::size_t number = impl_->output(head);
+  impl_->require_features(number, tape_->value(features).sequence);
   OutputPass& pass = impl_->head(number);
   pass.begin(tape_->value(features).sequence, {}, {}, impl_->parameters, *impl_->backend,
              impl_->training, Random());

@@ -175,8 +175,19 @@ void Pass::reserve(Batch batch) {
   batch.targets.clear();
   batch.other_targets.clear();
   batch.weights.clear();
-  const Observer observer = std::exchange(observer_, {});  // nothing is computed
+  // Put back whatever happens, such as memory that is not there.
+  struct Restored {
+    Pass& pass;
+    Observer observer;
+    std::shared_ptr<const Backend> backend;
+    ~Restored() {
+      pass.backend_ = std::move(backend);
+      pass.observer_ = std::move(observer);
+      pass.ready_for_backward_ = false;
+    }
+  };
   const std::shared_ptr<const Backend> real = backend_;
+  const Restored restored{*this, std::exchange(observer_, {}), real};  // nothing is computed
   backend_ = std::make_shared<DryBackend>(real);
   State state = network_.zero_state(batch.batch, *real);
   forward(batch, state, true, Random());
@@ -197,8 +208,6 @@ void Pass::reserve(Batch batch) {
     loss();
     backward(1, none);
   }
-  backend_ = real;
-  observer_ = observer;
 }
 
 std::size_t Pass::memory() const {

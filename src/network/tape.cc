@@ -19,17 +19,17 @@ void Tape::begin(const TapeStep& step) {
   step_ = step;
   used_records_ = used_values_ = 0;
   last_calls_.assign(modules_.size(), nullptr);
-  can_go_back_ = false;
+  went_back_ = false;
 }
 
 TapeValue Tape::input(const Sequence& sequence, bool needs_gradient) {
   if (!step_.backend) throw ConfigError("tape: begin a step before values are made");
+  if (went_back_) throw ConfigError("tape: the step is over after backward; begin the next one");
   if (used_values_ == values_.size()) values_.emplace_back(memory_);
   Value& value = values_[used_values_];
   value.sequence = sequence;
   value.needs_gradient = needs_gradient;
   value.gradient = {};
-  can_go_back_ = step_.training;
   return TapeValue(used_values_++);
 }
 
@@ -88,6 +88,11 @@ void Tape::bind_states(Record& record) {
     } else if (!step_.state.empty()) {
       from = step_.state[place];
     }
+    const Shape wanted{record.sequences[0].batch(), module.state_widths[s]};
+    if (from && from.shape() != wanted) {
+      throw ShapeError("layer '" + module.name + "': expected a state " + wanted.to_string() +
+                       ", got " + from.shape().to_string());
+    }
     if (from) {  // a copy: the place may be written by this very call, and backward needs it
       Tensor& before = tensor(record.state_before, s);
       before.resize(from.shape());
@@ -105,9 +110,23 @@ void Tape::bind_states(Record& record) {
 }
 
 TapeValue Tape::call(const TapeModule& module, std::span<const TapeValue> inputs) {
-  if (module.layer && inputs.size() != 1) {
-    throw ShapeError("layer '" + module.name + "': expected one input, got " +
+  if (inputs.size() != module.inputs.size()) {
+    throw ShapeError("layer '" + module.name + "': expected " +
+                     std::to_string(module.inputs.size()) + " inputs, got " +
                      std::to_string(inputs.size()));
+  }
+  const std::string_view type = module.layer ? module.layer->type() : module.joint->type();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Sequence& x = value(inputs[i]).sequence;
+    in_layer(module.name, type, [&] { require_signal(module.inputs[i], x); });
+    // Row numbers pick from another input's sequences.
+    const bool picks = module.inputs[i].kind == Signal::Kind::kRows ||
+                       module.inputs[0].kind == Signal::Kind::kRows;
+    if (!picks && x.batch() != value(inputs[0]).sequence.batch()) {
+      throw ShapeError("layer '" + module.name + "': its inputs are of " +
+                       std::to_string(value(inputs[0]).sequence.batch()) + " and of " +
+                       std::to_string(x.batch()) + " sequences");
+    }
   }
   Record& record = this->record(back_call, inputs);
   record.module = &module;
@@ -133,7 +152,6 @@ TapeValue Tape::call(const TapeModule& module, std::span<const TapeValue> inputs
   bind_states(record);
   record.call.state = record.state;
   record.call.new_state = record.new_state;
-  const std::string_view type = module.layer ? module.layer->type() : module.joint->type();
   const Sequence result = in_layer(module.name, type, [&] {
     return module.layer ? module.layer->forward(record.sequences[0], record.call)
                         : module.joint->forward(record.sequences, record.call);
@@ -232,14 +250,14 @@ void Tape::take_gradient(Value& value, View<const float> dy) {
 
 void Tape::backward(TapeValue from, View<const float> dy, const TapeGradients& gradients) {
   const Value& start = value(from);
-  if (!can_go_back_) {
+  if (!step_.training || went_back_) {
     throw ConfigError("tape: backward needs a forward in training before it, once for each step");
   }
   if (dy.shape() != start.sequence.values.shape()) {
     throw ShapeError("tape: the gradient must be " + start.sequence.values.shape().to_string() +
                      " as the value, got " + dy.shape().to_string());
   }
-  can_go_back_ = false;
+  went_back_ = true;
   gradients_ = gradients;
   for (std::size_t i = 0; i < used_values_; ++i) values_[i].gradient = {};
   take_gradient(values_[from.number_], dy);

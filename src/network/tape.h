@@ -19,6 +19,7 @@ struct TapeModule {
   std::string name{};
   const Layer* layer = nullptr;       // of one input, or
   const JointLayer* joint = nullptr;  // of several
+  std::vector<Signal> inputs{};       // what it was made for
   std::vector<std::size_t> parameters{};
   std::size_t first_state = 0;
   std::vector<Index> state_widths{};
@@ -123,7 +124,7 @@ class Tape {
   std::vector<std::unique_ptr<Record>> records_;
   std::vector<Value> values_;
   std::size_t used_records_ = 0, used_values_ = 0;
-  bool can_go_back_ = false;
+  bool went_back_ = false;  // in this step: records are used up
 };
 
 }  // namespace rnn

@@ -23,6 +23,11 @@ void check_class_weights(std::span<const float> class_weights, const Network::He
 void weigh(Batch& batch, std::span<const float> class_weights) {
   if (class_weights.empty()) return;
   const std::vector<float> before = batch.weights;
+  if (!before.empty() && batch.targets.size() % before.size() != 0) {
+    throw ShapeError("class_weights: expected a weight for each of the batch's " +
+                     std::to_string(batch.targets.size()) +
+                     " targets or one for each sequence, got " + std::to_string(before.size()));
+  }
   batch.weights.assign(batch.targets.size(), 1.0f);
   for (std::size_t i = 0; i < batch.targets.size(); ++i) {
     const std::int32_t target = batch.targets[i];

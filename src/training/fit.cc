@@ -65,6 +65,17 @@ class Model::Impl::FitLoop {
     }
   }
 
+  /// Whatever ended the training, model and data are whole again.
+  ~FitLoop() {
+    m_.frozen.clear();
+    try {
+      if (held_out_) data_.hold_out(0);
+    } catch (const Error&) {  // of a source that cannot even be put back
+    }
+  }
+  FitLoop(const FitLoop&) = delete;
+  FitLoop& operator=(const FitLoop&) = delete;
+
   void run() {
     m_.stopping = false;
     m_.stop_reason.clear();
@@ -74,10 +85,8 @@ class Model::Impl::FitLoop {
     if (restores && going_on()) save_checkpoint();
     while (going_on()) epoch();
     if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
-    m_.frozen.clear();
     tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
     if (unsaved_) save_checkpoint();
-    if (held_out_) data_.hold_out(0);
   }
 
  private:

@@ -1,5 +1,6 @@
 // Accuracy.
 #include <algorithm>
+#include <span>
 
 #include "rnn/error.h"
 #include "training/model_impl.h"
@@ -11,8 +12,10 @@ struct Hits {
   std::int64_t right = 0, all = 0;
 };
 
-/// Targets [T,B], or [T,B,C] of yes-or-no labels, against probabilities [T,B,C].
-void count(const Batch& batch, View<const float> probabilities, bool labels, Hits& hits) {
+/// Targets [T,B], or [T,B,C] of yes-or-no labels, against probabilities [T,B,C]. `lengths`: of what
+/// the head read, which may be shorter than the batch's.
+void count(const Batch& batch, View<const float> probabilities,
+           std::span<const std::int32_t> lengths, bool labels, Hits& hits) {
   const Index time = probabilities.extent(0), rows = probabilities.extent(1);
   const Index classes = probabilities.extent(2), width = labels ? classes : 1;
   if (static_cast<Index>(batch.targets.size()) != time * rows * width) {
@@ -21,8 +24,7 @@ void count(const Batch& batch, View<const float> probabilities, bool labels, Hit
   }
   for (Index t = 0; t < time; ++t) {
     for (Index b = 0; b < rows; ++b) {
-      // One output for a whole sequence has no padding.
-      if (time == batch.time && t >= length_of(batch.lengths, b, time) && time > 1) continue;
+      if (t >= length_of(lengths, b, time)) continue;
       const float* p = &probabilities(t, b, 0);
       const std::int32_t* targets = batch.targets.data() + (t * rows + b) * width;
       for (Index i = 0; i < width; ++i) {
@@ -51,7 +53,9 @@ double Model::score(BatchSource& data, StatePolicy policy) {
       state = impl_->network.zero_state(batch.batch, *impl_->backend);
       rows = batch.batch;
     }
-    count(batch, inference.predict(batch, state), head->targets_per_step() != 1, hits);
+    const View<const float> probabilities = inference.predict(batch, state);
+    count(batch, probabilities, inference.head_input().features.lengths,
+          head->targets_per_step() != 1, hits);
   }
   return hits.all > 0 ? static_cast<double>(hits.right) / static_cast<double>(hits.all) : 0;
 }

@@ -186,6 +186,39 @@ TEST_F(Tapes, GiveTheGradientOfOneLogitWithRespectToTheEmbedding) {
   EXPECT_GT(largest, 1e-4);
   EXPECT_THROW(tape.gradient(symbols), ConfigError);
   EXPECT_THROW(tape.backward(y, dy), ConfigError);  // once a step
+  EXPECT_THROW(tape.sum(x), ConfigError);           // which is over
+  tape.begin_step(1);
+  EXPECT_NO_THROW(tape.input(Sequence{.ids = View<const std::int32_t>(ids.data(), {4, 1})}));
+}
+
+TEST_F(Tapes, SayWhichLayerWasGivenWhat) {
+  GradientTape tape(network_, parameters_, backend_);
+  const std::vector<std::int32_t> ids{1, 2, 3, 6};
+  const Tensor narrow(Shape{4, 3, 3});
+  State state = network_.zero_state(2, *backend_);
+  tape.begin_step(0, state);
+  const TapeValue symbols =
+      tape.input(Sequence{.ids = View<const std::int32_t>(ids.data(), {4, 1})});
+  const TapeValue x = tape.input(Sequence{.values = narrow});
+  const auto expect = [&](const std::function<void()>& wrong, const char* layer, const char* got) {
+    try {
+      wrong();
+      ADD_FAILURE() << layer << " took " << got;
+    } catch (const ShapeError& error) {
+      EXPECT_NE(std::string(error.what()).find(layer), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find(got), std::string::npos) << error.what();
+    }
+  };
+  expect([&] { tape.call("lstm", x); }, "'lstm'", "vectors of 3");
+  expect([&] { tape.call("lstm", symbols); }, "'lstm'", "got symbols");
+  expect([&] { tape.call("embedding", x); }, "'embedding'", "vectors of 3");
+  expect([&] { tape.call("embedding", symbols); }, "'embedding'", "the symbol 6");
+  expect([&] { tape.loss(network_.head().name, x, std::vector<std::int32_t>(12)); }, "expected",
+         "vectors of 3");
+  expect([&] { tape.call("lstm", tape.input(sequence())); }, "'lstm'", "[2,4]");  // 3 sequences
+  State other = lender().zero_state(2, *backend_);
+  other[0].resize({2, 5});
+  EXPECT_THROW(tape.begin_step(1, other), ShapeError);
 }
 
 TEST_F(Tapes, StopGradientsWhereTheyAreTold) {

@@ -132,6 +132,24 @@ TEST(GraphAllocations, NoneInAStepAfterTheLargestShapeOrAReservedOne) {
   }
 }
 
+TEST(GraphAllocations, AFailedReservationLeavesTheSessionAsItWas) {
+  const auto backend = make_backend({});
+  const Network network = test::spelling_network({});
+  const Parameters parameters = network.initial_parameters(1, *backend);
+  const Batch batch = test::spelling_batch(7, 5, 1);
+  Batch wrong = batch;
+  wrong.lengths = {7};
+  const auto loss_after = [&](bool fails) {
+    Session session(network, parameters, backend);
+    if (fails) EXPECT_THROW(session.reserve(wrong), ShapeError);
+    State state = network.zero_state(batch.batch, *backend);
+    session.begin_step(0);
+    return session.forward(batch, state).nats;
+  };
+  EXPECT_GT(loss_after(false), 0);
+  EXPECT_EQ(loss_after(true), loss_after(false));
+}
+
 TEST_P(Allocations, NoneBetweenTheStepsOfFit) {
   /// Two kinds of batches from memory made beforehand.
   class Given : public BatchSource {

@@ -35,6 +35,22 @@ TEST(Frozen, VectorsStayWhateverTheOptimizer) {
   }
 }
 
+TEST(Frozen, ATrainingThatFailedLeavesNothingFrozenOrHeldOut) {
+  Model model(network(false));
+  model.compile({.optimizer = SGD{.learning_rate = 1}});
+  test::ToySource data = test::random_source(6, 1);
+  OnStep fails([](Model&, const StepRecord&) { throw std::runtime_error("enough"); });
+  EXPECT_THROW(
+      model.fit(data, {.epochs = 1, .callbacks = {&fails}, .frozen_epochs = {{"lstm/kernel", 1}}}),
+      std::runtime_error);
+  const Tensor before = model.parameters().at("lstm/kernel");
+  Batch batch;
+  data.seek({});
+  ASSERT_TRUE(data.next(batch));
+  model.train_on_batch(batch);
+  EXPECT_FALSE(test::bits_equal(model.parameters().at("lstm/kernel"), before));
+}
+
 // Layers that stand still at first learn from the epoch on that they are told, whatever the
 // optimiser, and a training that goes on knows which still do.
 TEST(Frozen, LayersStandStillForSomeEpochsAndThenLearn) {
