@@ -62,6 +62,15 @@ class LanguageModelTraining : public LanguageModelTask {
     recipe.random_bptt = false;
     return recipe;
   }
+  /// A rate that is too high to settle.
+  static LanguageModelRecipe noisy() {
+    LanguageModelRecipe recipe = plain();
+    recipe.optimizer = "sgd";
+    recipe.lr = 6;
+    recipe.schedule = {};
+    recipe.epochs = 12;
+    return recipe;
+  }
 };
 
 TEST_F(LanguageModelTraining, ActivationRegularizationMakesTheOutputSmaller) {
@@ -102,11 +111,7 @@ TEST_F(LanguageModelTraining, LabelSmoothingMakesPredictionsLessCertain) {
 }
 
 TEST_F(LanguageModelTraining, AnAverageOfNoisyWeightsIsBetterThanTheLast) {
-  LanguageModelRecipe recipe = plain();
-  recipe.optimizer = "sgd";
-  recipe.lr = 6;
-  recipe.schedule = {};
-  recipe.epochs = 12;
+  LanguageModelRecipe recipe = noisy();
   const auto last = [&](Averaging::Kind kind) {
     recipe.averaging = {.kind = kind, .start = 4, .non_monotone = 1};
     return history_of(recipe, "a" + std::to_string(static_cast<int>(kind)))
@@ -120,11 +125,7 @@ TEST_F(LanguageModelTraining, AnAverageOfNoisyWeightsIsBetterThanTheLast) {
 }
 
 TEST_F(LanguageModelTraining, NtAsgdBeginsWhenTheValidationStopsFalling) {
-  LanguageModelRecipe recipe = plain();
-  recipe.optimizer = "sgd";
-  recipe.lr = 6;
-  recipe.schedule = {};
-  recipe.epochs = 12;
+  LanguageModelRecipe recipe = noisy();
   const History without = history_of(recipe, "without");
   recipe.averaging = {.kind = Averaging::Kind::kNtAsgd, .non_monotone = 2};
   const History with = history_of(recipe, "with");

@@ -199,5 +199,24 @@ TEST(Fit, RefusesWhatItCannotTrain) {
   EXPECT_EQ(headless.predict(vectors).shape(), (Shape{2, 1, 2}));
 }
 
+TEST(Fit, TheRateIsScaledByTheStepsOfItsBatches) {
+  const auto rates = [](std::int64_t accumulate, double steps_at_full_rate) {
+    Model model(test::toy_network());
+    model.compile(
+        {.optimizer = SGD{.learning_rate = 2}, .gradient_accumulation_steps = accumulate});
+    test::ToySource data = test::random_source(6, 1);  // windows of 4, 4, 4 and 2 steps
+    std::vector<double> found;
+    OnStep watch([&](Model&, const StepRecord& step) { found.push_back(step.learning_rate); });
+    model.fit(data, {.steps_at_full_rate = steps_at_full_rate, .callbacks = {&watch}});
+    return found;
+  };
+  EXPECT_EQ(rates(1, 0), (std::vector<double>{2, 2, 2, 2}));
+  EXPECT_EQ(rates(1, 8), (std::vector<double>{1, 1, 1, 0.5}));
+  EXPECT_EQ(rates(2, 8), (std::vector<double>{1, 0.75}));
+  EXPECT_EQ(rates(3, 4), (std::vector<double>{2, 1})) << "the last has one batch alone";
+  EXPECT_THROW(rates(1, -1), ConfigError);
+  EXPECT_THROW(rates(1, std::nan("")), ConfigError);
+}
+
 }  // namespace
 }  // namespace rnn
