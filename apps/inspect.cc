@@ -22,12 +22,17 @@ Json extents(const Shape& shape) {
   return list;
 }
 
+/// An option without a value: nothing to tell.
+bool is_empty_text(const Json& value) {
+  return value.is_string() && value.get_ref<const std::string&>().empty();
+}
+
 void print_object(const Json& object, const std::string& indent) {
   for (const auto& item : object.items()) {
     if (item.value().is_object()) {
       std::cout << indent << item.key() << "\n";
       print_object(item.value(), indent + "  ");
-    } else if (item.value() != "") {
+    } else if (!is_empty_text(item.value())) {
       std::cout << indent << item.key() << " " << text_of(item.value()) << "\n";
     }
   }
@@ -75,7 +80,7 @@ void inspect(const Arguments& arguments) {
   for (const Json& layer : layers) {
     std::string text = "  " + layer.value("type", "features");
     for (const auto& item : layer.items()) {
-      if (item.key() != "type" && item.value() != "") {
+      if (item.key() != "type" && !is_empty_text(item.value())) {
         text += "  " + item.key() + "=" + text_of(item.value());
       }
     }

@@ -24,6 +24,7 @@ void score_nbest(const LanguageModel& model, const std::string& path, const Text
   std::vector<Hypothesis> group;
   const auto flush = [&] {
     std::vector<std::string> texts;
+    texts.reserve(group.size());
     for (const Hypothesis& hypothesis : group) texts.push_back(hypothesis.text);
     const std::vector<SentenceScore> scores = model.score(texts);
     std::vector<std::pair<double, const Hypothesis*>> rows;

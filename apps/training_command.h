@@ -34,7 +34,7 @@ ProgressBarOptions progress_options();
 
 /// The run of a task as far as all tasks have it. `callbacks` are borrowed.
 template <class Run>
-Run training_run(const CommandLine& line, std::vector<Callback*> callbacks) {
+Run training_run(const CommandLine& line, const std::vector<Callback*>& callbacks) {
   Run run;
   run.train = training_files(line);
   run.valid = line.get<std::string>("valid");
@@ -44,7 +44,7 @@ Run training_run(const CommandLine& line, std::vector<Callback*> callbacks) {
   run.max_time = line.get<double>("max-time");
   run.checkpoint = checkpoint_times(line);
   run.backend = backend_options(line);
-  run.callbacks = std::move(callbacks);
+  run.callbacks = callbacks;
   run.log = log_to_standard_error;
   return run;
 }

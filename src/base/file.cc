@@ -34,7 +34,7 @@ class Descriptor {
 template <class Consume>
 void read_through(const std::string& path, Consume consume) {
   const Descriptor file(path, O_RDONLY);
-  std::string buffer(std::size_t{1} << 20, '\0');
+  std::string buffer(std::size_t{1} << 16, '\0');
   for (;;) {
     const ssize_t count = read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "network/batch_inputs.h"
 #include "network/tape.h"
@@ -78,11 +79,11 @@ struct GradientTape::Impl {
 
 GradientTape::GradientTape(const Network& network, const Parameters& parameters,
                            std::shared_ptr<const Backend> backend, const SessionOptions& options)
-    : impl_(new Impl{network, parameters, backend, Random(options.seed)}) {
+    : impl_(new Impl{network, parameters, std::move(backend), Random(options.seed)}) {
   require_parameters(network, parameters);
   for (const ParameterSpec& spec : network.parameter_specs()) {
     const Shape shape = spec.trainable ? spec.shape : Shape{0};
-    impl_->gradients.add(spec.name, Tensor(shape, backend->memory()));
+    impl_->gradients.add(spec.name, Tensor(shape, impl_->backend->memory()));
   }
   std::vector<TapeModule> modules;
   for (std::size_t i = 0; i < network.nodes().size(); ++i) {

@@ -138,6 +138,7 @@ std::vector<std::string> LanguageModel::generate_all(
     if (all_stopped) break;
   }
   std::vector<std::string> texts;
+  texts.reserve(writers.size());
   for (TextWriter& writer : writers) texts.push_back(writer.take());
   return texts;
 }

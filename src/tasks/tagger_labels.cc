@@ -83,6 +83,7 @@ TaggerLabels TaggerLabels::of(const TaggedPart& part, const std::string& scheme,
     }
   }
   std::vector<std::string> names;
+  names.reserve(counts.size());
   for (const auto& [name, count] : counts) names.push_back(name);
   std::stable_sort(names.begin(), names.end(),
                    [&](const auto& a, const auto& b) { return counts.at(a) > counts.at(b); });

@@ -47,7 +47,7 @@ RNN_BF16 void run_tile(const Tile& t, Index rows) {
   const float* a[R];
   RNN_UNROLL
   for (int r = 0; r < R; ++r) a[r] = kPacked ? t.a[0] + r : t.a[r] + t.first_k;
-  constexpr Index kStep = kPacked ? R : 1;
+  constexpr Index kStep = kPacked ? R : 1;  // NOLINT(bugprone-branch-clone): where R is 1
   for (Index k = 0; k < t.depth; ++k, panel += V * kLanes) {
     __m512bh b[V];
     RNN_UNROLL

@@ -1,6 +1,8 @@
 // Pooling over time.
 #pragma once
 
+#include <cmath>
+
 #include "kernels/reference/rows.h"
 #include "rnn/sequence_kernels.h"
 
@@ -10,7 +12,7 @@ namespace rnn::reference {
 template <class T>
 bool exceeds(const T& x, const T& largest) {
   const auto candidate = real_part(x), best = real_part(largest);
-  return best == best && !(candidate <= best);
+  return !std::isnan(best) && !(candidate <= best);
 }
 
 /// Softmax of the scores of sequence b over its own length.
