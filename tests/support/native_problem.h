@@ -139,7 +139,7 @@ struct RecurrentOutputs {
 template <class T>
 RecurrentOutputs<T> run_recurrent(const BasicBackend<T>& backend, const RecurrentInputs<T>& in) {
   const RecurrentShape& s = in.shape;
-  const bool lstm = s.cell == Cell::kLstm;
+  const bool lstm = has_cell_state(s.cell);
   const Index width = gates_of(s.cell) * s.H;
   RecurrentOutputs<T> out;
   const T nan = std::numeric_limits<T>::quiet_NaN();

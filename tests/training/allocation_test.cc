@@ -141,7 +141,9 @@ TEST(GraphAllocations, AFailedReservationLeavesTheSessionAsItWas) {
   wrong.lengths = {7};
   const auto loss_after = [&](bool fails) {
     Session session(network, parameters, backend);
-    if (fails) EXPECT_THROW(session.reserve(wrong), ShapeError);
+    if (fails) {
+      EXPECT_THROW(session.reserve(wrong), ShapeError);
+    }
     State state = network.zero_state(batch.batch, *backend);
     session.begin_step(0);
     return session.forward(batch, state).nats;

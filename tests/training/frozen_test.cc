@@ -41,7 +41,7 @@ TEST(Frozen, ATrainingThatFailedLeavesNothingFrozenOrHeldOut) {
   test::ToySource data = test::random_source(6, 1);
   OnStep fails([](Model&, const StepRecord&) { throw std::runtime_error("enough"); });
   EXPECT_THROW(
-      model.fit(data, {.epochs = 1, .callbacks = {&fails}, .frozen_epochs = {{"lstm/kernel", 1}}}),
+      model.fit(data, {.epochs = 1, .frozen_epochs = {{"lstm/kernel", 1}}, .callbacks = {&fails}}),
       std::runtime_error);
   const Tensor before = model.parameters().at("lstm/kernel");
   Batch batch;
