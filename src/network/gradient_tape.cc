@@ -108,8 +108,8 @@ GradientTape::GradientTape(const Network& network, const Parameters& parameters,
   }
   impl_->heads.resize(network.outputs().size());
   impl_->used_heads.resize(network.outputs().size());
-  impl_->dy = Tensor(backend->memory());
-  tape_ = std::make_unique<Tape>(backend->memory());
+  impl_->dy = Tensor(impl_->backend->memory());
+  tape_ = std::make_unique<Tape>(impl_->backend->memory());
   tape_->set_modules(std::move(modules));
 }
 GradientTape::~GradientTape() = default;
