@@ -110,6 +110,15 @@ std::string ConlluSentence::spelled() const {
   return text;
 }
 
+namespace {
+
+/// Lines that belong to no sentence, such as a remark at the end of a file.
+bool only_comments(const ConlluSentence& sentence) {
+  return sentence.words.empty() && sentence.multiword.empty() && sentence.empty.empty();
+}
+
+}  // namespace
+
 ConlluReader::ConlluReader(std::string path, const TextPolicy& policy)
     : lines_(std::move(path), policy) {}
 
@@ -206,7 +215,11 @@ bool ConlluReader::next(ConlluSentence& sentence) {
     rnn::add(sentence.source, lines_);
     const std::string_view line = lines_.line();
     if (is_blank(line)) {
-      if (sentence.line == 0) continue;
+      if (only_comments(sentence)) {
+        sentence.comments.clear();
+        sentence.line = 0;
+        continue;
+      }
       check_heads(sentence);
       return true;
     }
@@ -218,7 +231,7 @@ bool ConlluReader::next(ConlluSentence& sentence) {
       add(line, sentence);
     }
   }
-  if (sentence.line == 0) return false;
+  if (only_comments(sentence)) return false;
   check_heads(sentence);
   return true;
 }

@@ -1,6 +1,7 @@
 #include "tasks/tagger_labels.h"
 
 #include <algorithm>
+#include <set>
 
 #include "rnn/error.h"
 
@@ -38,7 +39,7 @@ bool may_follow(Parts before, Parts label, TagScheme scheme) {
 }  // namespace
 
 std::string detect_scheme(std::span<const TaggedSentence> sentences) {
-  bool entities = false, ends = false, bio = true;
+  bool entities = false, ends = false, bio = true, iob1 = true;
   for (const TaggedSentence& sentence : sentences) {
     for (const std::string& tag : sentence.tags) {
       if (tag == "O") continue;
@@ -46,12 +47,18 @@ std::string detect_scheme(std::span<const TaggedSentence> sentences) {
       entities = true;
       ends = ends || tag[0] == 'E' || tag[0] == 'S';
     }
-    for (std::size_t i = 0; bio && i < sentence.tags.size(); ++i) {
+    for (std::size_t i = 0; i < sentence.tags.size(); ++i) {
       const Parts before = i > 0 ? parts_of(sentence.tags[i - 1]) : Parts{};
-      bio = may_follow(before, parts_of(sentence.tags[i]), TagScheme::kBio);
+      const Parts tag = parts_of(sentence.tags[i]);
+      bio = bio && may_follow(before, tag, TagScheme::kBio);
+      // There B only parts an entity from one of its own type directly before.
+      iob1 = iob1 && (tag.prefix != 'B' || (before.prefix != 'O' && before.type == tag.type));
     }
   }
-  return !entities ? "none" : ends ? "bioes" : bio ? "bio" : "iob1";
+  if (!entities) return "none";
+  if (ends) return "bioes";
+  // Where both are broken it is bio with a mistake, which whoever reads the tags will tell.
+  return bio || !iob1 ? "bio" : "iob1";
 }
 
 TaggerLabels::TaggerLabels(std::vector<std::string> labels, const std::string& scheme,
@@ -82,6 +89,16 @@ TaggerLabels TaggerLabels::of(const TaggedPart& part, const std::string& scheme,
       ++counts[tag];
     }
   }
+  // An entity may be as long or as short as none in training was.
+  std::set<std::string> types;
+  for (const auto& [name, count] : counts) {
+    if (none.entities() && name != "O") types.emplace(parts_of(name).type);
+  }
+  for (const std::string& type : types) {
+    for (const char prefix : std::string_view(training_scheme == "bio" ? "BI" : "BIES")) {
+      counts.try_emplace(std::string{prefix, '-'} + type, 0);
+    }
+  }
   std::vector<std::string> names;
   names.reserve(counts.size());
   for (const auto& [name, count] : counts) names.push_back(name);
@@ -106,12 +123,18 @@ std::vector<std::string> TaggerLabels::training_tags(const TaggedSentence& sente
 std::vector<std::int32_t> TaggerLabels::labels_of(const TaggedSentence& sentence,
                                                   const std::string& file) const {
   std::vector<std::int32_t> labels;
-  for (const std::string& tag : training_tags(sentence, file)) {
+  std::vector<std::string> tags;
+  try {
+    tags = training_tags(sentence, file);
+  } catch (const TextError&) {  // conlleval counts them all the same; for the loss they say nothing
+    return std::vector<std::int32_t>(sentence.tags.size(), -1);
+  }
+  for (const std::string& tag : tags) {
     const auto found = numbers_.find(tag);
     labels.push_back(found == numbers_.end() ? -1 : found->second);
   }
   // A sequence through a label that training has not seen may be one that decoding rules out: the
-  // neighbours of such a label are left out of the loss with it.
+  // sentence is left out of the loss.
   if (entities()) {
     for (std::size_t i = 0; i < labels.size(); ++i) {
       if (labels[i] < 0) {

@@ -31,8 +31,8 @@ class TaggerLabels {
   Index size() const { return static_cast<Index>(names_.size()); }
   bool entities() const { return scheme_.has_value(); }
 
-  /// The label of each word; -1 where training has not seen it. Throws TextError "file:line: ..."
-  /// for entities that the scheme does not allow.
+  /// The label of each word; -1 where training has not seen it, and in a whole sentence whose
+  /// entities the scheme does not allow.
   std::vector<std::int32_t> labels_of(const TaggedSentence& sentence,
                                       const std::string& file) const;
   /// The tags of labels, in the scheme of the files. Labels must be well formed.

@@ -35,7 +35,10 @@ TEST(TaggerLabels, TheSchemeIsFoundOutFromTheTags) {
   EXPECT_EQ(detected({{"NOUN", "O"}}), "none");
   EXPECT_EQ(detected({{"O", "O"}}), "none");
   EXPECT_EQ(detected({{"O", "I-A", "I-A"}, {"B-A"}}), "iob1");
-  EXPECT_EQ(detected({{"B-A", "I-B"}}), "iob1");
+  EXPECT_EQ(detected({{"I-A", "B-A"}, {"I-B", "I-A"}}), "iob1");
+  // Bio with a mistake in it: I-A stands where only iob1 lets it, and B-A where only bio does.
+  EXPECT_EQ(detected({{"B-A", "I-B"}}), "bio");
+  EXPECT_EQ(detected({{"O", "B-A"}, {"O", "I-A"}}), "bio");
   EXPECT_EQ(detected({{"B-A", "I-A", "O"}}), "bio");
   EXPECT_EQ(detected({{"B-A", "E-A", "O"}}), "bioes");
   EXPECT_EQ(detected({{"S-A"}}), "bioes");
@@ -47,7 +50,8 @@ TEST(TaggerLabels, TagsComeBackInTheSchemeOfTheFiles) {
     const TaggerLabels labels = TaggerLabels::of(part_of({tags}), "iob1", training);
     const auto numbers = labels.labels_of(sentence_of(tags), "f");
     EXPECT_EQ(labels.tags_of(numbers), tags);
-    EXPECT_EQ(labels.names().size(), training == std::string("bio") ? 4u : 5u);
+    // Those of entities of other lengths too.
+    EXPECT_EQ(labels.names().size(), training == std::string("bio") ? 5u : 9u);
   }
   const TaggerLabels plain = TaggerLabels::of(part_of({{"N", "V", "N"}}), "none", "bioes");
   EXPECT_EQ(plain.names(), (Strings{"N", "V"}));
@@ -86,6 +90,12 @@ TEST(TaggerLabels, PossibleIsWhatTheSchemeAllows) {
     const std::string text = labels.forbidden();
     EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '>')), forbidden);
   }
+}
+
+TEST(TaggerLabels, ASentenceThatTheSchemeForbidsIsLeftOutOfTheLoss) {
+  const TaggerLabels labels = TaggerLabels::of(part_of({{"B-A", "I-A", "O"}}), "bio", "bioes");
+  EXPECT_EQ(labels.labels_of(sentence_of({"O", "I-A"}), "f"), (std::vector<std::int32_t>{-1, -1}));
+  EXPECT_GE(labels.labels_of(sentence_of({"B-A"}), "f").front(), 0);  // one word long
 }
 
 TEST(TaggerLabels, MistakesNameTheFileTheLineAndARemedy) {

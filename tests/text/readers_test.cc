@@ -232,6 +232,19 @@ TEST(ConlluReader, KeepsRangesNodesAndCommentsAside) {
   EXPECT_FALSE(reader.next(sentence));
 }
 
+TEST(ConlluReader, CommentsWithoutASentenceArePassedOver) {
+  const TextFiles files;
+  const std::string text = "# first\n\n" + std::string(kConllu) + "# last\n";
+  ConlluReader reader(files.write("a", text));
+  ConlluSentence sentence;
+  ASSERT_TRUE(reader.next(sentence));
+  EXPECT_EQ(sentence.line, 3);
+  EXPECT_EQ(sentence.comments, (Strings{"sent_id = 1", "text = Don't go."}));
+  EXPECT_EQ(sentence.source.lines.front(), "# first\n");  // kept for who writes the file again
+  EXPECT_FALSE(reader.next(sentence));
+  EXPECT_EQ(sentence.source.lines, Strings{"# last\n"});
+}
+
 TEST(ConlluReader, ErrorsHaveLineAndColumn) {
   const TextFiles files;
   const auto with = [&](std::string_view from, std::string_view to) {

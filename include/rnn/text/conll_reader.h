@@ -70,7 +70,8 @@ struct ConlluSentence {
   std::string spelled() const;
 };
 
-/// Errors: as LineReader's; TextError "file:line:column: ..." for a line without 10 columns, an
+/// Comments without a sentence are passed over. Errors: as LineReader's; TextError
+/// "file:line:column: ..." for a line without 10 columns, an
 /// empty column, an id out of order, or a head that is no number of the sentence.
 class RNN_API ConlluReader {
  public:
