@@ -68,7 +68,10 @@ void tag_eval(const Arguments& arguments) {
             << "accuracy        " << to_fixed(100 * result.scores.accuracy(), 2) << " %\n"
             << "unknown words   " << result.unknown << "  (accuracy "
             << to_fixed(100 * share(result.unknown_correct, result.unknown), 2) << " %)\n"
-            << "nats per word   " << to_fixed(result.loss.mean(), 6) << "\n";
+            << "nats per word   "
+            << (result.loss.targets > 0 ? to_fixed(result.loss.mean(), 6)
+                                        : "none: no sentence has tags that the model knows")
+            << "\n";
 }
 
 }  // namespace rnn

@@ -27,7 +27,8 @@ class Output {
     Json labels = tagger.labels();
     std::cout << "{\"labels\":" << labels.dump() << ",\"sentences\":[";
   }
-  ~Output() {
+  /// What ends early by an error stays an object without its end: nobody takes it for whole.
+  void finish() const {
     if (wanted_.json) std::cout << "\n]}\n";
   }
   Output(const Output&) = delete;
@@ -89,6 +90,7 @@ void predict_file(const Tagger& tagger, const std::string& path, const Wanted& w
     if (sentences.size() == together) flush();
   }
   flush();
+  output.finish();
   if (!wanted.json) std::cout << reader.lines().with_tags({});
 }
 
@@ -140,6 +142,7 @@ void predict_plain(const Tagger& tagger, const std::string& path, const Wanted& 
     }
     if (path == "-") std::cout.flush();
   }
+  output.finish();
 }
 
 }  // namespace
