@@ -34,7 +34,7 @@ std::string detected(const std::vector<Strings>& sentences) {
 TEST(TaggerLabels, TheSchemeIsFoundOutFromTheTags) {
   EXPECT_EQ(detected({{"NOUN", "O"}}), "none");
   EXPECT_EQ(detected({{"O", "O"}}), "none");
-  EXPECT_EQ(detected({{"O", "I-A", "I-A"}, {"B-A"}}), "iob1");
+  EXPECT_EQ(detected({{"O", "I-A", "I-A"}, {"I-A", "B-A"}}), "iob1");
   EXPECT_EQ(detected({{"I-A", "B-A"}, {"I-B", "I-A"}}), "iob1");
   // Bio with a mistake in it: I-A stands where only iob1 lets it, and B-A where only bio does.
   EXPECT_EQ(detected({{"B-A", "I-B"}}), "bio");
