@@ -22,9 +22,11 @@ void begin(SourceLines& source, const LineReader& lines) {
   source.first = lines.line_number() + 1;
   source.lines.clear();
   source.words.clear();
+  source.mark = 0;
 }
 
 void add(SourceLines& source, const LineReader& lines) {
+  if (source.lines.empty()) source.mark = lines.line_start().size();
   std::string& line = source.lines.emplace_back(lines.line_start());
   line += lines.line();
   line += lines.line_end();

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "rnn/error.h"
-#include "text/utf8.h"
 
 namespace rnn {
 namespace {
@@ -21,12 +20,13 @@ std::int64_t conllu_column(const std::string& field) {
 }
 
 /// The line with a cell replaced, or added at its end when it has one column too few.
-std::string with_cell(const std::string& line, std::int64_t column, std::string_view separators,
-                      const std::string& value) {
+/// `mark`: bytes before the first cell.
+std::string with_cell(const std::string& line, std::size_t mark, std::int64_t column,
+                      std::string_view separators, const std::string& value) {
   // A carriage return elsewhere is part of a cell.
   std::size_t end = line.size();
   if (line.ends_with('\n')) end -= line.ends_with("\r\n") ? 2 : 1;
-  std::size_t begin = line.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0, stop = begin;
+  std::size_t begin = mark, stop = mark;
   for (std::int64_t i = 1;; ++i) {
     begin = std::min(line.find_first_not_of(separators, stop), end);
     if (begin == end) {
@@ -138,7 +138,8 @@ std::string TagReader::Lines::with_tags(std::span<const std::string> tags) const
   std::size_t word = 0;
   for (std::size_t i = 0; i < source_.lines.size(); ++i) {
     if (word < source_.words.size() && source_.words[word] == i) {
-      text += with_cell(source_.lines[i], column_, only_tabs_ ? "\t" : " \t", tags[word++]);
+      text += with_cell(source_.lines[i], i == 0 ? source_.mark : 0, column_,
+                        only_tabs_ ? "\t" : " \t", tags[word++]);
     } else {
       text += source_.lines[i];
     }

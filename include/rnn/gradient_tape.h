@@ -115,8 +115,10 @@ class RNN_API GradientTape : public TapeOperations {
   /// there are. A second call in a step of a layer with a recurrent state goes on from the first.
   TapeValue call(std::string_view layer, TapeValue x);
   TapeValue call(std::string_view layer, std::span<const TapeValue> inputs);
-  /// The summed loss of a head, [1,1,1]. `targets` as a Batch has them.
-  TapeValue loss(std::string_view head, TapeValue features, std::span<const std::int32_t> targets);
+  /// The summed loss of a head, [1,1,1]. `targets` and `weights` as a Batch has them; the weight of
+  /// an output among several is for `scale`.
+  TapeValue loss(std::string_view head, TapeValue features, std::span<const std::int32_t> targets,
+                 std::span<const float> weights = {});
   /// The same in double precision, with the number of targets.
   LossSum loss_sum(TapeValue loss) const;
   /// What the head predicts from features; no gradient goes through it.

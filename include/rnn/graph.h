@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <set>
@@ -81,8 +82,9 @@ class RNN_API Graph {
 
    private:
     friend class Graph;
-    explicit Value(Network::Source source) : source_(source) {}
-    Network::Source source_{.is_input = true, .number = static_cast<std::size_t>(-1)};
+    Value(Network::Source source, std::uint64_t graph) : source_(source), graph_(graph) {}
+    Network::Source source_{};
+    std::uint64_t graph_ = 0;  // of none
   };
 
   Graph();
@@ -117,6 +119,7 @@ class RNN_API Graph {
   Value add(Network::Node node, const NodeOptions& options, std::size_t sequences,
             const std::vector<ParameterSpec>& specs);
 
+  std::uint64_t id_;  // by which values know it
   Network network_;
   std::set<std::string> names_;
 };

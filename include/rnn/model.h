@@ -51,7 +51,7 @@ struct FitOptions {
   StatePolicy state = StatePolicy::kReset;  ///< in training and validation
   /// Called after every epoch, for a measure by which the best epoch is chosen instead of by its
   /// validation loss: the higher, the better.
-  std::function<double(const Model&)> metric{};
+  std::function<double(Model&)> metric{};
   /// Factors of the targets' weights in training, one a class; empty: all 1.
   std::span<const float> class_weights{};
   /// Parameters that stand still at first, by name, and for how many epochs (gradual unfreezing,

@@ -168,7 +168,8 @@ TapeValue GradientTape::call(std::string_view layer, std::span<const TapeValue> 
 }
 
 TapeValue GradientTape::loss(std::string_view head, TapeValue features,
-                             std::span<const std::int32_t> targets) {
+                             std::span<const std::int32_t> targets,
+                             std::span<const float> weights) {
   const std::size_t number = impl_->output(head);
   const auto back = [](Tape& tape, Tape::Record& record) {
     tape.add_gradient(record.inputs[0], record.head->backward(tape.at(record.output).gradient[0],
@@ -178,7 +179,7 @@ TapeValue GradientTape::loss(std::string_view head, TapeValue features,
   Tape::Record& record = tape_->record(back, {&features, 1});
   record.head = &impl_->head(number);
   const Random random = impl_->step.fold(impl_->network.nodes().size() + number);
-  record.head->begin(record.sequences[0], targets, {}, impl_->parameters, *impl_->backend,
+  record.head->begin(record.sequences[0], targets, weights, impl_->parameters, *impl_->backend,
                      impl_->training, random);
   record.loss = record.head->loss();
   const View<float> y = record.memory.floats(0, {1, 1, 1});

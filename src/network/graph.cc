@@ -1,6 +1,7 @@
 #include "rnn/graph.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 
 #include "rnn/error.h"
@@ -30,7 +31,10 @@ auto in_layer(const std::string& name, Work work) {
 
 }  // namespace
 
-Graph::Graph() = default;
+Graph::Graph() {
+  static std::atomic<std::uint64_t> made{0};
+  id_ = ++made;
+}
 
 std::string Graph::take_name(const std::string& given, std::string_view type) {
   if (given.find('/') != std::string::npos) {
@@ -48,8 +52,7 @@ std::string Graph::take_name(const std::string& given, std::string_view type) {
 }
 
 void Graph::check(Value value, const std::string& owner) const {
-  const auto& [is_input, number] = value.source_;
-  if (number < (is_input ? network_.inputs_.size() : network_.nodes_.size())) return;
+  if (value.graph_ == id_) return;
   refuse(owner, "was given a value that is not of this graph");
 }
 
@@ -85,7 +88,7 @@ Graph::Value Graph::input(std::string name, const Signal& signal, const InputOpt
   }
   name = take_name(name, {});
   network_.inputs_.push_back({std::move(name), signal, options.aligned});
-  return Value({.is_input = true, .number = network_.inputs_.size() - 1});
+  return {{.is_input = true, .number = network_.inputs_.size() - 1}, id_};
 }
 
 std::vector<std::size_t> Graph::declare(const std::string& owner,
@@ -154,7 +157,7 @@ Graph::Value Graph::add(Network::Node node, const NodeOptions& options, std::siz
   }
   node.states = network_.state_specs_.size() - node.first_state;
   network_.nodes_.push_back(std::move(node));
-  return Value({.is_input = false, .number = network_.nodes_.size() - 1});
+  return {{.is_input = false, .number = network_.nodes_.size() - 1}, id_};
 }
 
 Graph::Value Graph::add(const AnyLayer& layer, Value x, const NodeOptions& options) {

@@ -8,6 +8,7 @@
 #include "rnn/dense.h"
 #include "rnn/error.h"
 #include "rnn/sequential.h"
+#include "rnn/session.h"
 #include "support/compare.h"
 #include "support/for_each_backend.h"
 #include "support/random_values.h"
@@ -262,6 +263,32 @@ TEST_F(Tapes, RunAWholeGraphWithSeveralHeads) {
       EXPECT_TRUE(test::close_to(tape.gradients()[p], session.gradients()[p], {1e-5, 1e-7}))
           << parameters.name(p);
     }
+  }
+}
+
+TEST_F(Tapes, WeighTargetsAsASessionDoes) {
+  const Network network = lender();
+  const Parameters parameters = network.initial_parameters(3, *backend_);
+  Batch batch{.time = 3, .batch = 2};
+  batch.ids = {1, 2, 3, 4, 5, 0};
+  batch.targets = {0, 1, 2, 3, -1, 1};
+  batch.weights = {1, 0.5f, 2, 0, 1, 3};
+  Session session(network, parameters, backend_);
+  State state = network.zero_state(2, *backend_);
+  session.begin_step(0);
+  const LossSum expected = session.forward(batch, state);
+  session.backward(0.125f);
+  GradientTape tape(network, parameters, backend_);
+  tape.begin_step(0);
+  const TapeValue y =
+      tape.call("dense", tape.call("lstm", tape.call("embedding", tape.input(batch))));
+  const TapeValue loss = tape.loss("softmax", y, batch.targets, batch.weights);
+  tape.backward(loss, 0.125f);
+  EXPECT_EQ(tape.loss_sum(loss).nats, expected.nats);
+  EXPECT_EQ(tape.loss_sum(loss).weight(), expected.weight());
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    EXPECT_TRUE(test::bits_equal(tape.gradients()[p], session.gradients()[p]))
+        << parameters.name(p);
   }
 }
 

@@ -132,6 +132,11 @@ TEST(Graph, SaysWhatDoesNotFitWhereItIsSaid) {
       {"'words'", "two"});
   contains(refusal([](Graph& g, Graph::Value) { g.add(LSTM({.units = 2}), Graph::Value()); }),
            {"'lstm'", "not of this graph"});
+  contains(refusal([](Graph& g, Graph::Value) {
+             Graph other;  // whose value has the number of one of ours
+             g.add(LSTM({.units = 2}), other.input("words", Signal::vectors(5)));
+           }),
+           {"'lstm'", "not of this graph"});
   contains(refusal([](Graph& g, Graph::Value x) {
              g.output(Softmax({.units = 3, .tied_to = "embeddin"}), x);
            }),

@@ -101,6 +101,12 @@ TEST(TagReader, MarksAndCarriageReturnsStayWhereTheyAre) {
   changed.replace(changed.find("X"), 1, "<a\rb>");
   changed.replace(changed.find("Y"), 1, "<c>");
   EXPECT_EQ(rewritten(path, {.field = "upos"}, word_as_tag), changed);
+  // A mark elsewhere is part of a word.
+  EXPECT_EQ(rewritten(files.write("a.txt",
+                                  "a O\n\n\xEF\xBB\xBF"
+                                  "b c\n"),
+                      {.column = 1, .word_column = 2}, word_as_tag),
+            "<O> O\n\n<c> c\n");
 }
 
 TEST(TagReader, ACarriageReturnInsideALineIsPartOfACell) {

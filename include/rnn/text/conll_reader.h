@@ -24,6 +24,7 @@ struct ConllOptions {
 struct SourceLines {
   std::int64_t first = 1;            ///< number of the first one in the file
   std::vector<std::string> lines{};  ///< with their line ends
+  std::size_t mark = 0;              ///< bytes of the file's byte-order mark before the first
   std::vector<std::size_t> words{};  ///< which of them each row, or word proper, stands in
 };
 
