@@ -36,7 +36,6 @@ def main():
             "tokenize --unit byte",
             "tokenize --unit icu-word",
             r"tokenize --unit regex --pattern \p{L}+|\p{N}|[^\s]",
-            "detokenize --unit char",
             "vocabulary --unit word",
             "normalize --form nfkc --lowercase",
             "segment --by sentence",
