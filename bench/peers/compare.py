@@ -1,7 +1,7 @@
 """Our recurrent kernels against PyTorch and ONNX Runtime on the same work, alternating in one run.
 
   ./dev peers    installs what it needs into build/peers-venv and runs it
-  build/peers-venv/bin/python bench/peers/compare.py build/bench/rnn_bench_kernels [--threads 2] [--rounds 5]
+  build/peers-venv/bin/python bench/peers/compare.py build/release/rnn_bench_kernels [--threads 2] [--rounds 5]
 
 Each round runs our program for one case, then the same case in the other library, and takes the
 ratio within the round; the medians of the ratios are printed. Above 1: ours is faster.
