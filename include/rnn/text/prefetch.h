@@ -14,6 +14,9 @@ namespace rnn {
 /// batches, and position() tells what has been delivered, not what was read ahead, so a position
 /// saved is exact. What the source throws is thrown by next(), after the batches before it.
 ///
+/// For sources that are slow, such as one that reads over a network: a window of LaneDataset costs
+/// next to nothing, so no command of ours uses it.
+///
 /// The thread sleeps while there is nothing to do; it counts as one more runnable thread while it
 /// reads. It goes on to no other epoch by itself. An epoch that is over costs no reading.
 class RNN_API PrefetchSource final : public BatchSource {
