@@ -114,6 +114,7 @@ struct Call {
   bool training = false;  ///< regularisers act, and what backward needs is kept
   Random random{};        ///< folded with seed, step and layer
   std::uint64_t weights_version = 0;
+  CallMemory* shared_scratch = nullptr;  ///< one for all layers of a pass; null: each its own
 
   std::span<const View<const float>> parameters{};  ///< in the order of Layer::parameters
   std::span<const View<float>> gradients{};         ///< added to; a null view: frozen
@@ -125,6 +126,14 @@ struct Call {
   float loss_scale = 1;                             ///< backward: what the summed loss is times
   bool wants_dx = true;                             ///< backward
   View<const float> target_weights{};               ///< [T*B] heads, backward; null: ones
+
+  /// What a kernel needs for itself until it returns. Where training goes on, the layers of a pass
+  /// share it, since they run one after another and the weights are others in the next step;
+  /// elsewhere it is the byte slot `slot` of `memory`, where a kernel may find weights that it has
+  /// packed before.
+  std::span<std::byte> scratch(std::size_t slot, std::size_t count) const {
+    return shared_scratch ? shared_scratch->bytes(0, count) : memory->bytes(slot, count);
+  }
 };
 
 class RNN_API Layer {

@@ -37,12 +37,17 @@ struct HeadInput {
   Call* call = nullptr;
 };
 
+class Session;
+
 /// Runs a network without training it. The network and parameters stay with the caller, unchanged,
 /// and may serve many of these at once; one Inference is for one thread at a time.
 class RNN_API Inference {
  public:
   Inference(const Network& network, const Parameters& parameters,
             std::shared_ptr<const Backend> backend);
+  /// The same in the memory of a session, for use between its steps: what a forward kept for its
+  /// backward is lost. They share an observer too.
+  Inference(const Session& session, const Parameters& parameters);
   ~Inference();
   Inference(Inference&&) noexcept;
 
@@ -114,6 +119,7 @@ class RNN_API Session {
   std::size_t memory() const;
 
  private:
+  friend class Inference;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

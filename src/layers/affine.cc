@@ -14,7 +14,7 @@ View<float> Affine::forward(const Sequence& x, Call& call) const {
                            .bias = bias ? call.parameters[*bias] : View<const float>(),
                            .y = call.memory->floats(y, {x.time(), x.batch(), units}),
                            .weights_version = call.weights_version};
-  args.scratch = call.memory->bytes(forward_scratch, call.backend->scratch_bytes(args));
+  args.scratch = call.scratch(forward_scratch, call.backend->scratch_bytes(args));
   call.backend->dense_forward(args);
   if (activation) {
     call.backend->activation_forward({.activation = *activation, .x = args.y, .y = args.y});
@@ -40,7 +40,7 @@ View<float> Affine::backward(const Sequence& x, View<const float> dy, bool wants
                             .dbias = bias ? call.gradients[*bias] : View<float>(),
                             .weights_version = call.weights_version};
   if (wants_dx) args.dx = call.memory->floats(dx, x.values.shape());
-  args.scratch = call.memory->bytes(backward_scratch, call.backend->scratch_bytes(args));
+  args.scratch = call.scratch(backward_scratch, call.backend->scratch_bytes(args));
   call.backend->dense_backward(args);
   return args.dx;
 }

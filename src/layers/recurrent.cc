@@ -302,7 +302,7 @@ Sequence RecurrentLayer::forward(const Sequence& x, Call& call) const {
   if (shared_.learn_initial_state) start_state(args, call);
   draw_masks(x, args, call);
   if (call.training) keep_for_backward(args, call);
-  args.scratch = call.memory->bytes(kForwardScratch, call.backend->scratch_bytes(args));
+  args.scratch = call.scratch(kForwardScratch, call.backend->scratch_bytes(args));
   call.backend->recurrent_forward(args);
   if (!shared_.return_sequences) return final_output(x, args, call);
   return {.values = args.y, .lengths = x.lengths, .examples = x.examples};
@@ -406,7 +406,7 @@ View<const float> RecurrentLayer::backward(const Sequence& x, View<const float> 
     std::fill(args.drecurrent_kernel.begin(), args.drecurrent_kernel.end(), 0.0f);
   }
   if (call.wants_dx) args.dx = memory.floats(kDx, {time, batch, x.values.extent(2)});
-  args.scratch = memory.bytes(kBackwardScratch, call.backend->scratch_bytes(args));
+  args.scratch = call.scratch(kBackwardScratch, call.backend->scratch_bytes(args));
   call.backend->recurrent_backward(args);
   if (learns) finish_start(args, call);
   if (drops_weights && dweights) {

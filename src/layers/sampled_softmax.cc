@@ -162,7 +162,7 @@ void SampledSoftmax::sampled_logits(const Sequence& x, Call& call) const {
                            .transposed = true,
                            .bias = bias.reshaped({S}),
                            .y = call.memory->floats(kSampledLogits, {x.time(), x.batch(), S})};
-  args.scratch = call.memory->bytes(kSampledScratch, call.backend->scratch_bytes(args));
+  args.scratch = call.scratch(kSampledScratch, call.backend->scratch_bytes(args));
   call.backend->dense_forward(args);
 }
 
@@ -182,7 +182,7 @@ void SampledSoftmax::target_logits(const Sequence& x, View<const std::int32_t> t
                            .lengths = x.lengths,
                            .kernel = ones,
                            .y = call.memory->floats(kTargetLogit, {T, B, 1})};
-  args.scratch = call.memory->bytes(kTargetScratch, call.backend->scratch_bytes(args));
+  args.scratch = call.scratch(kTargetScratch, call.backend->scratch_bytes(args));
   call.backend->dense_forward(args);
   const View<float> bias = call.memory->floats(kTargetBias, {T, B, 1});
   if (options_.use_bias) {
@@ -273,7 +273,7 @@ View<const float> SampledSoftmax::backward(const Sequence& x, View<const std::in
                                .dkernel = dkernel,
                                .dbias = dbias};
   sampled.scratch =
-      call.memory->bytes(kSampledBackwardScratch, call.backend->scratch_bytes(sampled));
+      call.scratch(kSampledBackwardScratch, call.backend->scratch_bytes(sampled));
   call.backend->dense_backward(sampled);
 
   // Through the targets.
@@ -282,7 +282,7 @@ View<const float> SampledSoftmax::backward(const Sequence& x, View<const std::in
                               .kernel = call.memory->floats(kOnes),
                               .dy = dtarget,
                               .dx = call.memory->floats(kDTargetProduct, {T, B, F})};
-  summed.scratch = call.memory->bytes(kTargetBackwardScratch, call.backend->scratch_bytes(summed));
+  summed.scratch = call.scratch(kTargetBackwardScratch, call.backend->scratch_bytes(summed));
   call.backend->dense_backward(summed);
   const View<float> dx = call.memory->floats(kDx, {T, B, F});
   const View<float> dtarget_kernel = call.memory->floats(kDTargetKernel, {T, B, F});

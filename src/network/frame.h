@@ -19,7 +19,8 @@ struct Frame {
   std::vector<View<float>> gradients{}, new_state{};
 
   void bind(const std::vector<std::size_t>& positions, const Parameters& all,
-            const Backend& backend, bool training, const Random& random) {
+            const Backend& backend, bool training, const Random& random,
+            CallMemory* shared_scratch = nullptr) {
     parameters.clear();
     for (std::size_t position : positions) parameters.push_back(all[position]);
     call = {.backend = &backend,
@@ -27,6 +28,7 @@ struct Frame {
             .training = training,
             .random = random,
             .weights_version = all.version(),
+            .shared_scratch = shared_scratch,
             .parameters = parameters};
   }
 

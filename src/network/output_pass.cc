@@ -10,10 +10,11 @@ OutputPass::OutputPass(const Network::Head& output, std::pmr::memory_resource* m
 
 void OutputPass::begin(const Sequence& features, std::span<const std::int32_t> targets,
                        std::span<const float> weights, const Parameters& parameters,
-                       const Backend& backend, bool training, const Random& random) {
+                       const Backend& backend, bool training, const Random& random,
+                       CallMemory* shared_scratch) {
   features_ = features;
   if (!output_.head) return;
-  frame_.bind(output_.parameters, parameters, backend, training, random);
+  frame_.bind(output_.parameters, parameters, backend, training, random, shared_scratch);
   const Index time = features.time(), batch = features.batch();
   const Index width = output_.head->targets_per_step(), size = time * batch * width;
   targets_.assign(targets.begin(), targets.end());

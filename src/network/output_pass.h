@@ -17,7 +17,7 @@ class OutputPass {
   /// is wanted, or when all weigh the same.
   void begin(const Sequence& features, std::span<const std::int32_t> targets,
              std::span<const float> weights, const Parameters& parameters, const Backend& backend,
-             bool training, const Random& random);
+             bool training, const Random& random, CallMemory* shared_scratch = nullptr);
   /// Loss of the targets. Throws ShapeError when there are none.
   LossSum loss();
   View<const float> nats() const { return nats_; }

@@ -8,11 +8,10 @@
 
 namespace rnn {
 
-Pass::Pass(const Network& network, const Parameters& parameters,
-           std::shared_ptr<const Backend> backend)
-    : network_(network), parameters_(parameters), backend_(std::move(backend)) {
-  require_parameters(network, parameters);
+Pass::Pass(const Network& network, std::shared_ptr<const Backend> backend)
+    : network_(network), backend_(std::move(backend)) {
   std::pmr::memory_resource* memory = backend_->memory();
+  scratch_ = CallMemory(memory);
   places_.resize(network.nodes().size());
   for (std::size_t i = 0; i < places_.size(); ++i) {
     places_[i].memory = CallMemory(memory);
@@ -28,23 +27,28 @@ const Sequence& Pass::value(const Network::Source& source) const {
   return source.is_input ? inputs_[source.number] : places_[source.number].result;
 }
 
-void Pass::forward(const Batch& batch, State& state, bool training, const Random& random) {
+void Pass::forward(const Parameters& parameters, const Batch& batch, State& state, bool training,
+                   const Random& random) {
   take_inputs(network_, batch, inputs_);
   require_state(network_, state, batch.batch);
   ready_for_backward_ = false;
+  trains_ = trains_ || training;
   before_ = state;
-  for (std::size_t i = 0; i < places_.size(); ++i) run(i, state, training, random.fold(i));
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    run(i, parameters, state, training, random.fold(i));
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     outputs_[i].begin(value(network_.outputs()[i].from), targets_for(network_, batch, i),
-                      weights_for(network_, batch, i), parameters_, *backend_, training,
-                      random.fold(places_.size() + i));
+                      weights_for(network_, batch, i), parameters, *backend_, training,
+                      random.fold(places_.size() + i), trains_ ? &scratch_ : nullptr);
   }
 }
 
-void Pass::run(std::size_t number, State& state, bool training, const Random& random) {
+void Pass::run(std::size_t number, const Parameters& parameters, State& state, bool training,
+               const Random& random) {
   const Network::Node& node = network_.nodes()[number];
   Place& place = places_[number];
-  place.bind(node.parameters, parameters_, *backend_, training, random);
+  place.bind(node.parameters, parameters, *backend_, training, random,
+             trains_ ? &scratch_ : nullptr);
   for (std::size_t i = 0; i < node.from.size(); ++i) place.inputs[i] = value(node.from[i]);
   place.state.clear();
   place.new_state.clear();
@@ -166,7 +170,7 @@ void Pass::backward(float scale, TensorList& gradients) {
   for (std::size_t i = places_.size(); i-- > 0;) run_back(i, scale, gradients);
 }
 
-void Pass::reserve(Batch batch) {
+void Pass::reserve(const Parameters& parameters, Batch batch) {
   const auto blank = [](std::vector<std::int32_t>& ids, std::int32_t value) {
     std::fill(ids.begin(), ids.end(), value);
   };
@@ -190,7 +194,7 @@ void Pass::reserve(Batch batch) {
   const Restored restored{*this, std::exchange(observer_, {}), real};  // nothing is computed
   backend_ = std::make_shared<DryBackend>(real);
   State state = network_.zero_state(batch.batch, *real);
-  forward(batch, state, true, Random());
+  forward(parameters, batch, state, true, Random());
   bool has_head = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Network::Head& output = network_.outputs()[i];
@@ -201,7 +205,7 @@ void Pass::reserve(Batch batch) {
         static_cast<std::size_t>(features.time() * features.batch() *
                                  output.head->targets_per_step()),
         -1);
-    outputs_[i].begin(features, masked, {}, parameters_, *backend_, true, Random());
+    outputs_[i].begin(features, masked, {}, parameters, *backend_, true, Random(), &scratch_);
   }
   if (has_head) {
     TensorList none;  // the gradients are the caller's; null views make the layers skip them
@@ -211,7 +215,7 @@ void Pass::reserve(Batch batch) {
 }
 
 std::size_t Pass::memory() const {
-  std::size_t total = 0;
+  std::size_t total = scratch_.size();
   for (const Place& place : places_) {
     total += place.memory.size() + static_cast<std::size_t>(place.sum.size()) * sizeof(float);
   }

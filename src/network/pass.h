@@ -15,11 +15,15 @@ namespace rnn {
 
 class Pass {
  public:
-  Pass(const Network& network, const Parameters& parameters,
-       std::shared_ptr<const Backend> backend);
+  Pass(const Network& network, std::shared_ptr<const Backend> backend);
 
-  /// Up to the outputs. `state` is read and then written.
-  void forward(const Batch& batch, State& state, bool training, const Random& random);
+  const Network& network() const { return network_; }
+  const std::shared_ptr<const Backend>& backend() const { return backend_; }
+
+  /// Up to the outputs. `parameters` are borrowed until `backward` is done; `state` is read and
+  /// then written.
+  void forward(const Parameters& parameters, const Batch& batch, State& state, bool training,
+               const Random& random);
   /// After forward: the losses of all heads, each times its weight. Counted are the targets of the
   /// first output that has any.
   LossSum loss();
@@ -34,7 +38,7 @@ class Pass {
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   /// Takes the memory of a training pass over batches as large as this, without computing anything.
-  void reserve(Batch batch);
+  void reserve(const Parameters& parameters, Batch batch);
   std::size_t memory() const;
 
  private:
@@ -48,18 +52,20 @@ class Pass {
   };
 
   const Sequence& value(const Network::Source& source) const;
-  void run(std::size_t number, State& state, bool training, const Random& random);
+  void run(std::size_t number, const Parameters& parameters, State& state, bool training,
+           const Random& random);
   void add_gradient(const Network::Source& source, View<const float> gradient);
   View<const float> run_back_from(std::size_t output, float scale, TensorList& gradients);
   void run_back(std::size_t number, float scale, TensorList& gradients);
 
   const Network& network_;
-  const Parameters& parameters_;
   std::shared_ptr<const Backend> backend_;
   std::vector<Sequence> inputs_;
   std::vector<Place> places_;  // one for each node
   std::vector<OutputPass> outputs_;
   std::vector<LossSum> losses_;
+  CallMemory scratch_;  // see Call::scratch
+  bool trains_ = false;
   State before_;  // the state at the start, which backward still needs
   bool ready_for_backward_ = false;
   Observer observer_;

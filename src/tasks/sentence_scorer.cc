@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tasks/language_model_recipe.h"
-
 namespace rnn {
 
 SentenceScorer::SentenceScorer(const Network& network, const Parameters& parameters,
@@ -22,7 +20,7 @@ void SentenceScorer::fill_window(std::span<const std::span<const std::int32_t>> 
   for (const auto& ids : sentences) {
     const std::size_t steps = ids.size() + 1;
     const std::size_t here =
-        steps <= first ? 0 : std::min<std::size_t>(steps - first, kEvaluationWindow);
+        steps <= first ? 0 : std::min<std::size_t>(steps - first, kStepsTogether);
     batch_.time = std::max(batch_.time, static_cast<Index>(here));
     batch_.lengths.push_back(static_cast<std::int32_t>(here));
   }
@@ -43,7 +41,7 @@ const std::vector<std::vector<float>>& SentenceScorer::nats(
   nats_.assign(sentences.size(), {});
   std::size_t longest = 0;
   for (const auto& ids : sentences) longest = std::max(longest, ids.size() + 1);
-  for (std::size_t first = 0; first < longest; first += kEvaluationWindow) {
+  for (std::size_t first = 0; first < longest; first += kStepsTogether) {
     fill_window(sentences, first);
     inference_.evaluate(batch_, state);
     const View<const float> window = inference_.nats();

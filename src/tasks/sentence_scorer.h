@@ -11,6 +11,8 @@ namespace rnn {
 
 /// Sentences worked on together: enough to fill a kernel's rows.
 inline constexpr std::size_t kSentencesTogether = 32;
+/// Steps of a longer sentence that go through the network at once: the logits are theirs all.
+inline constexpr std::size_t kStepsTogether = 64;
 
 /// Scores sentences with their ends. Long ones are walked window by window with carried state,
 /// which does not change a bit of the result, so memory does not grow with a sentence's length.

@@ -21,6 +21,7 @@ void Model::compile(const CompileOptions& options) {
   auto backend = make_backend(options.backend);
   Impl& m = *impl_;
   m.session.reset();
+  m.inference.reset();
   // What one optimiser remembers would mislead another.
   m.optimizer_state = {};
   m.forget_averages();
@@ -39,7 +40,8 @@ Inference& Model::Impl::infer() {
   require_compiled();
   const Parameters& wanted = best_parameters();
   if (!inference || inferred != &wanted) {
-    inference = std::make_unique<Inference>(network, wanted, backend);
+    inference = session ? std::make_unique<Inference>(*session, wanted)
+                        : std::make_unique<Inference>(network, wanted, backend);
     inferred = &wanted;
     inference->observe(observer);
   }
@@ -57,6 +59,7 @@ Session& Model::Impl::train() {
     session = std::make_unique<Session>(network, parameters, backend,
                                         SessionOptions{.seed = options.seed});
     session->observe(observer);
+    inference.reset();  // the next one shares the session's memory
   }
   return *session;
 }
