@@ -1,5 +1,6 @@
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -42,7 +43,7 @@ void classify_serve(const Arguments& arguments) {
       "max-body", po::value<std::int64_t>()->default_value(4 << 20)->value_name("BYTES"),
       "largest body of a request")("max-connections",
                                    po::value<int>()->default_value(512)->value_name("N"),
-                                   "beyond them the slowest to send its request gives way")(
+                                   "beyond them the client that is waited for longest gives way")(
       "max-waiting", po::value<int>()->default_value(256)->value_name("N"),
       "requests that wait for their turn; others get status 503")(
       "timeout", po::value<double>()->default_value(15)->value_name("SECONDS"),
@@ -85,7 +86,8 @@ void classify_serve(const Arguments& arguments) {
        .most_connections = connections,
        .most_waiting = waiting,
        .read_time = milliseconds,
-       .write_time = milliseconds},
+       .write_time = milliseconds,
+       .linger_time = std::min(milliseconds, HttpServerOptions{}.linger_time)},
       [&](const HttpRequest& request) { return api.quick(request, running->counters()); },
       [&](const HttpRequest& request) { return api.work(request); });
   running = &server;

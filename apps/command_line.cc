@@ -132,7 +132,7 @@ std::string CommandLine::see_help() const {
 
 void CommandLine::read_config(const std::string& path) {
   const po::options_description options = all();
-  std::istringstream lines(read_file(path, std::size_t{1} << 20));
+  std::istringstream lines(read_stream(path, std::size_t{1} << 20));
   po::parsed_options parsed(&options);
   std::map<std::string, std::int64_t> seen;  // and in which line
   std::string line;

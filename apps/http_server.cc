@@ -2,6 +2,8 @@
 
 #include <boost/asio.hpp>
 #include <list>
+#include <new>
+#include <utility>
 
 #include "apps/http_wire.h"
 #include "rnn/error.h"
@@ -15,12 +17,41 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 
-/// A client that still sends is read for so long before the connection is cut: it could not see the
-/// response otherwise.
-constexpr std::chrono::seconds kLinger{2};
 constexpr std::chrono::milliseconds kLastAnswers{1000};
-/// So long a client may take for its request before it can lose its place to another.
+/// Bytes of an answer that the system keeps for a client; left alone, it keeps megabytes.
+constexpr int kSendBuffer = 1 << 18;
+/// So long a client may let itself be waited for before it can lose its place to another.
 constexpr std::chrono::milliseconds kGrace{500};
+
+/// What answer() returns, or what to say of the exception that it let out.
+template <class Answer>
+auto answered(Answer answer) -> decltype(answer()) {
+  try {
+    return answer();
+  } catch (const std::bad_alloc&) {
+    return http_error(503, "there is not enough memory for this now; try again");
+  } catch (const std::exception& error) {
+    return http_error(500, error.what());
+  } catch (...) {
+    return http_error(500, "an unknown failure");
+  }
+}
+
+/// Counts for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<std::int64_t>& count) : count_(&count) { ++*count_; }
+  Counted(Counted&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+  Counted& operator=(Counted&&) = delete;
+  ~Counted() { end(); }
+  void end() {
+    if (count_ != nullptr) --*count_;
+    count_ = nullptr;
+  }
+
+ private:
+  std::atomic<std::int64_t>* count_;
+};
 
 }  // namespace
 
@@ -31,13 +62,14 @@ struct HttpServer::Impl {
   Quick quick;
   Work work;
   HttpCounters counters{};
-  /// Those whose next request has not arrived, the one that has waited longest first.
+  /// Those that wait for their clients, the one that has waited longest first.
   std::list<Connection*> idle{};
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
   asio::thread_pool workers;
   asio::steady_timer last{io}, room{io};
-  bool accepting = false, stopping = false;
+  bool accepting = false;
+  std::atomic<bool> stopping{false};
 
   Impl(const HttpServerOptions& chosen, Quick quick_answers, Work answers)
       : options(chosen),
@@ -67,16 +99,13 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
   void read() {
-    place_ = server_.idle.insert(server_.idle.end(), this);
-    idle_since_ = Clock::now();
     incoming_.emplace(server_.limits());
     response_.reset();  // not kept while the client thinks
-    stream_.expires_after(server_.options.read_time);
+    wait_for_client(server_.options.read_time);
     http::async_read(stream_, buffer_, incoming_->parser(),
                      [self = shared_from_this()](beast::error_code error, std::size_t) {
                        self->has_read(error);
                      });
-    server_.accept();  // there may be somebody now who can give way
   }
 
   Clock::time_point idle_since() const { return idle_since_; }
@@ -87,6 +116,15 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
  private:
+  /// For what is started next, at most so long, and less when another wants the place.
+  void wait_for_client(std::chrono::milliseconds time) {
+    leave_idle();
+    place_ = server_.idle.insert(server_.idle.end(), this);
+    idle_since_ = Clock::now();
+    stream_.expires_after(time);
+    server_.accept();  // there may be somebody now who can give way
+  }
+
   void leave_idle() {
     if (place_) server_.idle.erase(*place_);
     place_.reset();
@@ -103,21 +141,28 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     is_head_ = incoming_->is_head();
     HttpRequest request = incoming_->take();
     start_ = Clock::now();
-    if (auto answer = server_.quick(request)) return write(std::move(*answer));
+    auto quick = answered([&] { return server_.quick(request); });
+    if (quick) return write(std::move(*quick));
     if (server_.counters.waiting >= server_.options.most_waiting) {
       HttpResponse busy = http_error(503, "too many requests are waiting; try again");
       busy.headers.emplace_back("Retry-After", "1");
       return write(std::move(busy));
     }
-    ++server_.counters.waiting;
     stream_.expires_never();
-    asio::post(server_.workers, [self = shared_from_this(), request = std::move(request)] {
-      HttpResponse answer = self->answer_to(request);
-      Impl& server = self->server_;
-      asio::post(server.io, [self, answer = std::move(answer)]() mutable {
-        --self->server_.counters.waiting;
-        self->write(std::move(answer));
-      });
+    asio::post(server_.workers, [self = shared_from_this(), request = std::move(request),
+                                 counted = Counted(server_.counters.waiting)]() mutable {
+      // Whatever left a worker would end the program. Where memory is wanting even for an error,
+      // the connection is let go.
+      try {
+        HttpResponse answer = answered([&] { return self->answer_to(request); });
+        asio::io_context& io = self->server_.io;
+        asio::post(io, [self = std::move(self), counted = std::move(counted),
+                        answer = std::move(answer)]() mutable {
+          counted.end();
+          self->write(std::move(answer));
+        });
+      } catch (...) {
+      }
     });
   }
 
@@ -126,11 +171,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     if (Clock::now() - start_ > server_.options.wait_time) {
       return http_error(503, "the request waited too long for its turn; try again");
     }
-    try {
-      return server_.work(request);
-    } catch (const std::exception& error) {
-      return http_error(500, error.what());
-    }
+    return server_.work(request);
   }
 
   void refuse(HttpResponse answer) {
@@ -146,7 +187,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     served.microseconds +=
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start_).count();
     response_.emplace(outgoing(std::move(answer), keep_alive_, is_head_));
-    stream_.expires_after(server_.options.write_time);
+    wait_for_client(server_.options.write_time);
     http::async_write(stream_, *response_,
                       [self = shared_from_this()](beast::error_code error, std::size_t) {
                         self->has_written(error);
@@ -154,11 +195,13 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
   void has_written(beast::error_code error) {
+    leave_idle();
     if (error) return;
     if (keep_alive_ && !server_.stopping) return read();
+    response_.reset();
     close();
     if (lingers_) {
-      stream_.expires_after(kLinger);
+      wait_for_client(server_.options.linger_time);
       drain();
     }
   }
@@ -171,11 +214,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   void drain() {
     stream_.async_read_some(asio::buffer(thrown_away_),
                             [self = shared_from_this()](beast::error_code error, std::size_t) {
-                              if (!error) self->drain_until_late();
+                              if (!error) self->drain();  // the deadline stays
                             });
   }
-  /// Every read would push the deadline on if it were set anew: it is not.
-  void drain_until_late() { drain(); }
 
   Impl& server_;
   std::optional<std::list<Connection*>::iterator> place_;  // in server_.idle
@@ -188,9 +229,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   std::array<char, 16384> thrown_away_;
 };
 
-/// Takes clients while there is room, and one more; then the one that has kept its place longest
-/// without a whole request, and long enough, loses it, so that slow clients cannot keep others out.
-/// When all have requests under way, new ones wait in the system's queue.
+/// Takes clients while there is room, and one more; then the one that has let itself be waited for
+/// longest, and long enough, loses its place, so that those who send slowly, do not read or do not
+/// go cannot keep others out. When all wait for workers, new ones wait in the system's queue.
 void HttpServer::Impl::accept() {
   if (accepting || stopping) return;
   if (counters.connections > options.most_connections) {
@@ -203,7 +244,6 @@ void HttpServer::Impl::accept() {
     });
     return;
   }
-  accepting = true;
   acceptor.async_accept([this](beast::error_code error, tcp::socket socket) {
     accepting = false;
     if (stopping) return;
@@ -214,13 +254,19 @@ void HttpServer::Impl::accept() {
     }
     beast::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(tcp::socket::send_buffer_size(kSendBuffer), ignored);
     std::make_shared<Connection>(*this, std::move(socket))->read();
     accept();
   });
+  accepting = true;
 }
 
 void HttpServer::Impl::connection_ended() {
-  if (!stopping) asio::post(io, [this] { accept(); });
+  if (stopping) return;
+  try {
+    asio::post(io, [this] { accept(); });
+  } catch (const std::bad_alloc&) {  // the next that ends will look for those who wait
+  }
 }
 
 void HttpServer::Impl::end() {
@@ -266,8 +312,15 @@ void HttpServer::run() {
   signals.async_wait([this](beast::error_code error, int) {
     if (!error) impl_->end();
   });
-  impl_->accept();
-  impl_->io.run();
+  // What is thrown there, for want of memory, is one connection's affair, which it has ended.
+  for (bool goes_on = true; goes_on;) {
+    try {
+      impl_->accept();
+      impl_->io.run();
+      goes_on = false;
+    } catch (const std::exception&) {
+    }
+  }
 }
 
 void HttpServer::stop() {

@@ -20,13 +20,16 @@ struct HttpServerOptions {
   int workers = 1;                                      ///< threads that answer
   std::uint64_t largest_body = std::uint64_t{4} << 20;  ///< bytes, also of a chunked body
   std::uint32_t largest_header = 16384;                 ///< bytes
-  /// Beyond them, the one that has waited longest for its client's request gives way; when all have
-  /// requests under way, others wait until one ends.
+  /// Beyond them, the one that has waited longest for its client, to send a request or to take an
+  /// answer, gives way; when all wait for workers, others wait until one ends.
   int most_connections = 512;
   int most_waiting = 256;  ///< requests that wait for a worker; others are told to come again
   std::chrono::milliseconds read_time{15000};   ///< for a whole request, and between requests
   std::chrono::milliseconds write_time{15000};  ///< for a whole response
   std::chrono::milliseconds wait_time{20000};   ///< for a worker; after it the answer is 503
+  /// A client that was refused is read for so long before the connection is cut: while it sends, it
+  /// does not see the answer.
+  std::chrono::milliseconds linger_time{2000};
 };
 
 /// What was served so far. May be read from any thread.
@@ -38,12 +41,16 @@ struct HttpCounters {
 };
 
 /// One thread reads and writes, without ever waiting for a client, so that slow ones cost memory
-/// and nothing else; `workers` compute answers.
+/// and nothing else; `workers` compute answers. What goes wrong with one request ends with it: an
+/// exception is answered with 500, where memory is wanting with 503, and at worst its connection is
+/// closed.
 class HttpServer {
  public:
-  /// Answered at once on the reading thread, for what costs nothing; none: a worker's business.
+  /// Answered at once on the reading thread, for what costs nothing; none: a worker's business. An
+  /// exception that it lets out is an answer, as with Work.
   using Quick = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
-  /// Runs on a worker, several at once. An exception that it lets out is a 500.
+  /// Runs on a worker, several at once. An exception that it lets out is a 500, std::bad_alloc a
+  /// 503.
   using Work = std::function<HttpResponse(const HttpRequest&)>;
 
   /// Takes the port. Throws IoError when that cannot be, ConfigError for a wrong address.

@@ -107,7 +107,7 @@ std::vector<std::string> training_files(const CommandLine& line) {
 }
 
 std::string read_network(const std::string& path) {
-  const Json json = parse_json(read_file(path, std::size_t{1} << 24), path);
+  const Json json = parse_json(read_stream(path, std::size_t{1} << 24), path);
   return (json.is_object() && json.contains("network") ? json["network"] : json).dump();
 }
 

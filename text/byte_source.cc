@@ -115,7 +115,7 @@ std::size_t ByteSource::read(std::span<char> to) {
       stream.avail_in = static_cast<uInt>(count);
       if (count == 0) {
         if (inflater_->inside) {
-          throw IoError("cannot unpack " + name_ + ": the gzip data end too early");
+          throw UnpackError(name_, "the gzip data end too early");
         }
         return 0;
       }
@@ -127,9 +127,10 @@ std::size_t ByteSource::read(std::span<char> to) {
     const int result = inflate(&stream, Z_NO_FLUSH);
     if (result == Z_STREAM_END) {
       inflater_->inside = false;
-    } else if (result != Z_OK && result != Z_BUF_ERROR) {
-      throw IoError("cannot unpack " + name_ + ": damaged gzip data" +
-                    (stream.msg ? std::string(" (") + stream.msg + ")" : std::string()));
+    } else if (result != Z_OK && result != Z_BUF_ERROR && stream.avail_out == wanted) {
+      // What came before is given out first; asked again, zlib says the same.
+      throw UnpackError(
+          name_, "damaged gzip data" + (stream.msg ? std::string(" (") + stream.msg + ")" : ""));
     }
   }
   return wanted - stream.avail_out;

@@ -5,10 +5,28 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
+
+#include "rnn/error.h"
 
 namespace rnn {
 
-/// Opens "-" as standard input. gzip is recognised by its first two bytes. Errors: IoError.
+/// A file packed with gzip that is damaged, for whoever knows how many lines came before.
+class UnpackError : public IoError {
+ public:
+  UnpackError(std::string name, const std::string& damage)
+      : IoError(name + ": cannot unpack: " + damage), name_(std::move(name)), damage_(damage) {}
+  /// The same, with the line that was reached.
+  IoError in_line(std::int64_t line) const {
+    return IoError(at(name_, line, "cannot unpack: " + damage_));
+  }
+
+ private:
+  std::string name_, damage_;
+};
+
+/// Opens "-" as standard input. gzip is recognised by its first two bytes. Errors: IoError, where
+/// the damage of packed data is met UnpackError.
 class ByteSource {
  public:
   explicit ByteSource(std::string path);

@@ -206,8 +206,14 @@ class CorpusScan {
   }
 
   void place(Task& task) {
-    if (task.unreadable != nullptr) std::rethrow_exception(task.unreadable);
     if (task.block.starts_file) lines_ = 0;
+    if (task.unreadable != nullptr) {
+      try {
+        std::rethrow_exception(task.unreadable);
+      } catch (const UnpackError& error) {
+        throw error.in_line(lines_ + 1);
+      }
+    }
     if (task.failed) go_through(task, lines_);
     lines_ += task.lines;
     place_(task.result);

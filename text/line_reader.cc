@@ -19,7 +19,11 @@ LineReader& LineReader::operator=(LineReader&&) noexcept = default;
 
 bool LineReader::next() {
   while (!impl_->cursor.next()) {
-    if (!impl_->reader.next(impl_->block)) return false;
+    try {
+      if (!impl_->reader.next(impl_->block)) return false;
+    } catch (const UnpackError& error) {
+      throw error.in_line(line_number() + 1);
+    }
     impl_->cursor = LineCursor(impl_->block, name(), line_number(), impl_->policy);
   }
   return true;

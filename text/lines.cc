@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rnn/error.h"
+#include "text/places.h"
 #include "text/utf8.h"
 
 namespace rnn {
@@ -85,12 +86,11 @@ bool LineCursor::next() {
   }
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(line_[bad]);
-  throw TextError(
-      at(*name_, number_,
-         "invalid UTF-8 at byte " + std::to_string(bad + 1) + " of the line (0x" +
-             kDigits[byte >> 4] + kDigits[byte & 15] +
-             "); convert the file to UTF-8, or go on with U+FFFD in place of such bytes: "
-             "--replace-invalid"));
+  throw_text_error(*name_, number_, column_of(line_, bad),
+                   "invalid UTF-8 at byte " + std::to_string(bad + 1) + " of the line (0x" +
+                       kDigits[byte >> 4] + kDigits[byte & 15] +
+                       "); convert the file to UTF-8, or go on with U+FFFD in place of such bytes: "
+                       "--replace-invalid");
 }
 
 }  // namespace rnn

@@ -27,7 +27,8 @@ class BlockReader {
   explicit BlockReader(std::string path) : source_(std::move(path)) {}
 
   /// Fills the block with about `wanted` bytes (more when a line is longer); false at the end of
-  /// the file. A pipe is not waited for once there is a whole line.
+  /// the file. A pipe is not waited for once there is a whole line. Throws UnpackError in the line
+  /// that comes after all that it gave.
   bool next(Block& block, std::size_t wanted = std::size_t{1} << 19);
 
   const ByteSource& source() const { return source_; }

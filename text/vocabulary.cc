@@ -9,6 +9,7 @@
 #include "rnn/error.h"
 #include "rnn/text/line_reader.h"
 #include "text/escape.h"
+#include "text/places.h"
 #include "text/utf8.h"
 
 namespace rnn {
@@ -44,26 +45,29 @@ Vocabulary Vocabulary::load(const std::string& path) {
   const auto fail = [&](const std::string& what) {
     throw FormatError(at(reader.name(), reader.line_number(), what));
   };
+  const auto fail_at = [&](std::size_t byte, const std::string& what) {
+    throw FormatError(
+        at(reader.name(), reader.line_number(), column_of(reader.line(), byte), what));
+  };
   std::vector<VocabularyEntry> entries;
   SymbolTable seen;
   while (reader.next()) {
     const std::string_view line = reader.line();
     if (const std::size_t bad = find_invalid_utf8(line); bad != std::string_view::npos) {
-      fail("invalid UTF-8 at byte " + std::to_string(bad + 1) +
-           " of the line; write such a byte as \\xHH");
+      fail_at(bad, "invalid UTF-8 at byte " + std::to_string(bad + 1) +
+                       " of the line; write such a byte as \\xHH");
     }
     const std::size_t tab = std::min(line.find('\t'), line.size());
     VocabularyEntry entry;
     std::size_t error_at = 0;
     if (!unescape(line.substr(0, tab), entry.symbol, error_at)) {
-      fail("unknown escape at byte " + std::to_string(error_at + 1) +
-           " of the line; expected \\s \\t \\n \\r \\\\ \\xHH or \\u{H...}");
+      fail_at(error_at, "unknown escape; expected \\s \\t \\n \\r \\\\ \\xHH or \\u{H...}");
     }
     if (entry.symbol.empty()) fail("the symbol is empty; a space is written \\s");
     const std::size_t space = line.substr(0, tab).find(' ');
     if (space != std::string_view::npos && entry.symbol != " ") {
-      fail("a space at byte " + std::to_string(space + 1) +
-           " of the line; a tab stands before the count, and a space in a symbol is written \\s");
+      fail_at(space,
+              "a space; a tab stands before the count, and a space in a symbol is written \\s");
     }
     if (tab < line.size()) {
       const char* const end = line.data() + line.size();

@@ -1,6 +1,7 @@
 // Networks and tensors as files: JSON for the network, safetensors for the numbers.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,12 +26,19 @@ RNN_API std::string network_to_json(const Network& network);
 /// Throws FormatError or ConfigError, naming `where` and the layer.
 RNN_API Network network_from_json(std::string_view json, std::string_view where = "network");
 
+/// Limits of a file of tensors, which whoever writes and whoever reads one keeps to. The numbers
+/// may take as much as memory holds.
+inline constexpr std::size_t kMostTensors = std::size_t{1}
+                                            << 17;          ///< scales count, metadata as one
+inline constexpr std::size_t kLargestHeader = 100'000'000;  ///< bytes, the format's own limit
+
 /// Writes tensors in the safetensors format (huggingface/safetensors), under a temporary name that
 /// is flushed and renamed. As float32; or as kInt8: "lstm/kernel" then has dtype I8, [R,C], and
 /// beside it stands "lstm/kernel.scale", float32, [1,C] or for tables of embeddings [R,1], so that
 /// the weight is the product of the two; biases and whatever else is no matrix of products stay
 /// float32. A file that is there is first renamed to `keep_old_as`, unless that is empty. Throws
-/// IoError, or ConfigError when two have the same name and for kBf16.
+/// IoError; or ConfigError, before anything is written, when two have the same name, one is named
+/// "__metadata__", a limit is exceeded or a name is not UTF-8, and for kBf16.
 RNN_API void save_safetensors(const std::string& path, const TensorList& tensors,
                               const std::map<std::string, std::string>& metadata = {},
                               Precision precision = Precision::kFp32,
@@ -41,8 +49,9 @@ struct SafetensorsContents {
   std::map<std::string, std::string> metadata;
 };
 /// Reads what save_safetensors writes: of whole numbers and their scales the products. Throws
-/// IoError, or FormatError for anything that is not a whole, well-formed file of such tensors.
-/// Sizes are checked against the file before memory is taken.
+/// IoError, also for what is no regular file, or FormatError for anything that is not a whole,
+/// well-formed file of such tensors within the limits. Sizes are checked against the file before
+/// memory is taken, which is that of the tensors and of the header.
 RNN_API SafetensorsContents load_safetensors(const std::string& path);
 
 /// The parameters of a network out of a file's tensors, which must be these and no others. For a

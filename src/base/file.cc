@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "rnn/error.h"
 
@@ -31,17 +33,10 @@ class Descriptor {
   int value_;
 };
 
-template <class Consume>
-void read_through(const std::string& path, Consume consume) {
-  const Descriptor file(path, O_RDONLY);
-  std::string buffer(std::size_t{1} << 16, '\0');
-  for (;;) {
-    const ssize_t count = read(file.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_io_error(path, "cannot read");
-    if (count == 0) return;
-    consume(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
-  }
+constexpr std::size_t kChunk = std::size_t{1} << 16;
+
+[[noreturn]] void throw_too_large(const std::string& path, std::size_t limit) {
+  throw FormatError(path + ": larger than " + std::to_string(limit) + " bytes");
 }
 
 }  // namespace
@@ -53,6 +48,10 @@ std::string folder_of(const std::string& path) {
 
 void throw_io_error(const std::string& path, std::string_view what) {
   throw IoError(path + ": " + std::string(what) + ": " + std::generic_category().message(errno));
+}
+
+void throw_beyond_memory(const std::string& path, std::uint64_t bytes) {
+  throw IoError(path + ": its " + std::to_string(bytes) + " bytes do not fit into memory");
 }
 
 namespace {
@@ -130,15 +129,67 @@ void write_file(const std::string& path, std::string_view contents) {
   file.commit();
 }
 
+// Without O_NONBLOCK, to open a pipe is to wait for somebody who writes to it.
+RegularFile::RegularFile(std::string path)
+    : path_(std::move(path)),
+      descriptor_(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) {
+  if (descriptor_ < 0) throw_io_error(path_, "cannot open");
+  struct stat status {};
+  const bool known = fstat(descriptor_, &status) == 0;
+  if (known && S_ISREG(status.st_mode)) {
+    size_ = static_cast<std::uint64_t>(status.st_size);
+    return;
+  }
+  const int error = errno;
+  close(descriptor_);
+  errno = error;
+  if (!known) throw_io_error(path_, "cannot read");
+  throw IoError(path_ + ": is no regular file but a folder, a pipe or a device; put a file there");
+}
+
+RegularFile::~RegularFile() { close(descriptor_); }
+
+void RegularFile::read(std::uint64_t offset, std::span<char> to) const {
+  while (!to.empty()) {
+    const ssize_t count = pread(descriptor_, to.data(), to.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io_error(path_, "cannot read");
+    if (count == 0) throw FormatError(path_ + ": truncated, or cut off while it was read");
+    offset += static_cast<std::uint64_t>(count);
+    to = to.subspan(static_cast<std::size_t>(count));
+  }
+}
+
 std::string read_file(const std::string& path, std::size_t limit) {
+  const RegularFile file(path);
+  if (file.size() > limit) throw_too_large(path, limit);
   std::string contents;
-  read_through(path, [&](std::string_view bytes) {
-    if (contents.size() + bytes.size() > limit) {
-      throw FormatError(path + ": larger than " + std::to_string(limit) + " bytes");
-    }
-    contents += bytes;
-  });
+  try {
+    contents.resize(file.size());
+  } catch (const std::exception&) {  // no memory, or longer than any string
+    throw_beyond_memory(path, file.size());
+  }
+  file.read(0, contents);
   return contents;
+}
+
+std::string read_stream(const std::string& path, std::size_t limit) {
+  const Descriptor stream(path, O_RDONLY);
+  std::string contents, buffer(kChunk, '\0');
+  for (;;) {
+    const ssize_t count = read(stream.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io_error(path, "cannot read");
+    if (count == 0) return contents;
+    const auto length = static_cast<std::size_t>(count);
+    if (length > limit - contents.size()) throw_too_large(path, limit);
+    contents.append(buffer, 0, length);
+  }
+}
+
+bool is_there(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 struct Sha256::Context {
@@ -159,8 +210,15 @@ std::string Sha256::text() {
 }
 
 std::string sha256_of_file(const std::string& path) {
+  const RegularFile file(path);
   Sha256 sum;
-  read_through(path, [&](std::string_view bytes) { sum.add(bytes); });
+  std::string buffer(kChunk, '\0');
+  for (std::uint64_t done = 0; done < file.size();) {
+    const std::size_t count = std::min<std::uint64_t>(kChunk, file.size() - done);
+    file.read(done, {buffer.data(), count});
+    sum.add({buffer.data(), count});
+    done += count;
+  }
   return sum.text();
 }
 

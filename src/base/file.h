@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -54,8 +56,39 @@ class FolderLock {
 /// AtomicFile for contents that are at hand.
 void write_file(const std::string& path, std::string_view contents);
 
-/// Throws IoError when the file cannot be read, FormatError when it is larger than `limit`.
-std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 32);
+/// A file that is open for reading and has an end: no pipe and no device, at which a reader may
+/// wait or read for ever.
+class RegularFile {
+ public:
+  /// Throws IoError when it cannot be opened, or is something else.
+  explicit RegularFile(std::string path);
+  ~RegularFile();
+  RegularFile(const RegularFile&) = delete;
+  RegularFile& operator=(const RegularFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// In bytes, when it was opened. What is added later is not read.
+  std::uint64_t size() const { return size_; }
+  /// Fills `to` with the bytes from `offset` on. Throws IoError, or FormatError when there are not
+  /// so many.
+  void read(std::uint64_t offset, std::span<char> to) const;
+
+ private:
+  std::string path_;
+  int descriptor_;
+  std::uint64_t size_ = 0;
+};
+
+/// The bytes of a regular file, in as much memory as the file has bytes. Throws IoError when it
+/// cannot be read or is none, FormatError when it is larger than `limit`.
+std::string read_file(const std::string& path,
+                      std::size_t limit = std::numeric_limits<std::size_t>::max());
+/// The bytes of whatever stands under that name, a pipe too. Throws as read_file does.
+std::string read_stream(const std::string& path, std::size_t limit);
+
+/// Whether something has this name; what it is, opening it says. False for a link that leads
+/// nowhere, true for one that leads round in a circle.
+bool is_there(const std::string& path);
 
 /// SHA-256 (FIPS 180-4) of what is added, in lower-case hexadecimal, as sha256sum prints it.
 class Sha256 {
@@ -72,8 +105,11 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
-/// Of a file.
+/// Of a regular file.
 std::string sha256_of_file(const std::string& path);
+
+/// IoError that says so.
+[[noreturn]] void throw_beyond_memory(const std::string& path, std::uint64_t bytes);
 
 /// IoError "path: what: <reason of the operating system>".
 [[noreturn]] void throw_io_error(const std::string& path, std::string_view what);

@@ -4,32 +4,96 @@
 #include <limits>
 
 namespace rnn {
+namespace {
 
-Json parse_json(std::string_view text, std::string_view where, std::size_t most_members) {
-  // Of two members with one name the parser would silently keep the last.
-  std::vector<std::set<std::string>> seen;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > kJsonDepth) {
-      throw FormatError(std::string(where) + ": nested deeper than " + std::to_string(kJsonDepth));
+/// Goes through a text before it is parsed. The parser itself would keep the last of two members
+/// with one name; and one that is watched while it parses looks through all of an object at the end
+/// of each of its members.
+class Watch : public Json::json_sax_t {
+ public:
+  Watch(std::string_view where, std::size_t most_members)
+      : where_(where), most_members_(most_members) {}
+
+  /// Of the outermost object, in the order of the text.
+  std::vector<std::string>& names() { return names_; }
+
+  bool start_object(std::size_t) override {
+    members_.emplace_back();
+    return go_down();
+  }
+  bool end_object() override {
+    members_.pop_back();
+    return go_up();
+  }
+  bool start_array(std::size_t) override { return go_down(); }
+  bool end_array() override { return go_up(); }
+  bool key(std::string& name) override {
+    if (!members_.back().insert(name).second) {
+      throw FormatError(where_ + ": two members are named " + Json(name).dump());
     }
-    if (event == Json::parse_event_t::object_start) seen.emplace_back();
-    if (event == Json::parse_event_t::object_end) seen.pop_back();
-    if (event == Json::parse_event_t::key) {
-      if (!seen.back().insert(parsed.get<std::string>()).second) {
-        throw FormatError(std::string(where) + ": two members are named " + parsed.dump());
-      }
-      if (seen.back().size() > most_members) {
-        throw FormatError(std::string(where) + ": an object has more than " +
-                          std::to_string(most_members) + " members");
-      }
+    if (members_.back().size() > most_members_) {
+      throw FormatError(where_ + ": an object has more than " + std::to_string(most_members_) +
+                        " members");
     }
+    if (depth_ == 1) names_.push_back(name);
     return true;
-  };
+  }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(std::int64_t) override { return true; }
+  bool number_unsigned(std::uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(Json::binary_t&) override { return true; }
+  /// The parser will say it.
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
+    return false;
+  }
+
+ private:
+  bool go_down() {
+    if (++depth_ <= kJsonDepth) return true;
+    throw FormatError(where_ + ": nested deeper than " + std::to_string(kJsonDepth));
+  }
+  bool go_up() {
+    --depth_;
+    return true;
+  }
+
+  std::string where_;
+  std::size_t most_members_;
+  int depth_ = 0;
+  std::vector<std::set<std::string>> members_{};  // of the objects that are open
+  std::vector<std::string> names_{};
+};
+
+template <class Value>
+Value parse(std::string_view text, Watch& watch, std::string_view where) {
+  Json::sax_parse(text, &watch);
   try {
-    return Json::parse(text, watch);
+    return Value::parse(text);
   } catch (const nlohmann::json::exception& error) {
     std::throw_with_nested(FormatError(std::string(where) + ": not valid JSON: " + error.what()));
   }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view where, std::size_t most_members) {
+  Watch watch(where, most_members);
+  return parse<Json>(text, watch, where);
+}
+
+LargeObject parse_large_object(std::string_view text, std::string_view where,
+                               std::size_t most_members) {
+  Watch watch(where, most_members);
+  LargeObject object{.members = parse<nlohmann::json>(text, watch, where),
+                     .names = std::move(watch.names())};
+  if (!object.members.is_object()) {
+    throw FormatError(std::string(where) + ": expected an object");
+  }
+  return object;
 }
 
 void JsonWriter::group(std::string_view name, const std::function<void(Fields&)>& members) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rnn/fields.h"
 
@@ -25,11 +26,21 @@ inline constexpr std::size_t kJsonMembers = 4096;
 Json parse_json(std::string_view text, std::string_view where,
                 std::size_t most_members = kJsonMembers);
 
+/// An object with very many members, such as the header of a file of tensors.
+struct LargeObject {
+  nlohmann::json members;          ///< found by name, at a cost that hardly grows with their number
+  std::vector<std::string> names;  ///< in the order of the text
+};
+
+/// As parse_json does; FormatError too when the text is no object.
+LargeObject parse_large_object(std::string_view text, std::string_view where,
+                               std::size_t most_members);
+
 /// A member that must be there and convert; else FormatError naming it.
-template <class T>
-T member(const Json& object, const char* name, std::string_view where) {
+template <class T, class Object>
+T member(const Object& object, const char* name, std::string_view where) {
   try {
-    return object.at(name).get<T>();
+    return object.at(name).template get<T>();
   } catch (const nlohmann::json::exception&) {
     throw FormatError(std::string(where) + ": member '" + name + "' is missing or of another type");
   }

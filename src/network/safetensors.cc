@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <map>
+#include <new>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,8 +24,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files are little-endian");
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::uint64_t kHeaderLimit = 100'000'000;  // the format's own
-
+constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kFloats = "F32";
 constexpr const char* kBytes = "I8";
 constexpr const char* kScale = ".scale";
@@ -50,7 +52,7 @@ struct Entry {
   std::uint64_t begin = 0, end = 0;
 };
 
-Entry parse_entry(const std::string& name, const Json& info, const std::string& path) {
+Entry parse_entry(const std::string& name, const nlohmann::json& info, const std::string& path) {
   const std::string where = path + ": tensor '" + name + "'";
   if (!info.is_object()) throw FormatError(where + ": expected an object");
   const auto dtype = member<std::string>(info, "dtype", where);
@@ -96,37 +98,75 @@ Entry parse_entry(const std::string& name, const Json& info, const std::string& 
   return {name, dtype == kBytes, shape, offsets[0], offsets[1]};
 }
 
-Tensor floats_of(const Entry& entry, std::string_view data) {
-  Tensor tensor(entry.shape);
-  // An empty tensor has no memory to copy to.
-  if (!tensor.empty()) {
-    std::memcpy(tensor.data(), data.data() + entry.begin, entry.end - entry.begin);
+/// The file behind its header.
+struct Data {
+  const RegularFile& file;
+  std::uint64_t begin;
+
+  void read(const Entry& entry, void* to) const {
+    file.read(begin + entry.begin, {static_cast<char*>(to), entry.end - entry.begin});
   }
+};
+
+Tensor floats_of(const Entry& entry, const Data& data) {
+  Tensor tensor(entry.shape);
+  data.read(entry, tensor.data());
   return tensor;
 }
 
-/// The entry with the scales of whole numbers, or null.
-const Entry* scales_of(const Entry& entry, const std::vector<Entry>& entries) {
-  for (const Entry& other : entries) {
-    if (other.name == entry.name + kScale && !other.whole) return &other;
-  }
-  return nullptr;
-}
-
-Tensor product_of(const Entry& entry, const std::vector<Entry>& entries, std::string_view data,
-                  const std::string& path) {
-  const Entry* scales = scales_of(entry, entries);
+/// `scales`: the entry with the scales of the whole numbers, or null.
+Tensor product_of(const Entry& entry, const Entry* scales, const Data& data) {
   const Shape& shape = entry.shape;
   const Index columns = shape.rank() < 2 ? 0 : shape[shape.rank() - 1];
   const Index rows = columns == 0 ? 0 : shape.size() / columns;
   if (!scales || columns == 0 ||
       (scales->shape != Shape{1, columns} && scales->shape != Shape{rows, 1})) {
-    throw FormatError(path + ": tensor '" + entry.name + "' has whole numbers " +
+    throw FormatError(data.file.path() + ": tensor '" + entry.name + "' has whole numbers " +
                       shape.to_string() + ", so '" + entry.name + kScale +
                       "' must be there with one scale for each column or row");
   }
-  return dequantize(shape, reinterpret_cast<const std::int8_t*>(data.data() + entry.begin),
-                    floats_of(*scales, data));
+  std::vector<std::int8_t> values(entry.end - entry.begin);
+  data.read(entry, values.data());
+  return dequantize(shape, values.data(), floats_of(*scales, data));
+}
+
+/// Throws ConfigError for what load_safetensors would not read.
+std::string header_text(const std::string& path, const std::vector<Stored>& list,
+                        const std::map<std::string, std::string>& metadata) {
+  const auto most = [&](std::size_t count, const char* what) {
+    if (count <= kMostTensors) return;
+    throw ConfigError(path + ": a file holds at most " + std::to_string(kMostTensors) + " " + what +
+                      ", given " + std::to_string(count) + "; divide them among several");
+  };
+  most(metadata.size(), "notes");
+  most(list.size() + !metadata.empty(), "tensors, scales and notes");
+  std::string text = "{";
+  std::set<std::string_view> names{kMetadata};
+  try {
+    if (!metadata.empty()) text += Json(kMetadata).dump() + ":" + Json(metadata).dump() + ",";
+    std::uint64_t offset = 0;
+    for (const Stored& entry : list) {
+      if (!names.insert(entry.name).second) {
+        throw ConfigError(path + ": two tensors are named '" + entry.name + "'");
+      }
+      Json shape = Json::array();
+      for (int axis = 0; axis < entry.shape.rank(); ++axis) shape.push_back(entry.shape[axis]);
+      const std::uint64_t end = offset + entry.bytes.size();
+      const Json info{{"dtype", entry.dtype}, {"shape", shape}, {"data_offsets", {offset, end}}};
+      text += Json(entry.name).dump() + ":" + info.dump() + ",";
+      offset = end;
+    }
+  } catch (const nlohmann::json::exception& error) {  // no UTF-8
+    throw ConfigError(path + ": a name or note cannot be written: " + error.what());
+  }
+  if (text.back() == ',') text.pop_back();
+  text += '}';
+  text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');  // align the data
+  if (text.size() > kLargestHeader) {
+    throw ConfigError(path + ": names, shapes and notes take " + std::to_string(text.size()) +
+                      " bytes, a file of tensors has room for " + std::to_string(kLargestHeader));
+  }
+  return text;
 }
 
 }  // namespace
@@ -156,22 +196,7 @@ void save_safetensors(const std::string& path, const TensorList& tensors,
   std::stable_partition(list.begin(), list.end(),
                         [](const Stored& s) { return std::string_view(s.dtype) == kFloats; });
 
-  Json header = Json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::uint64_t offset = 0;
-  for (const Stored& entry : list) {
-    Json shape = Json::array();
-    for (int axis = 0; axis < entry.shape.rank(); ++axis) shape.push_back(entry.shape[axis]);
-    if (header.contains(entry.name)) {
-      throw ConfigError(path + ": two tensors are named '" + entry.name + "'");
-    }
-    const std::uint64_t end = offset + entry.bytes.size();
-    header[entry.name] = {
-        {"dtype", entry.dtype}, {"shape", shape}, {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  std::string text = header.dump();
-  text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');  // align the data
+  const std::string text = header_text(path, list, metadata);
   const std::uint64_t length = text.size();
 
   AtomicFile file(path);
@@ -182,25 +207,27 @@ void save_safetensors(const std::string& path, const TensorList& tensors,
 }
 
 SafetensorsContents load_safetensors(const std::string& path) {
-  const std::string contents = read_file(path);
+  const RegularFile file(path);
   std::uint64_t length = 0;
-  if (contents.size() < kLengthBytes) throw FormatError(path + ": truncated before its header");
-  std::memcpy(&length, contents.data(), kLengthBytes);
-  if (length > kHeaderLimit || length > contents.size() - kLengthBytes) {
+  if (file.size() < kLengthBytes) throw FormatError(path + ": truncated before its header");
+  file.read(0, {reinterpret_cast<char*>(&length), kLengthBytes});
+  if (length > kLargestHeader || length > file.size() - kLengthBytes) {
     throw FormatError(path + ": truncated or damaged: the header claims " + std::to_string(length) +
-                      " bytes, the file has " + std::to_string(contents.size()));
+                      " bytes, the file has " + std::to_string(file.size()));
   }
-  const std::string_view data = std::string_view(contents).substr(kLengthBytes + length);
-  const Json header = parse_json(std::string_view(contents).substr(kLengthBytes, length), path);
-  if (!header.is_object()) throw FormatError(path + ": the header must be an object");
+  std::string text(length, '\0');
+  file.read(kLengthBytes, text);
+  const Data data{file, kLengthBytes + length};
+  const std::uint64_t data_size = file.size() - data.begin;
+  const LargeObject header = parse_large_object(text, path + ": header", kMostTensors);
 
   SafetensorsContents result;
   std::vector<Entry> entries;
-  for (const auto& item : header.items()) {
-    if (item.key() == "__metadata__") {
-      result.metadata = member<std::map<std::string, std::string>>(header, "__metadata__", path);
+  for (const std::string& name : header.names) {
+    if (name == kMetadata) {
+      result.metadata = member<std::map<std::string, std::string>>(header.members, kMetadata, path);
     } else {
-      entries.push_back(parse_entry(item.key(), item.value(), path));
+      entries.push_back(parse_entry(name, header.members.at(name), path));
     }
   }
   std::stable_sort(entries.begin(), entries.end(),
@@ -212,18 +239,28 @@ SafetensorsContents load_safetensors(const std::string& path) {
     }
     expected = entry.end;
   }
-  if (expected != data.size()) {
+  if (expected != data_size) {
     throw FormatError(path + ": tensors need " + std::to_string(expected) +
-                      " bytes of data, the file has " + std::to_string(data.size()));
+                      " bytes of data, the file has " + std::to_string(data_size));
   }
-  std::set<std::string> scales;
+  std::map<std::string, const Entry*> scales;  // of whole numbers; null: not there
   for (const Entry& entry : entries) {
-    if (entry.whole) scales.insert(entry.name + kScale);
+    if (entry.whole) scales.emplace(entry.name + kScale, nullptr);
   }
   for (const Entry& entry : entries) {
-    if (scales.contains(entry.name)) continue;
-    result.tensors.add(
-        entry.name, entry.whole ? product_of(entry, entries, data, path) : floats_of(entry, data));
+    if (const auto found = scales.find(entry.name); found != scales.end() && !entry.whole) {
+      found->second = &entry;
+    }
+  }
+  try {
+    for (const Entry& entry : entries) {
+      if (scales.contains(entry.name)) continue;
+      result.tensors.add(entry.name, entry.whole
+                                         ? product_of(entry, scales.at(entry.name + kScale), data)
+                                         : floats_of(entry, data));
+    }
+  } catch (const std::bad_alloc&) {
+    throw_beyond_memory(path, file.size());
   }
   return result;
 }
@@ -233,18 +270,22 @@ namespace {
 /// Throws FormatError unless `from` has tensors of these names and shapes and no others.
 void require_tensors(const std::vector<std::pair<std::string, Shape>>& wanted,
                      const TensorList& from, const std::string& where) {
+  std::set<std::string_view> names;
+  for (const auto& part : wanted) names.insert(part.first);
+  std::map<std::string_view, const Tensor*> given;
   for (const NamedTensor& entry : from) {
-    if (std::none_of(wanted.begin(), wanted.end(),
-                     [&](const auto& part) { return part.first == entry.name; })) {
+    if (!names.contains(entry.name)) {
       throw FormatError(where + ": tensor '" + entry.name + "' is not part of this network");
     }
+    given.emplace(entry.name, &entry.tensor);
   }
   for (const auto& [name, shape] : wanted) {
-    const std::size_t i = from.find(name);
-    if (i == from.size()) throw FormatError(where + ": tensor '" + name + "' is missing");
-    if (from[i].shape() != shape) {
-      throw FormatError(where + ": tensor '" + name + "' has shape " + from[i].shape().to_string() +
-                        ", the network needs " + shape.to_string());
+    const auto found = given.find(name);
+    if (found == given.end()) throw FormatError(where + ": tensor '" + name + "' is missing");
+    if (found->second->shape() != shape) {
+      throw FormatError(where + ": tensor '" + name + "' has shape " +
+                        found->second->shape().to_string() + ", the network needs " +
+                        shape.to_string());
     }
   }
 }

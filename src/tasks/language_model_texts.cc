@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/file.h"
 #include "rnn/error.h"
 #include "rnn/text/corpus.h"
 #include "rnn/text/sentencepiece.h"
@@ -28,7 +29,7 @@ std::string tokenizer_model_of(const LanguageModelRun& run) {
   if (!run.tokenizer_model.empty()) return run.tokenizer_model;
   const ModelDirectory directory(run.directory);
   const std::string path = directory.file(kTokenizerModel);
-  return run.resume && fs::exists(directory.checkpoint()) && fs::exists(path) ? path : "";
+  return run.resume && is_there(directory.checkpoint()) && is_there(path) ? path : "";
 }
 
 TextPipeline pipeline_of(const LanguageModelRecipe& recipe, const LanguageModelRun& run,

@@ -49,7 +49,7 @@ std::string ModelDirectory::file(const std::string& name) const {
 /// Whether a file beside its place belongs to the model that the checksums are of.
 bool ModelDirectory::committed(const std::string& name) const {
   const std::string fresh = place(name) + kNew, sums = place(kSums);
-  if (!fs::exists(fresh) || !fs::exists(sums)) return false;
+  if (!is_there(fresh) || !is_there(sums)) return false;
   return read_file(sums, kSumsLimit).find(sum_line(fresh, name)) != std::string::npos;
 }
 
@@ -61,8 +61,8 @@ void ModelDirectory::settle() const {
     } else {
       fs::remove(place(name) + kNew, ignored);
     }
-    if (!fs::exists(place(name) + kGone)) continue;
-    const std::string sums = fs::exists(place(kSums)) ? read_file(place(kSums), kSumsLimit) : "";
+    if (!is_there(place(name) + kGone)) continue;
+    const std::string sums = is_there(place(kSums)) ? read_file(place(kSums), kSumsLimit) : "";
     const bool covered = sums.find("  " + std::string(name) + "\n") != std::string::npos;
     if (!covered) fs::remove(place(name), ignored);
     fs::remove(place(name) + kGone, ignored);
@@ -77,13 +77,14 @@ void ModelDirectory::settle() const {
 }
 
 bool ModelDirectory::holds_model() const {
-  return fs::exists(file("config.json")) || fs::exists(checkpoint()) ||
-         fs::exists(previous_checkpoint(checkpoint()));
+  return is_there(file("config.json")) || is_there(checkpoint()) ||
+         is_there(previous_checkpoint(checkpoint()));
 }
 
 void ModelDirectory::require_ours() const {
-  if (!fs::exists(path_)) return;
-  if (!fs::is_directory(path_)) {
+  if (!is_there(path_)) return;
+  std::error_code ignored;
+  if (!fs::is_directory(path_, ignored)) {
     throw ConfigError(path_ + ": is a file; a model needs a directory, give another --model");
   }
   if (holds_model()) return;
@@ -122,12 +123,13 @@ void ModelDirectory::seal() const {
 }
 
 void ModelDirectory::verify() const {
-  if (!fs::is_directory(path_)) throw IoError(path_ + ": no such model directory");
+  std::error_code ignored;
+  if (!fs::is_directory(path_, ignored)) throw IoError(path_ + ": no such model directory");
   for (const char* name : {"config.json", "model.safetensors"}) {
-    if (!fs::exists(file(name))) throw_missing(file(name));
+    if (!is_there(file(name))) throw_missing(file(name));
   }
   const std::string seal = "`rnn inspect " + path_ + " --seal`";
-  if (!fs::exists(file(kSums))) {
+  if (!is_there(file(kSums))) {
     throw IoError(file(kSums) + ": the file is missing; if the others are as they should be, " +
                   seal + " writes it anew");
   }
@@ -143,7 +145,7 @@ void ModelDirectory::verify() const {
                            "if the others are as they should be, " +
                                seal + " writes it anew"));
     }
-    if (!fs::exists(file(name))) throw_missing(file(name));
+    if (!is_there(file(name))) throw_missing(file(name));
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {
       throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums +
                         "; restore it from a copy or, if it was changed on purpose, accept it "
@@ -153,8 +155,8 @@ void ModelDirectory::verify() const {
     covered.insert(name);
   }
   for (const char* name : kFiles) {
-    const bool gone = fs::exists(place(name) + kGone);
-    if (fs::exists(file(name)) && !covered.contains(name) && !gone) {
+    const bool gone = is_there(place(name) + kGone);
+    if (is_there(file(name)) && !covered.contains(name) && !gone) {
       throw FormatError(file(kSums) + ": damaged: it has no checksum of " + name +
                         "; if that file is as it should be, " + seal + " adds it");
     }
@@ -179,10 +181,10 @@ void ModelUpdate::commit() {
     if (std::find(dropped_.begin(), dropped_.end(), name) != dropped_.end()) continue;
     const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
     const std::string path = directory_.place(name) + (is_new ? kNew : "");
-    if (is_new || fs::exists(path)) sums += sum_line(path, name);
+    if (is_new || is_there(path)) sums += sum_line(path, name);
   }
   for (const std::string& name : dropped_) {
-    if (fs::exists(directory_.place(name))) write_file(directory_.place(name) + kGone, "");
+    if (is_there(directory_.place(name))) write_file(directory_.place(name) + kGone, "");
   }
   write_file(directory_.place(kSums), sums);
   const std::vector<std::string> names = std::move(names_);
@@ -201,14 +203,14 @@ void ModelUpdate::commit() {
 std::vector<std::string> ModelDirectory::files() const {
   std::vector<std::string> names;
   for (const char* name : kFiles) {
-    if (fs::exists(file(name))) names.emplace_back(name);
+    if (is_there(file(name))) names.emplace_back(name);
   }
   return names;
 }
 
 Json ModelDirectory::read_config(const std::string& task) const {
   const std::string path = file("config.json");
-  Json config = parse_json(read_file(path, std::size_t{1} << 24), path);
+  Json config = parse_json(read_file(path), path);
   if (!config.is_object()) throw FormatError(path + ": expected an object");
   const int format = member<int>(config, "format", path);
   if (format < 1 || format > kModelFormat) {
@@ -221,6 +223,12 @@ Json ModelDirectory::read_config(const std::string& task) const {
     throw FormatError(path + ": this is a model for '" + found + "', not for '" + task + "'");
   }
   return config;
+}
+
+void write_config(ModelUpdate& update, const Json& config) {
+  const std::string path = update.file("config.json"), text = config.dump(2) + "\n";
+  parse_json(text, path);
+  write_file(path, text);
 }
 
 bool holds_int8(const Json& config) {

@@ -84,6 +84,9 @@ class ModelUpdate {
   std::vector<std::string> names_, dropped_;
 };
 
+/// Writes config.json. Throws FormatError before that when it could not be read again, such as one
+/// that nests deeper than JSON may.
+void write_config(ModelUpdate& update, const Json& config);
 /// Whether the weights of a model are whole numbers (`rnn quantize`).
 bool holds_int8(const Json& config);
 /// The backend that a model is to run on: in int8 if its weights are, whatever the default says.

@@ -15,7 +15,7 @@ QuantizedModel quantize_model(const std::string& from, const std::string& to) {
   source.verify();
   Json config = source.read_config("");
   if (holds_int8(config)) throw ConfigError(from + ": is quantized already");
-  if (fs::exists(to) && !(fs::is_directory(to) && fs::is_empty(to))) {
+  if (is_there(to) && !(fs::is_directory(to) && fs::is_empty(to))) {
     throw ConfigError(to + ": exists already; give a new or empty directory as --output");
   }
   const std::string weights = source.file("model.safetensors");
@@ -29,7 +29,7 @@ QuantizedModel quantize_model(const std::string& from, const std::string& to) {
       save_safetensors(update.file(name), contents.tensors, contents.metadata, Precision::kInt8);
     } else if (name == "config.json") {
       config["weights"] = name_of(Precision::kInt8);
-      write_file(update.file(name), config.dump(2) + "\n");
+      write_config(update, config);
     } else {
       write_file(update.file(name), read_file(source.file(name)));
     }

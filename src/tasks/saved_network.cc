@@ -1,6 +1,5 @@
 #include "rnn/tasks/saved_network.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "rnn/model_file.h"
 #include "rnn/version.h"
@@ -21,7 +20,7 @@ void save_network(const std::string& directory_path, const Network& network,
   }
   directory.create();
   ModelUpdate update(directory);
-  write_file(update.file("config.json"), config.dump(2) + "\n");
+  write_config(update, config);
   save_safetensors(update.file("model.safetensors"), parameters);
   update.commit();
 }

@@ -15,7 +15,7 @@ namespace rnn {
 namespace {
 
 std::vector<std::string> read_labels(const std::string& path) {
-  std::istringstream lines(read_file(path, std::size_t{1} << 24));
+  std::istringstream lines(read_file(path));
   std::vector<std::string> labels;
   for (std::string line; std::getline(lines, line);) labels.push_back(line);
   return labels;

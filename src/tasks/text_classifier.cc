@@ -18,7 +18,7 @@ namespace rnn {
 namespace {
 
 std::vector<std::string> read_labels(const std::string& path) {
-  std::istringstream lines(read_file(path, std::size_t{1} << 24));
+  std::istringstream lines(read_file(path));
   std::vector<std::string> labels;
   std::string line, label;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {

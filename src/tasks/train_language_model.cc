@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "base/file.h"
 #include "base/number.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
@@ -104,8 +103,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
        .steps_at_full_rate = recipe.random_bptt ? static_cast<double>(recipe.bptt) : 0},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         texts.pipeline.save(update, texts.vocabulary);
-        write_file(update.file("config.json"),
-                   config_of(recipe, texts, now, record).dump(2) + "\n");
+        write_config(update, config_of(recipe, texts, now, record));
       },
       result_text);
 }

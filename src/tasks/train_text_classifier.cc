@@ -255,8 +255,7 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
         if (const std::string_view pieces = texts.encoder.tokenizer().model(); !pieces.empty()) {
           write_file(update.file("tokenizer.model"), pieces);
         }
-        write_file(update.file("config.json"),
-                   config_of(recipe, texts, now, record).dump(2) + "\n");
+        write_config(update, config_of(recipe, texts, now, record));
       },
       result_text);
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <optional>
 
 #include "base/file.h"
@@ -13,11 +12,8 @@
 namespace rnn {
 namespace {
 
-namespace fs = std::filesystem;
-
 // What a checkpoint says of the training that it is of.
 constexpr const char *kRecipe = "recipe", *kData = "data";
-constexpr std::size_t kJsonLimit = std::size_t{1} << 24;
 
 }  // namespace
 
@@ -71,9 +67,8 @@ TrainingRun::~TrainingRun() {
 /// two begins anew and writes the same, another one must not replace it.
 void TrainingRun::require_same_recipe() const {
   const std::string where = found_ ? found_->path : directory_.file("config.json");
-  const Json then =
-      found_ ? member<Json>(parse_json(found_->note, where), kRecipe, where)
-             : member<Json>(parse_json(read_file(where, kJsonLimit), where), kRecipe, where);
+  const Json then = found_ ? member<Json>(parse_json(found_->note, where), kRecipe, where)
+                           : member<Json>(parse_json(read_file(where), where), kRecipe, where);
   for (const auto& item : recipe_.items()) {
     const auto found = then.find(item.key());
     if (item.key() == "epochs" || (found != then.end() && *found == item.value())) continue;
@@ -96,7 +91,7 @@ void TrainingRun::use_data(std::string fingerprint) {
 }
 
 void TrainingRun::begin(Model& model) {
-  made_directory_ = !fs::exists(directory_.path());
+  made_directory_ = !is_there(directory_.path());
   directory_.create();
   lock_.emplace(directory_.path());
   directory_.settle();

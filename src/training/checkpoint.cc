@@ -160,16 +160,16 @@ std::optional<FoundCheckpoint> find_checkpoint(const std::string& path) {
     return read_checkpoint(file).metadata[kNote];
   };
   std::string fault = path + ": the file is missing";
-  if (fs::exists(path)) {
+  if (is_there(path)) {
     try {
       return FoundCheckpoint{.path = path, .note = note_of(path)};
     } catch (const FormatError& error) {
       fault = error.what();
-      if (!fs::exists(previous)) {
+      if (!is_there(previous)) {
         throw FormatError(fault + "; there is no checkpoint before it, training must begin anew");
       }
     }
-  } else if (!fs::exists(previous)) {
+  } else if (!is_there(previous)) {
     return std::nullopt;
   }
   FoundCheckpoint found{.path = path};
@@ -219,7 +219,7 @@ void Model::save_checkpoint(const std::string& path, const std::string& note) co
   try {
     save_safetensors(path, tensors, metadata, Precision::kFp32, previous_checkpoint(path));
   } catch (const IoError& error) {
-    if (!fs::exists(path)) throw;
+    if (!is_there(path)) throw;
     throw IoError(std::string(error.what()) +
                   "; the checkpoint before it is whole, training can go on from there");
   }

@@ -49,7 +49,7 @@ TEST_F(BadInput, InvalidUtf8IsRefusedWithItsPlaceUnlessReplacing) {
                              made_up_text(50, 2));
   for (const char* option : {"--train", "--valid"}) {
     refuses(1, train("m", {option, "bad.txt"}),
-            {"bad.txt:51: invalid UTF-8 at byte 5 of the line (0xFF)", "--replace-invalid"});
+            {"bad.txt:51:5: invalid UTF-8 at byte 5 of the line (0xFF)", "--replace-invalid"});
   }
   must_train("m");
   for (const char* verb : {"eval", "score"}) {

@@ -255,7 +255,7 @@ TEST(TextCommands, WrongUseAndBadTextHaveExitCodes) {
   const Result result = run(kText + "tokenize " + bad);
   EXPECT_EQ(result.code, 1);
   EXPECT_EQ(result.output, "fine\n");
-  EXPECT_NE(result.messages.find("bad.txt:2: invalid UTF-8"), std::string::npos);
+  EXPECT_NE(result.messages.find("bad.txt:2:1: invalid UTF-8"), std::string::npos);
   EXPECT_NE(result.messages.find("--replace-invalid"), std::string::npos);
   expect_output(kText + "tokenize --replace-invalid " + bad, "fine\n\uFFFD\n");
   EXPECT_EQ(run(kText + "tokenize " + files.path("none")).code, 1);

@@ -4,7 +4,8 @@
   tests/stress/serve.py RNN MODEL
 
 200 concurrent requests: no error. 40 clients that send a byte a second: a fast one is not held up by
-more than 100 ms. 700 of them, more than there are places: a fast one is answered within 5 s.
+more than 100 ms. 700 of them, more than there are places, then as many that do not read their answers,
+then as many that stay when they were refused: a fast one is answered within 5 s.
 Half-closed connections: answered. Bodies over the limit, chunked or not: 413. A flood of 400 bodies of
 3.9 MB each, most of which are sent away: the memory is given back, all but 32 MB. Prints the figures
 and ends with 1 when one of these does not hold. Standard library only.
@@ -143,23 +144,24 @@ async def half_closed(host, port, name, count=50):
     return good == count
 
 
-async def no_places(host, port, name, count=700):
-    """More slow clients than the server has places, which come again when they are cut off."""
+async def no_places(host, port, name, kind, data, count=700):
+    """More clients than the server has places, which send this every second and read nothing, and come
+    again when they are cut off."""
     stop = asyncio.Event()
 
-    async def slow():
+    async def rude():
         while not stop.is_set():
             try:
-                _, writer = await asyncio.open_connection(host, port)
-                while not stop.is_set():
-                    writer.write(b"G")
-                    await writer.drain()
+                # A limit of 1: what arrives soon stays in the system's buffers.
+                reader, writer = await asyncio.open_connection(host, port, limit=1)
+                while not stop.is_set() and not reader.at_eof():
+                    writer.write(data)
                     await asyncio.sleep(1)
                 writer.close()
             except OSError:
                 pass
 
-    tasks = [asyncio.create_task(slow()) for _ in range(count)]
+    tasks = [asyncio.create_task(rude()) for _ in range(count)]
     await asyncio.sleep(2)
     data, times, failed = request("/v1/predict", {"text": TEXT}, name), [], 0
     for _ in range(10):
@@ -171,7 +173,7 @@ async def no_places(host, port, name, count=700):
             failed += 1
     stop.set()
     await asyncio.gather(*tasks)
-    print(f"{count} slow clients: of 10 fast requests {failed} failed, the slowest took "
+    print(f"{count} clients that {kind}: of 10 fast requests {failed} failed, the slowest took "
           f"{max(times, default=0):.2f} s")
     return failed == 0 and max(times) < 5
 
@@ -213,8 +215,13 @@ async def main():
         place = ("127.0.0.1", port, f"127.0.0.1:{port}")
         try:
             good = [await many(*place, clients=200, each=5), await slow_clients(*place),
-                    await half_closed(*place), await too_large(*place), await no_places(*place),
-                    await flood(*place, server.pid), await many(*place, clients=1, each=100)]
+                    await half_closed(*place), await too_large(*place)]
+            pages = f"GET / HTTP/1.1\r\nHost: {place[2]}\r\n\r\n".encode() * 100
+            for kind, data in (("send a byte a second", b"G"), ("do not read", pages),
+                               ("do not go when refused", b"rubbish\r\n\r\n")):
+                good.append(await no_places(*place, kind, data))
+            good += [await flood(*place, server.pid),
+                     await many(*place, clients=1, each=100)]
         finally:
             server.terminate()
     print(f"the server ended with {server.returncode}")

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "rnn/error.h"
+#include "rnn/text/line_reader.h"
 #include "rnn/text/token_file.h"
+#include "text/packed.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
 
@@ -157,7 +159,7 @@ TEST(Corpus, InvalidTextIsNamedByFileAndLineOnEveryThreadCount) {
   const auto tokenizer = make_tokenizer();
   for (const int threads : {1, 4}) {
     expect_error<TextError>([&] { count_symbols(paths, *tokenizer, {.threads = threads}); },
-                            "bad.txt:399001: ", "byte 5", "0xFF");
+                            "bad.txt:399001:5: ", "byte 5", "0xFF");
   }
   CorpusOptions replace;
   replace.policy.replace_invalid = true;
@@ -173,12 +175,34 @@ TEST(Corpus, TheFirstErrorIsTheOneReported) {
   const auto tokenizer = make_tokenizer();
   for (int round = 0; round < 20; ++round) {
     expect_error<TextError>([&] { count_symbols(paths, *tokenizer, {.threads = 3}); },
-                            "a.txt:200001: ");
+                            "a.txt:200001:5: ");
   }
   const Paths missing{files.write("b.txt", text), files.path("missing.txt")};
   for (const int threads : {1, 3}) {
     expect_error<IoError>([&] { count_symbols(missing, *tokenizer, {.threads = threads}); },
                           "missing.txt");
+  }
+}
+
+TEST(Corpus, DamagedGzipIsNamedByTheLineReached) {
+  const TextFiles files;
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += std::to_string(i * 7919 % 100'003) + " words\n";
+  const std::string whole = packed(text);
+  const Paths paths{files.write("good.gz", whole),
+                    files.write("bad.gz", whole.substr(0, whole.size() / 2))};
+  std::int64_t lines = 0;
+  LineReader reader(paths[1]);
+  EXPECT_THROW(
+      {
+        while (reader.next()) ++lines;
+      },
+      IoError);
+  EXPECT_GT(lines, 40'000);
+  const auto tokenizer = make_tokenizer();
+  for (const int threads : {1, 4}) {
+    expect_error<IoError>([&] { count_symbols(paths, *tokenizer, {.threads = threads}); },
+                          "bad.gz:" + std::to_string(lines + 1) + ": cannot unpack", "too early");
   }
 }
 

@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "rnn/error.h"
+#include "text/packed.h"
 #include "text/text_files.h"
 
 namespace rnn {
@@ -27,16 +27,6 @@ Strings lines_of(const std::string& path, const TextPolicy& policy = {}) {
   }
   EXPECT_EQ(reader.bytes_read(), reader.bytes_total());
   return lines;
-}
-
-std::string packed(std::string_view text) {
-  const TextFiles files;
-  const std::string path = files.path("packed");
-  const gzFile file = gzopen(path.c_str(), "wb");
-  EXPECT_EQ(gzwrite(file, text.data(), static_cast<unsigned>(text.size())),
-            static_cast<int>(text.size()));
-  EXPECT_EQ(gzclose(file), Z_OK);
-  return TextFiles::read(path);
 }
 
 TEST(LineReader, LastLineCountsWithAndWithoutLineFeed) {
@@ -82,8 +72,12 @@ TEST(LineReader, ManyLinesAcrossBuffers) {
 TEST(LineReader, InvalidUtf8IsRefusedWithItsPlaceAndTheRemedy) {
   const TextFiles files;
   const std::string path = files.write("latin1.txt", "fine\ncaf\xE9 au lait\n");
-  expect_error<TextError>([&] { lines_of(path); }, "latin1.txt:2: ", "byte 4", "0xE9",
+  expect_error<TextError>([&] { lines_of(path); }, "latin1.txt:2:4: ", "byte 4", "0xE9",
                           "--replace-invalid");
+  // The column counts characters, and none for a mark.
+  expect_error<TextError>(
+      [&] { lines_of(files.write("wide.txt", "\xEF\xBB\xBF\u4E2D\u6587\x80\n")); },
+      "wide.txt:1:3: ", "byte 7");
   EXPECT_EQ(lines_of(path, {.replace_invalid = true}), (Strings{"fine", "caf\uFFFD au lait"}));
   EXPECT_EQ(lines_of(path, {.any_bytes = true}), (Strings{"fine", "caf\xE9 au lait"}));
 }
@@ -109,6 +103,31 @@ TEST(LineReader, DamagedGzipIsAnError) {
   bytes[bytes.size() / 2] ^= 0x55;
   bytes[bytes.size() - 6] ^= 0x55;
   expect_error<IoError>([&] { lines_of(files.write("bad.gz", bytes)); }, "bad.gz", "damaged");
+}
+
+TEST(LineReader, DamagedGzipIsAnErrorInTheLineThatWasReached) {
+  const TextFiles files;
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += std::to_string(i * 7919 % 100'003) + "\n";
+  const std::string whole = packed(text);
+  for (const std::size_t place : {whole.size() / 3, whole.size() / 2, whole.size() - 1}) {
+    std::string damaged = whole;
+    for (std::size_t i = place; i < std::min(place + 200, whole.size()); ++i) damaged[i] ^= 0x55;
+    for (const std::string& bytes : {damaged, whole.substr(0, place)}) {
+      LineReader reader(files.write("bad.gz", bytes));
+      std::int64_t lines = 0;
+      try {
+        while (reader.next()) ++lines;
+        ADD_FAILURE() << "read to the end";
+      } catch (const IoError& error) {
+        EXPECT_TRUE(
+            std::string_view(error.what())
+                .starts_with(reader.name() + ":" + std::to_string(lines + 1) + ": cannot unpack: "))
+            << error.what();
+        EXPECT_GT(lines, 20'000);  // what came before is read
+      }
+    }
+  }
 }
 
 TEST(LineReader, MissingFileAndDirectoryAreErrors) {

@@ -80,7 +80,7 @@ TEST(CsvReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(read("a,b\n\"c\"d,e\n"), "x.csv:2:4: ", "closing quote");
   expect_error<TextError>(read("a,b\nc,d\ne\n"), "x.csv:3:2: ", "expected 2 fields", "found 1");
   expect_error<TextError>(read("a,b\nc,d,e\n"), "x.csv:2:6: ", "found 3");
-  expect_error<TextError>(read("a\n\xFF\n"), "x.csv:2: ", "UTF-8");
+  expect_error<TextError>(read("a\n\xFF\n"), "x.csv:2:1: ", "UTF-8");
   expect_error<ConfigError>([&] { CsvReader(files.path("x.csv"), {.separator = '"'}); },
                             "`separator`");
 }

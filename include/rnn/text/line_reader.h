@@ -29,8 +29,9 @@ struct TextPolicy {
 /// a line feed has no empty line after it. No other character ends a line. A file that is
 /// compressed with gzip is recognised by its first bytes and unpacked.
 ///
-/// Errors: IoError when the file cannot be opened or read; TextError "file:line: invalid UTF-8 at
-/// byte N of the line ...", N counted from 1.
+/// Errors: IoError when the file cannot be opened or read, "file:line: ..." where packed data are
+/// damaged; TextError "file:line:column: invalid UTF-8 at byte N of the line ...", the column in
+/// characters and both counted from 1.
 class RNN_API LineReader {
  public:
   explicit LineReader(std::string path, const TextPolicy& policy = {});
