@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <iosfwd>
+#include <limits>
 #include <string>
 
 #include "rnn/export.h"
@@ -29,6 +30,9 @@ struct StepRecord {
 class RNN_API Callback {
  public:
   virtual ~Callback() = default;
+  /// Whether it has nothing to go by unless epochs are validated or measured: `fit` then refuses to
+  /// begin without.
+  virtual bool needs_validation() const { return false; }
   virtual void on_train_begin(Model&) {}
   virtual void on_step_end(Model&, const StepRecord&) {}
   /// After the validation of the epoch, if there is one. `history` ends with this epoch.
@@ -44,10 +48,12 @@ struct EarlyStoppingOptions {
   double min_delta = 0;  ///< by how much an epoch must be better to count: nats, or the metric
 };
 
-/// Stops when validation no longer gets better: History::best says what that means.
+/// Stops when validation no longer gets better: History::best says what that means. `fit` throws
+/// ConfigError where it is given neither something to validate on nor a metric.
 class RNN_API EarlyStopping : public Callback {
  public:
   explicit EarlyStopping(const EarlyStoppingOptions& options = {});
+  bool needs_validation() const override { return true; }
   void on_train_begin(Model& model) override;
   void on_epoch_end(Model& model, const History& history) override;
 
@@ -55,15 +61,18 @@ class RNN_API EarlyStopping : public Callback {
   EarlyStoppingOptions options_;
 };
 
-/// Calls `save` whenever an epoch was the best so far: the place to write a model file.
+/// Calls `save` whenever an epoch was the best so far, also of epochs that a divergence took back:
+/// the place to write a model file.
 class RNN_API BestModel : public Callback {
  public:
   using Save = std::function<void(const Model&, const History&)>;
   explicit BestModel(Save save);
+  void on_train_begin(Model& model) override;
   void on_epoch_end(Model& model, const History& history) override;
 
  private:
   Save save_;
+  double best_ = std::numeric_limits<double>::infinity();
 };
 
 /// Writes the history to a CSV file after every epoch.

@@ -13,12 +13,12 @@ namespace rnn {
 /// How often a checkpoint is written, for whoever leaves its place to others.
 struct CheckpointTimes {
   std::int64_t steps = 0;   ///< updates; 0: not by steps
-  double minutes = 0;       ///< 0: not by the clock
+  double minutes = 10;      ///< 0: not by the clock
   std::int64_t epochs = 1;  ///< evaluations; 0: not by evaluations
 };
 
 /// When `fit` writes a checkpoint. Besides, it does so whenever an epoch was the best so far and
-/// when it is stopped.
+/// when it is stopped, also by a divergence.
 struct CheckpointOptions {
   std::string path{};             ///< where
   std::int64_t every_steps = 0;   ///< updates; 0: not by steps
@@ -29,8 +29,9 @@ struct CheckpointOptions {
 
 /// A checkpoint that is there and whole.
 struct FoundCheckpoint {
-  std::string path{};
-  std::string note{};  ///< as CheckpointOptions had it
+  std::string path{};      ///< the file that it is in
+  std::string note{};      ///< as CheckpointOptions had it
+  std::int64_t steps = 0;  ///< updates made before it
   /// Empty, or why this is not the newest one.
   std::string warning{};
 };
@@ -39,12 +40,18 @@ struct FoundCheckpoint {
 /// this name, so that there is a whole one at every moment.
 RNN_API std::string previous_checkpoint(const std::string& path);
 
-/// The checkpoint at `path`. Where that is damaged or missing, the one before takes its place;
-/// nothing when there is neither. Throws FormatError, naming what is there, when all of it is
-/// damaged.
+/// The checkpoint at `path`; where that is damaged, missing or cannot be read, the one before, with
+/// a warning. Nothing when there is neither. Changes nothing. Throws FormatError, naming what is
+/// there, when all of it is damaged, and IoError when some of it cannot be read.
 RNN_API std::optional<FoundCheckpoint> find_checkpoint(const std::string& path);
 
-/// Takes away the checkpoint and the one before.
+/// The same for whoever goes on writing at `path`: the one before is moved there, so that the next
+/// one that is written does not push it out for a damaged one. What could not be read may yet be
+/// whole: it is kept beside, under `unread_checkpoint(path)`.
+RNN_API std::optional<FoundCheckpoint> take_checkpoint(const std::string& path);
+RNN_API std::string unread_checkpoint(const std::string& path);
+
+/// Takes away the checkpoint, the one before and one that was not read.
 RNN_API void remove_checkpoints(const std::string& path);
 
 }  // namespace rnn

@@ -26,15 +26,19 @@ struct EpochRecord {
   double seconds = 0;              ///< wall time of the epoch
 };
 
+/// What epochs are chosen by, the smaller the better: the metric negated; without one the
+/// validation loss, or the training loss where nothing was validated.
+RNN_API double cost_of(const EpochRecord& record);
+
 struct RNN_API History {
   std::vector<EpochRecord> epochs{};
 
   std::vector<double> validation_losses() const;
   /// The record with the highest metric; without metrics that with the smallest validation loss, or
-  /// training loss where nothing was validated. The earliest of equals. Null while there is none.
+  /// training loss where nothing was validated. The earliest of equals. An epoch whose measure is
+  /// not finite is never the best. Null while there is none.
   const EpochRecord* best() const;
-  /// The same choice in numbers, the smaller the better, for each epoch that was validated: a
-  /// metric negated, or a validation loss.
+  /// cost_of each epoch that was validated or measured.
   std::vector<double> costs() const;
   /// One header line, then one line an epoch; numbers with all their digits, read back exactly.
   std::string to_csv() const;

@@ -24,10 +24,12 @@ namespace rnn {
 /// What `fit` does about a step whose loss or gradient is not finite. Parameters are never changed
 /// by such a step.
 enum class OnDivergence {
-  kStop,     ///< throws DivergenceError
-  kSkip,     ///< goes on with the next batch; gives up after 10 in a row, or when it is a parameter
-             ///< that is not finite
-  kRestore,  ///< goes on from the last checkpoint with half the learning rate; gives up after 10
+  kStop,  ///< throws DivergenceError
+  kSkip,  ///< goes on with the next batch; gives up after 10 in a row, or when it is a parameter
+          ///< that is not finite
+  /// Goes on from the last checkpoint with half the learning rate; from the one before where the
+  /// last led to the divergence with not one step in between. Gives up after 10.
+  kRestore,
 };
 
 struct CompileOptions {
@@ -95,7 +97,8 @@ class RNN_API Model {
   /// after `load_checkpoint`, it goes on with the very same bits.
   /// Throws DivergenceError when a loss or gradient is not finite (see OnDivergence), naming step,
   /// learning rate, gradient norm and the first bad parameter; parameters are then those before the
-  /// step.
+  /// step. Where a checkpoint is written, it has them, unless they are not finite or are those of
+  /// the validation that diverged; the message names the checkpoints and their steps.
   const History& fit(BatchSource& data, const FitOptions& options);
   /// One update from one batch, for a loop of your own: what `fit` does between two calls of
   /// `on_step_end`. A schedule counts steps and tokens; epochs stand still.
@@ -140,7 +143,8 @@ class RNN_API Model {
   /// position in the data, recurrent state, history. Written under a temporary name, flushed,
   /// renamed; see checkpoint.h. Both throw IoError; saving throws DivergenceError rather than keep
   /// parameters that are not finite; loading throws FormatError when the file is damaged or belongs
-  /// to another network or optimiser.
+  /// to another network or optimiser. Learning rate and clipping may be others: what divergences
+  /// took from the learning rate is taken from that rate only.
   void save_checkpoint(const std::string& path, const std::string& note = "") const;
   void load_checkpoint(const std::string& path);
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,16 @@ inline constexpr std::size_t kLargestHeader = 100'000'000;  ///< bytes, the form
 RNN_API void save_safetensors(const std::string& path, const TensorList& tensors,
                               const std::map<std::string, std::string>& metadata = {},
                               Precision precision = Precision::kFp32,
+                              const std::string& keep_old_as = "");
+
+/// Tensors whose names have `prefix` before them in a file. Borrowed.
+struct TensorGroup {
+  std::string prefix;
+  const TensorList& tensors;
+};
+/// The same for several lists in one file, as float32; none is copied.
+RNN_API void save_safetensors(const std::string& path, std::span<const TensorGroup> groups,
+                              const std::map<std::string, std::string>& metadata = {},
                               const std::string& keep_old_as = "");
 
 struct SafetensorsContents {

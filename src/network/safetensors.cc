@@ -169,7 +169,31 @@ std::string header_text(const std::string& path, const std::vector<Stored>& list
   return text;
 }
 
+void write_stored(const std::string& path, const std::vector<Stored>& list,
+                  const std::map<std::string, std::string>& metadata,
+                  const std::string& keep_old_as) {
+  const std::string text = header_text(path, list, metadata);
+  const std::uint64_t length = text.size();
+  AtomicFile file(path);
+  file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
+  file.write(text);
+  for (const Stored& entry : list) file.write(entry.bytes);
+  file.commit(keep_old_as);
+}
+
 }  // namespace
+
+void save_safetensors(const std::string& path, std::span<const TensorGroup> groups,
+                      const std::map<std::string, std::string>& metadata,
+                      const std::string& keep_old_as) {
+  std::vector<Stored> list;
+  for (const TensorGroup& group : groups) {
+    for (const NamedTensor& entry : group.tensors) {
+      list.push_back(stored(group.prefix + entry.name, entry.tensor));
+    }
+  }
+  write_stored(path, list, metadata, keep_old_as);
+}
 
 void save_safetensors(const std::string& path, const TensorList& tensors,
                       const std::map<std::string, std::string>& metadata, Precision precision,
@@ -195,15 +219,7 @@ void save_safetensors(const std::string& path, const TensorList& tensors,
   // Larger numbers first, so that all are aligned.
   std::stable_partition(list.begin(), list.end(),
                         [](const Stored& s) { return std::string_view(s.dtype) == kFloats; });
-
-  const std::string text = header_text(path, list, metadata);
-  const std::uint64_t length = text.size();
-
-  AtomicFile file(path);
-  file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
-  file.write(text);
-  for (const Stored& entry : list) file.write(entry.bytes);
-  file.commit(keep_old_as);
+  write_stored(path, list, metadata, keep_old_as);
 }
 
 SafetensorsContents load_safetensors(const std::string& path) {

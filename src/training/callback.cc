@@ -35,8 +35,16 @@ void EarlyStopping::on_epoch_end(Model& model, const History& history) {
 
 BestModel::BestModel(Save save) : save_(std::move(save)) {}
 
+void BestModel::on_train_begin(Model& model) {
+  const EpochRecord* best = model.history().best();
+  best_ = best ? cost_of(*best) : std::numeric_limits<double>::infinity();
+}
+
 void BestModel::on_epoch_end(Model& model, const History& history) {
-  if (history.best() == &history.epochs.back()) save_(model, history);
+  const EpochRecord& newest = history.epochs.back();
+  if (history.best() != &newest || cost_of(newest) > best_) return;
+  best_ = cost_of(newest);
+  save_(model, history);
 }
 
 CsvHistory::CsvHistory(std::string path) : path_(std::move(path)) {}

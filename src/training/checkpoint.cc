@@ -4,7 +4,9 @@
 #include "rnn/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -19,10 +21,18 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMetadata = "rnn_checkpoint";
 constexpr const char* kNote = "note";
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
+// More than any training counts; beyond it arithmetic with a count might overflow.
+constexpr std::int64_t kMost = std::int64_t{1} << 53, kMostSlots = 2;
 
 /// A file that is a checkpoint, and whole.
-SafetensorsContents read_checkpoint(const std::string& path) {
+struct CheckpointFile {
+  TensorList tensors{};
+  Json json{};
+  std::string note{};
+};
+
+CheckpointFile read_checkpoint(const std::string& path) {
   SafetensorsContents file = load_safetensors(path);
   if (!file.metadata.contains(kMetadata)) throw FormatError(path + ": this is no checkpoint");
   const auto expected = file.metadata.find(kCheckpointChecksum);
@@ -32,41 +42,71 @@ SafetensorsContents read_checkpoint(const std::string& path) {
   if (checkpoint_checksum(file.tensors, file.metadata) != expected->second) {
     throw FormatError(path + ": damaged: its checksum is not that of what it holds");
   }
-  return file;
+  Json json = parse_json(file.metadata.at(kMetadata), path);
+  if (member<int>(json, "format", path) != kFormat) {
+    throw FormatError(path + ": written by another version of rnn");
+  }
+  return {std::move(file.tensors), std::move(json), file.metadata[kNote]};
+}
+
+/// JSON has no number that is not finite.
+Json number(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+double number_from(const Json& json, const char* name, const std::string& where) {
+  const Json value = member<Json>(json, name, where);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
+  if (value == "inf") return kInfinity;
+  if (value == "-inf") return -kInfinity;
+  return member<double>(json, name, where);
+}
+
+std::int64_t count_from(const Json& json, const char* name, const std::string& where,
+                        std::int64_t most = kMost) {
+  const Json value = member<Json>(json, name, where);
+  // Not by conversion, which would cut a number that is too large.
+  if (!value.is_number_integer() || value < 0 || value > most) {
+    throw FormatError(where + ": member '" + name + "' is no whole number from 0 to " +
+                      std::to_string(most));
+  }
+  return value.get<std::int64_t>();
 }
 
 Json to_json(const LossSum& loss) {
-  return {{"nats", loss.nats}, {"targets", loss.targets}, {"excess", loss.excess}};
+  return {{"nats", number(loss.nats)}, {"targets", loss.targets}, {"excess", number(loss.excess)}};
 }
 
 LossSum loss_from(const Json& json, const std::string& where) {
-  return {member<double>(json, "nats", where), member<std::int64_t>(json, "targets", where),
-          member<double>(json, "excess", where)};
+  return {number_from(json, "nats", where), count_from(json, "targets", where),
+          number_from(json, "excess", where)};
 }
 
 Json to_json(const EpochRecord& record) {
   Json json = {{"epoch", record.epoch},
                {"steps", record.steps},
                {"tokens", record.tokens},
-               {"learning_rate", record.learning_rate},
-               {"gradient_norm", record.gradient_norm},
+               {"learning_rate", number(record.learning_rate)},
+               {"gradient_norm", number(record.gradient_norm)},
                {"train", to_json(record.train)},
-               {"seconds", record.seconds}};
+               {"seconds", number(record.seconds)}};
   if (record.validation) json["validation"] = to_json(*record.validation);
-  if (record.metric) json["metric"] = *record.metric;
+  if (record.metric) json["metric"] = number(*record.metric);
   return json;
 }
 
 EpochRecord record_from(const Json& json, const std::string& where) {
-  EpochRecord record{.epoch = member<std::int64_t>(json, "epoch", where),
-                     .steps = member<std::int64_t>(json, "steps", where),
-                     .tokens = member<std::int64_t>(json, "tokens", where),
-                     .learning_rate = member<double>(json, "learning_rate", where),
-                     .gradient_norm = member<double>(json, "gradient_norm", where),
+  EpochRecord record{.epoch = count_from(json, "epoch", where),
+                     .steps = count_from(json, "steps", where),
+                     .tokens = count_from(json, "tokens", where),
+                     .learning_rate = number_from(json, "learning_rate", where),
+                     .gradient_norm = number_from(json, "gradient_norm", where),
                      .train = loss_from(member<Json>(json, "train", where), where),
-                     .seconds = member<double>(json, "seconds", where)};
+                     .seconds = number_from(json, "seconds", where)};
   if (json.contains("validation")) record.validation = loss_from(json["validation"], where);
-  if (json.contains("metric")) record.metric = member<double>(json, "metric", where);
+  if (json.contains("metric")) record.metric = number_from(json, "metric", where);
   return record;
 }
 
@@ -81,34 +121,36 @@ TensorList select(const TensorList& all, const std::string& prefix) {
   return selected;
 }
 
-void append(TensorList& to, const TensorList& from, const std::string& prefix) {
-  for (const NamedTensor& entry : from) to.add(prefix + entry.name, entry.tensor);
-}
-
 std::string slot_prefix(std::size_t slot) { return "optimizer/" + std::to_string(slot) + "/"; }
 
 Json to_json(const TrainingProgress& progress) {
-  return {{"batches", progress.batches},         {"steps", progress.steps},
-          {"tokens", progress.tokens},           {"epoch", progress.position.epoch},
-          {"batch", progress.position.batch},    {"epoch_loss", to_json(progress.epoch_loss)},
-          {"epoch_steps", progress.epoch_steps}, {"learning_rate", progress.learning_rate},
-          {"epoch_norms", progress.epoch_norms}, {"epoch_seconds", progress.epoch_seconds},
-          {"skipped", progress.skipped},         {"restored", progress.restored}};
+  return {{"batches", progress.batches},
+          {"steps", progress.steps},
+          {"tokens", progress.tokens},
+          {"epoch", progress.position.epoch},
+          {"batch", progress.position.batch},
+          {"epoch_loss", to_json(progress.epoch_loss)},
+          {"epoch_steps", progress.epoch_steps},
+          {"learning_rate", number(progress.learning_rate)},
+          {"epoch_norms", number(progress.epoch_norms)},
+          {"epoch_seconds", number(progress.epoch_seconds)},
+          {"skipped", progress.skipped},
+          {"restored", progress.restored}};
 }
 
 TrainingProgress progress_from(const Json& json, const std::string& path) {
-  const auto count = [&](const char* name) { return member<std::int64_t>(json, name, path); };
+  const auto count = [&](const char* name) { return count_from(json, name, path); };
   return {.batches = count("batches"),
           .steps = count("steps"),
           .tokens = count("tokens"),
           .position = {count("epoch"), count("batch")},
           .epoch_loss = loss_from(member<Json>(json, "epoch_loss", path), path),
           .epoch_steps = count("epoch_steps"),
-          .learning_rate = member<double>(json, "learning_rate", path),
-          .epoch_norms = member<double>(json, "epoch_norms", path),
-          .epoch_seconds = member<double>(json, "epoch_seconds", path),
-          .skipped = count("skipped"),
-          .restored = count("restored")};
+          .learning_rate = number_from(json, "learning_rate", path),
+          .epoch_norms = number_from(json, "epoch_norms", path),
+          .epoch_seconds = number_from(json, "epoch_seconds", path),
+          .skipped = count_from(json, "skipped", path, kMostSkips),
+          .restored = count_from(json, "restored", path, kMostRestores)};
 }
 
 /// The state that was saved, of as many rows as it has. Shapes are checked before memory is taken:
@@ -129,9 +171,51 @@ State state_from(const Network& network, const TensorList& saved, const Backend&
   return state;
 }
 
+/// See find_checkpoint. `unread`: there is one at `path`, but its bytes could not be had.
+std::optional<FoundCheckpoint> look_for_checkpoint(const std::string& path, bool& unread) {
+  const std::string previous = previous_checkpoint(path);
+  const auto look_into = [](const std::string& file) {
+    const CheckpointFile found = read_checkpoint(file);
+    const Json progress = member<Json>(found.json, "progress", file);
+    return FoundCheckpoint{
+        .path = file, .note = found.note, .steps = count_from(progress, "steps", file)};
+  };
+  const bool before = is_there(previous);
+  std::string fault = path + ": the file is missing";
+  if (is_there(path)) {
+    try {
+      return look_into(path);
+    } catch (const FormatError& error) {
+      fault = error.what();
+    } catch (const IoError& error) {
+      fault = error.what();
+      unread = true;
+    }
+    if (!before && unread) throw IoError(fault + "; there is no checkpoint before it");
+    if (!before) {
+      throw FormatError(fault + "; there is no checkpoint before it, training must begin anew");
+    }
+  } else if (!before) {
+    return std::nullopt;
+  }
+  bool lost = !unread;  // what cannot be read now may yet be whole
+  try {
+    FoundCheckpoint found = look_into(previous);
+    found.warning = fault + "; going on from the checkpoint before it";
+    return found;
+  } catch (const FormatError& error) {
+    fault += std::string("; and the one before: ") + error.what();
+  } catch (const IoError& error) {
+    fault += std::string("; and the one before: ") + error.what();
+    lost = false;
+  }
+  if (!lost) throw IoError(fault);
+  throw FormatError(fault + "; training must begin anew");
+}
+
 }  // namespace
 
-std::string checkpoint_checksum(const TensorList& tensors,
+std::string checkpoint_checksum(std::span<const TensorGroup> groups,
                                 std::map<std::string, std::string> metadata) {
   metadata.erase(kCheckpointChecksum);
   Sha256 sum;
@@ -139,11 +223,13 @@ std::string checkpoint_checksum(const TensorList& tensors,
     sum.add(std::to_string(text.size()) + ' ');
     sum.add(text);
   };
-  for (const NamedTensor& entry : tensors) {
-    add(entry.name);
-    add(entry.tensor.shape().to_string());
-    add({reinterpret_cast<const char*>(entry.tensor.data()),
-         static_cast<std::size_t>(entry.tensor.size()) * sizeof(float)});
+  for (const TensorGroup& group : groups) {
+    for (const NamedTensor& entry : group.tensors) {
+      add(group.prefix + entry.name);
+      add(entry.tensor.shape().to_string());
+      add({reinterpret_cast<const char*>(entry.tensor.data()),
+           static_cast<std::size_t>(entry.tensor.size()) * sizeof(float)});
+    }
   }
   for (const auto& [name, text] : metadata) {
     add(name);
@@ -153,60 +239,53 @@ std::string checkpoint_checksum(const TensorList& tensors,
 }
 
 std::string previous_checkpoint(const std::string& path) { return path + ".previous"; }
+std::string unread_checkpoint(const std::string& path) { return path + ".unread"; }
 
 std::optional<FoundCheckpoint> find_checkpoint(const std::string& path) {
-  const std::string previous = previous_checkpoint(path);
-  const auto note_of = [](const std::string& file) {
-    return read_checkpoint(file).metadata[kNote];
-  };
-  std::string fault = path + ": the file is missing";
-  if (is_there(path)) {
-    try {
-      return FoundCheckpoint{.path = path, .note = note_of(path)};
-    } catch (const FormatError& error) {
-      fault = error.what();
-      if (!is_there(previous)) {
-        throw FormatError(fault + "; there is no checkpoint before it, training must begin anew");
-      }
-    }
-  } else if (!is_there(previous)) {
-    return std::nullopt;
+  bool unread = false;
+  return look_for_checkpoint(path, unread);
+}
+
+std::optional<FoundCheckpoint> take_checkpoint(const std::string& path) {
+  bool unread = false;
+  std::optional<FoundCheckpoint> found = look_for_checkpoint(path, unread);
+  if (!found || found->path == path) return found;
+  if (unread) {
+    replace_file(path, unread_checkpoint(path));
+    found->warning += "; what could not be read is kept as " + unread_checkpoint(path);
   }
-  FoundCheckpoint found{.path = path};
-  try {
-    found.note = note_of(previous);
-  } catch (const FormatError& error) {
-    throw FormatError(fault + "; and the one before: " + error.what() +
-                      "; training must begin anew");
-  }
-  found.warning = fault + "; going on from the checkpoint before it";
-  // Moved, so that the next one that is written does not push a whole one out for a damaged one.
-  replace_file(previous, path);
+  replace_file(found->path, path);
+  found->path = path;
   return found;
 }
 
 void remove_checkpoints(const std::string& path) {
   std::error_code ignored;
-  fs::remove(path, ignored);
-  fs::remove(previous_checkpoint(path), ignored);
+  for (const std::string& file : {path, previous_checkpoint(path), unread_checkpoint(path)}) {
+    fs::remove(file, ignored);
+  }
 }
 
 void Model::save_checkpoint(const std::string& path, const std::string& note) const {
-  const Impl& m = *impl_;
+  impl_->save_checkpoint(path, note, previous_checkpoint(path));
+}
+
+void Model::Impl::save_checkpoint(const std::string& path, const std::string& note,
+                                  const std::string& keep_old_as) const {
+  const Impl& m = *this;
   m.require_compiled();
-  if (const std::string bad = first_not_finite(m.parameters, *m.backend); !bad.empty()) {
+  if (const std::string bad = m.first_bad_parameter(); !bad.empty()) {
     throw DivergenceError(path + ": the checkpoint there stays as it is, because the parameter " +
                           bad + " is not finite; try a smaller learning rate or stronger clipping");
   }
-  TensorList tensors;
-  append(tensors, m.parameters, "parameters/");
-  append(tensors, m.averages.values, "averages/");
+  std::vector<TensorGroup> tensors{{"parameters/", m.parameters}, {"averages/", m.averages.values}};
   for (std::size_t slot = 0; slot < m.optimizer_state.slots.size(); ++slot) {
-    append(tensors, m.optimizer_state.slots[slot], slot_prefix(slot));
+    tensors.push_back({slot_prefix(slot), m.optimizer_state.slots[slot]});
   }
-  append(tensors, m.state, "state/");
+  tensors.push_back({"state/", m.state});
   Json json = {{"format", kFormat},
                {"optimizer", m.options.optimizer.index()},
+               {"learning_rate", learning_rate_of(m.options.optimizer)},
                {"optimizer_steps", m.optimizer_state.steps},
                {"optimizer_slots", m.optimizer_state.slots.size()},
                {"averaging", static_cast<int>(m.options.averaging.kind)},
@@ -217,7 +296,7 @@ void Model::save_checkpoint(const std::string& path, const std::string& note) co
   std::map<std::string, std::string> metadata{{kMetadata, json.dump()}, {kNote, note}};
   metadata[kCheckpointChecksum] = checkpoint_checksum(tensors, metadata);
   try {
-    save_safetensors(path, tensors, metadata, Precision::kFp32, previous_checkpoint(path));
+    save_safetensors(path, tensors, metadata, keep_old_as);
   } catch (const IoError& error) {
     if (!is_there(path)) throw;
     throw IoError(std::string(error.what()) +
@@ -228,11 +307,8 @@ void Model::save_checkpoint(const std::string& path, const std::string& note) co
 void Model::load_checkpoint(const std::string& path) {
   Impl& m = *impl_;
   m.require_compiled();
-  const SafetensorsContents file = read_checkpoint(path);
-  const Json json = parse_json(file.metadata.at(kMetadata), path);
-  if (member<int>(json, "format", path) != kFormat) {
-    throw FormatError(path + ": written by another version of rnn");
-  }
+  const CheckpointFile file = read_checkpoint(path);
+  const Json& json = file.json;
   if (member<std::size_t>(json, "optimizer", path) != m.options.optimizer.index()) {
     throw FormatError(path + ": belongs to a training with another optimizer");
   }
@@ -241,19 +317,22 @@ void Model::load_checkpoint(const std::string& path) {
   }
 
   // All is read and checked before anything is changed.
-  const TrainingProgress progress = progress_from(member<Json>(json, "progress", path), path);
+  TrainingProgress progress = progress_from(member<Json>(json, "progress", path), path);
+  if (number_from(json, "learning_rate", path) != double{learning_rate_of(m.options.optimizer)}) {
+    progress.restored = 0;
+  }
   History history;
   for (const Json& record : member<std::vector<Json>>(json, "history", path)) {
     history.epochs.push_back(record_from(record, path));
   }
-  OptimizerState optimizer{.steps = member<std::int64_t>(json, "optimizer_steps", path)};
-  const auto slots = member<std::size_t>(json, "optimizer_slots", path);
-  for (std::size_t slot = 0; slot < slots && slot < 2; ++slot) {
+  OptimizerState optimizer{.steps = count_from(json, "optimizer_steps", path)};
+  const std::int64_t slots = count_from(json, "optimizer_slots", path, kMostSlots);
+  for (std::int64_t slot = 0; slot < slots; ++slot) {
     TensorList values = m.train().gradients();
-    assign_tensors(values, select(file.tensors, slot_prefix(slot)), path);
+    assign_tensors(values, select(file.tensors, slot_prefix(static_cast<std::size_t>(slot))), path);
     optimizer.slots.push_back(std::move(values));
   }
-  AverageState averages{.steps = member<std::int64_t>(json, "averaged_steps", path)};
+  AverageState averages{.steps = count_from(json, "averaged_steps", path)};
   if (averages.steps > 0) {
     averages.values = m.parameters;
     assign_tensors(averages.values, select(file.tensors, "averages/"), path);
@@ -271,6 +350,7 @@ void Model::load_checkpoint(const std::string& path) {
   m.history = std::move(history);
   m.optimizer_state = std::move(optimizer);
   m.state = std::move(state);
+  m.saved_as = path;
 }
 
 }  // namespace rnn

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/number.h"
 #include "base/require.h"
 #include "rnn/error.h"
 #include "training/class_weights.h"
@@ -12,7 +13,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kMostSkips = 10, kMostRestores = 10;
 constexpr const char* kAdvice = "; try a smaller learning rate or stronger clipping";
 
 void check(const CheckpointOptions& when) {
@@ -60,6 +60,13 @@ class Model::Impl::FitLoop {
       held_out_ = data.hold_out(fit.validation_split);
       validation_ = held_out_.get();
     }
+    for (const Callback* callback : fit.callbacks) {
+      if (callback->needs_validation() && !validation_ && !fit.metric) {
+        throw ConfigError(
+            "fit: early stopping needs something to go by; give validation, validation_split or "
+            "metric");
+      }
+    }
     if (m_.options.averaging.kind == Averaging::Kind::kNtAsgd && !validation_) {
       throw ConfigError("fit: averaging nt-asgd begins by the validation loss; give validation");
     }
@@ -82,8 +89,9 @@ class Model::Impl::FitLoop {
     tell([&](Callback& c) { c.on_train_begin(model_); });
     saved_at_ = Clock::now();
     const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
-    if (restores && going_on()) save_checkpoint();
+    if (restores && going_on() && m_.saved_as != fit_.checkpoint->path) save_checkpoint();
     while (going_on()) epoch();
+    if (m_.stopping) is_finite();  // what is saved now must be worth it
     if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
     tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
     if (unsaved_) save_checkpoint();
@@ -128,6 +136,7 @@ class Model::Impl::FitLoop {
   /// False when there was no batch left.
   bool step() {
     const TrainingProgress before = progress_;
+    if (fit_.checkpoint) state_before_ = m_.state;
     StepRecord record{.epoch = progress_.position.epoch + 1, .epochs = fit_.epochs};
     LossSum loss;
     Index time = 0;
@@ -158,6 +167,7 @@ class Model::Impl::FitLoop {
       return true;
     }
     progress_.skipped = 0;
+    last_norm_ = record.gradient_norm;
     ++progress_.epoch_steps;
     progress_.epoch_loss += loss;
     progress_.epoch_norms += record.gradient_norm;
@@ -165,16 +175,20 @@ class Model::Impl::FitLoop {
     record.epoch_loss = progress_.epoch_loss;
     unsaved_ = fit_.checkpoint != nullptr;
     tell([&](Callback& c) { c.on_step_end(model_, record); });
-    if (checkpoint_is_due()) save_checkpoint();
+    if (checkpoint_is_due() && is_finite()) save_checkpoint();
     return true;
   }
 
   void end_epoch() {
     if (progress_.position.batch == 0) throw TextError("fit: the data gave no batch");
     if (progress_.epoch_steps == 0) {
+      progress_.position.batch = 0;  // to be tried once more, with other options
+      progress_.skipped = 0;
       throw DivergenceError("training diverged: every step of epoch " +
-                            to_text(progress_.position.epoch + 1) + " was skipped" + kAdvice);
+                            to_text(progress_.position.epoch + 1) + " was skipped" + kAdvice +
+                            saved());
     }
+    if (!is_finite()) return;
     EpochRecord record{
         .epoch = progress_.position.epoch + 1,
         .steps = progress_.steps,
@@ -186,13 +200,12 @@ class Model::Impl::FitLoop {
     if (validation_) {
       record.validation = model_.evaluate(*validation_, fit_.state);
       if (!std::isfinite(record.validation->nats)) {
-        const std::string what = "training diverged: the validation after epoch " +
-                                 to_text(record.epoch) + " gave the loss " +
-                                 to_text(record.validation->mean()) + ", learning rate " +
-                                 to_text(record.learning_rate);
-        if (m_.options.on_divergence != OnDivergence::kRestore)
-          throw DivergenceError(what + kAdvice);
-        restore(what);
+        // A checkpoint of these parameters would only come back to this.
+        restore_or_throw("training diverged at step " + to_text(record.steps) +
+                         ": the validation after epoch " + to_text(record.epoch) +
+                         " gave the loss " + to_text(record.validation->mean()) +
+                         ", gradient norm " + to_significant(last_norm_, 6) + ", learning rate " +
+                         to_significant(record.learning_rate, 6) + "; all parameters are finite");
         return;
       }
     }
@@ -202,7 +215,7 @@ class Model::Impl::FitLoop {
     unsaved_ = fit_.checkpoint != nullptr;
     tell([&](Callback& c) { c.on_epoch_end(model_, m_.history); });
     // A model that was the best is never older than the checkpoint: going back to that, by a kill
-    // or by a divergence, cannot make a worse one take its place.
+    // or by a divergence, keeps in the history what a later one must be better than.
     const bool best = m_.history.best() == &m_.history.epochs.back();
     const std::int64_t every = fit_.checkpoint ? fit_.checkpoint->every_epochs : 0;
     if (unsaved_ && (best || (every > 0 && record.epoch % every == 0))) save_checkpoint();
@@ -216,8 +229,15 @@ class Model::Impl::FitLoop {
     return when.every_minutes > 0 && spent.count() >= 60 * when.every_minutes;
   }
 
+  /// One of the same parameters takes the place of the last; the one before stays another.
   void save_checkpoint() {
-    model_.save_checkpoint(fit_.checkpoint->path, fit_.checkpoint->note);
+    const std::string& path = fit_.checkpoint->path;
+    save_checkpoint(m_.saved_as == path ? "" : previous_checkpoint(path));
+  }
+
+  void save_checkpoint(const std::string& keep_old_as) {
+    m_.save_checkpoint(fit_.checkpoint->path, fit_.checkpoint->note, keep_old_as);
+    m_.saved_as = fit_.checkpoint->path;
     unsaved_ = false;
     saved_at_ = Clock::now();
   }
@@ -226,18 +246,18 @@ class Model::Impl::FitLoop {
   void diverged(const TrainingProgress& before, const std::string& what) {
     switch (m_.options.on_divergence) {
       case OnDivergence::kStop:
-        progress_ = before;
-        throw DivergenceError(what + kAdvice);
+        go_back_to(before);
+        throw DivergenceError(what + kAdvice + saved());
       case OnDivergence::kSkip:
         if (++progress_.skipped > kMostSkips ||
             !first_not_finite(m_.parameters, *m_.backend).empty()) {
           const std::int64_t skipped = progress_.skipped - 1;
-          progress_ = before;
+          go_back_to(before);
           throw DivergenceError(what +
                                 (skipped > 0
                                      ? ", after " + to_text(skipped) + " skipped steps in a row"
                                      : std::string()) +
-                                kAdvice);
+                                kAdvice + saved());
         }
         // What the bad step left of a carried state would spoil all that follow.
         for (NamedTensor& part : m_.state) {
@@ -250,23 +270,106 @@ class Model::Impl::FitLoop {
     }
   }
 
+  /// Where training stood before a step that diverged.
+  void go_back_to(const TrainingProgress& before) {
+    progress_ = before;
+    progress_.skipped = 0;
+    if (fit_.checkpoint) m_.state = state_before_;
+  }
+
+  /// Whether the last update left all parameters finite; if not, training went back, or throws.
+  bool is_finite() {
+    const std::string bad = m_.first_bad_parameter();
+    if (bad.empty()) return true;
+    restore_or_throw("training diverged at step " + to_text(progress_.steps) + ": gradient norm " +
+                     to_significant(last_norm_, 6) + ", learning rate " +
+                     to_significant(progress_.learning_rate, 6) +
+                     "; first parameter that is not finite after it: " + bad);
+    return false;
+  }
+
+  void restore_or_throw(const std::string& what) {
+    if (m_.options.on_divergence != OnDivergence::kRestore) {
+      throw DivergenceError(what + kAdvice + saved_before());
+    }
+    restore(what);
+  }
+
+  /// Saves what a divergence left whole, and says where it is.
+  std::string saved() {
+    if (unsaved_ && m_.first_bad_parameter().empty()) {
+      try {
+        save_checkpoint();
+      } catch (const IoError& error) {
+        return std::string("; ") + error.what();
+      }
+    }
+    return saved_before();
+  }
+
+  /// Which checkpoints there are, for the end of a message.
+  std::string saved_before() const {
+    if (!fit_.checkpoint) return "";
+    try {
+      const auto newest = find_checkpoint(fit_.checkpoint->path);
+      if (!newest) return "; no checkpoint was written yet";
+      std::string text =
+          "; the checkpoint " + newest->path + " is of step " + to_text(newest->steps);
+      const std::string previous = previous_checkpoint(fit_.checkpoint->path);
+      if (newest->path == previous) return text;
+      if (const auto before = find_checkpoint(previous)) {
+        text += ", the one before it of step " + to_text(before->steps) +
+                " (remove the newer one to go back to that)";
+      }
+      return text;
+    } catch (const Error& error) {
+      return std::string("; ") + error.what();
+    }
+  }
+
   void restore(const std::string& what) {
     const std::int64_t times = progress_.restored + 1;
     if (times > kMostRestores) {
       throw DivergenceError(what + ", after going back to a checkpoint " + to_text(times - 1) +
-                            " times" + kAdvice);
+                            " times" + kAdvice + saved_before());
     }
-    const auto found = find_checkpoint(fit_.checkpoint->path);
-    if (!found) throw DivergenceError(what + "; " + fit_.checkpoint->path + " is gone" + kAdvice);
-    model_.load_checkpoint(found->path);
+    std::string warning;
+    try {
+      warning = load_good_checkpoint();
+    } catch (const Error& error) {
+      throw DivergenceError(what + kAdvice + "; " + error.what());
+    }
     progress_.restored = times;
-    save_checkpoint();  // with the new rate: a kill does not take it back
+    // With the new rate: a kill does not take it back. The one before stays what it is.
+    save_checkpoint("");
     restored_ = true;
     tell([&](Callback& c) {
-      c.on_divergence(model_, what + "; going on from step " + to_text(progress_.steps) +
+      c.on_divergence(model_, what + warning + "; going on from step " + to_text(progress_.steps) +
                                   " with the learning rate times " +
                                   to_text(std::ldexp(1.0, static_cast<int>(-times))));
     });
+  }
+
+  /// The last one; where not one step was made since that, the one before, if it is whole. Returns
+  /// a warning about one that is not.
+  std::string load_good_checkpoint() {
+    const std::string &path = fit_.checkpoint->path, previous = previous_checkpoint(path);
+    const bool led_here = m_.saved_as == path;
+    const auto found = take_checkpoint(path);
+    if (!found) throw IoError(path + ": the checkpoint is gone");
+    if (led_here && found->warning.empty()) {
+      try {
+        if (find_checkpoint(previous)) {
+          model_.load_checkpoint(previous);
+          return "";
+        }
+      } catch (const Error& error) {
+        model_.load_checkpoint(path);
+        return std::string("; ") + error.what();
+      }
+    }
+    model_.load_checkpoint(path);
+    return found->warning.empty() ? "" : "; " + found->warning;
   }
 
   Model& model_;
@@ -280,6 +383,8 @@ class Model::Impl::FitLoop {
   std::vector<double> validation_losses_{};
   bool averaging_ = false, data_is_over_ = false, restored_ = false;
   bool unsaved_ = false;  // there is something that the checkpoint does not have
+  State state_before_{};  // the step at hand
+  double last_norm_ = 0;  // of the gradients of the last update
   Clock::time_point last_{}, saved_at_{};
 };
 

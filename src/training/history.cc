@@ -1,5 +1,6 @@
 #include "rnn/history.h"
 
+#include <cmath>
 #include <utility>
 
 #include "base/number.h"
@@ -28,11 +29,11 @@ Columns columns_of(const EpochRecord& record, bool metrics) {
   return columns;
 }
 
-double cost(const EpochRecord& record) {
+}  // namespace
+
+double cost_of(const EpochRecord& record) {
   return record.metric ? -*record.metric : record.validation.value_or(record.train).mean();
 }
-
-}  // namespace
 
 std::vector<double> History::validation_losses() const {
   std::vector<double> losses;
@@ -45,7 +46,7 @@ std::vector<double> History::validation_losses() const {
 std::vector<double> History::costs() const {
   std::vector<double> costs;
   for (const EpochRecord& record : epochs) {
-    if (record.metric || record.validation) costs.push_back(cost(record));
+    if (record.metric || record.validation) costs.push_back(cost_of(record));
   }
   return costs;
 }
@@ -53,8 +54,8 @@ std::vector<double> History::costs() const {
 const EpochRecord* History::best() const {
   const EpochRecord* best = nullptr;
   for (const EpochRecord& record : epochs) {
-    // What is not a number is worse than any.
-    if (!best || !(cost(*best) <= cost(record))) best = &record;
+    const double cost = cost_of(record);
+    if (std::isfinite(cost) && (!best || cost < cost_of(*best))) best = &record;
   }
   return best;
 }

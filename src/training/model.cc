@@ -24,6 +24,7 @@ void Model::compile(const CompileOptions& options) {
   m.inference.reset();
   // What one optimiser remembers would mislead another.
   m.optimizer_state = {};
+  m.saved_as.clear();
   m.forget_averages();
   m.options = options;
   m.backend = std::move(backend);
@@ -107,6 +108,7 @@ void Model::set_parameters(const TensorList& values, std::string_view where) {
   assign_tensors(impl_->parameters, values, where);
   impl_->parameters.changed();
   impl_->forget_averages();
+  impl_->saved_as.clear();
 }
 
 Model Model::clone() const {

@@ -22,6 +22,10 @@ struct TrainingProgress {
   std::int64_t skipped = 0, restored = 0;
 };
 
+// A training that diverges more often has no hope: steps skipped in a row, and checkpoints gone
+// back to.
+inline constexpr std::int64_t kMostSkips = 10, kMostRestores = 10;
+
 struct Model::Impl {
   class FitLoop;
 
@@ -32,7 +36,8 @@ struct Model::Impl {
   AverageState averages{};
   OptimizerState optimizer_state{};
   TrainingProgress progress{};
-  State state{};  // carried from batch to batch
+  State state{};           // carried from batch to batch
+  std::string saved_as{};  // the checkpoint that has what is here; empty: none
   History history{};
   Observer observer{};
   std::vector<std::uint8_t> frozen{};  // one a parameter, not 0 while it stands still; or empty
@@ -56,7 +61,13 @@ struct Model::Impl {
   void add_gradients(const Batch& batch, StatePolicy policy, LossSum& loss);
   /// False when it diverged; then nothing was changed.
   bool update(const LossSum& loss, double rate, bool averaging, StepRecord& record);
+  /// Of a step that `update` refused.
   std::string describe_divergence(const StepRecord& record) const;
+  /// The first parameter or average that is not finite; empty when all are.
+  std::string first_bad_parameter() const;
+  /// As Model has it; what is there is first renamed to `keep_old_as`, unless that is empty.
+  void save_checkpoint(const std::string& path, const std::string& note,
+                       const std::string& keep_old_as) const;
   void prepare_state(Index batch, StatePolicy policy);
   double norm_of(const TensorList& gradients) const;
   float clip_gradients(TensorList& gradients, double norm, double unit) const;

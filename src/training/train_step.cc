@@ -1,6 +1,7 @@
 // One update of the parameters: gradients of its batches, clipping, optimiser, averages.
 #include <cmath>
 
+#include "base/number.h"
 #include "base/require.h"
 #include "training/model_impl.h"
 
@@ -14,17 +15,25 @@ std::string first_not_finite(const TensorList& tensors, const Backend& backend) 
 }
 
 std::string Model::Impl::describe_divergence(const StepRecord& record) const {
-  const std::string in_parameters = first_not_finite(parameters, *backend);
+  const std::string in_parameters = first_bad_parameter();
   const std::string in_gradients = first_not_finite(session->gradients(), *backend);
   std::string where;
   if (!in_parameters.empty()) {
     where = "; first parameter that is not finite: " + in_parameters;
   } else if (!in_gradients.empty()) {
     where = "; first gradient that is not finite: " + in_gradients;
+  } else {
+    where = "; all parameters and gradients are finite";
   }
   return "training diverged at step " + std::to_string(record.steps) + ": loss " +
-         to_text(record.loss.mean()) + ", gradient norm " + to_text(record.gradient_norm) +
-         ", learning rate " + to_text(record.learning_rate) + where;
+         to_text(record.loss.mean()) + ", gradient norm " +
+         to_significant(record.gradient_norm, 6) + ", learning rate " +
+         to_significant(record.learning_rate, 6) + where;
+}
+
+std::string Model::Impl::first_bad_parameter() const {
+  std::string bad = first_not_finite(parameters, *backend);
+  return bad.empty() ? first_not_finite(averages.values, *backend) : bad;
 }
 
 double Model::Impl::norm_of(const TensorList& gradients) const {
@@ -95,6 +104,7 @@ bool Model::Impl::update(const LossSum& loss, double rate, bool averaging, StepR
   apply(options.optimizer, static_cast<float>(rate), scale, session->gradients(), parameters,
         optimizer_state, *backend, frozen);
   if (averaging) average(options.averaging, parameters, averages, *backend);
+  saved_as.clear();
   ++progress.steps;
   progress.tokens += loss.targets;
   progress.learning_rate = rate;

@@ -66,7 +66,7 @@ TEST_F(Safetensors, GivesBackTheSameBits) {
     EXPECT_TRUE(bits_equal(read.tensors.at(entry.name), entry.tensor)) << entry.name;
   }
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"model.safetensors"});
-  save_safetensors(path_, {}, {});
+  save_safetensors(path_, TensorList());
   EXPECT_EQ(load_safetensors(path_).tensors.size(), 0u);
 }
 

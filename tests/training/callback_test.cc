@@ -139,6 +139,21 @@ TEST(EarlyStopping, EndsTrainingAndKeepsItEnded) {
   EXPECT_EQ(model.history().epochs.size(), 4u);
 }
 
+TEST(EarlyStopping, NeedsSomethingToGoBy) {
+  Model model = compiled();
+  test::ToySource data = test::random_source(6, 1, 8, 4);
+  EarlyStopping early;
+  try {
+    model.fit(data, {.epochs = 3, .callbacks = {&early}});
+    FAIL() << "it would never stop";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("give validation"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(model.history().epochs.size(), 0u);
+  model.fit(data, {.epochs = 9, .metric = [](Model&) { return 1; }, .callbacks = {&early}});
+  EXPECT_EQ(model.history().epochs.size(), 2u);
+}
+
 TEST(BestModel, SavesWhenTheNewestEpochIsTheBest) {
   Model model = compiled();
   std::vector<std::size_t> saved;
@@ -148,6 +163,18 @@ TEST(BestModel, SavesWhenTheNewestEpochIsTheBest) {
     best.on_epoch_end(model, history_of({losses.begin(), losses.begin() + static_cast<long>(n)}));
   }
   EXPECT_EQ(saved, (std::vector<std::size_t>{1, 3, 5}));
+}
+
+TEST(BestModel, StaysWhenADivergenceTakesItsEpochBack) {
+  Model model = compiled();
+  std::vector<double> saved;
+  BestModel best(
+      [&](const Model&, const History& h) { saved.push_back(cost_of(h.epochs.back())); });
+  best.on_train_begin(model);
+  for (const auto& losses : std::vector<std::vector<double>>{{5}, {5, 3}, {5, 4}, {5, 4, 2}}) {
+    best.on_epoch_end(model, history_of(losses));
+  }
+  EXPECT_EQ(saved, (std::vector<double>{5, 3, 2}));
 }
 
 TEST(CsvHistory, WritesTheWholeHistoryAfterEveryEpoch) {

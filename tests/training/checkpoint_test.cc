@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "rnn/error.h"
 #include "rnn/model.h"
 #include "rnn/model_file.h"
@@ -218,6 +221,92 @@ TEST_F(Resume, AStateThatIsNotInTheFileIsRefusedBeforeMemoryIsTaken) {
   }
 }
 
+TEST_F(Resume, WhatCannotBeReadIsNotLost) {
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
+  model.save_checkpoint(path_, "first");
+  model.save_checkpoint(path_, "second");
+  std::filesystem::rename(path_, folder_.file("elsewhere"));
+  std::filesystem::create_directory(path_);  // opens, and fails to be read
+  EXPECT_EQ(find_checkpoint(path_)->note, "first");
+  EXPECT_TRUE(std::filesystem::is_directory(path_));
+  const auto found = take_checkpoint(path_);
+  EXPECT_EQ(found->note, "first");
+  EXPECT_NE(found->warning.find(path_ + ": cannot read"), std::string::npos) << found->warning;
+  EXPECT_NE(found->warning.find(unread_checkpoint(path_)), std::string::npos) << found->warning;
+  EXPECT_TRUE(std::filesystem::is_directory(unread_checkpoint(path_)));
+  // With nothing that could be read, training need not begin anew.
+  for (const bool before : {false, true}) {
+    std::filesystem::remove(path_);
+    std::filesystem::create_directory(path_);
+    if (before) std::ofstream(previous_checkpoint(path_)) << "damaged";
+    try {
+      take_checkpoint(path_);
+      ADD_FAILURE() << before;
+    } catch (const IoError& error) {
+      EXPECT_EQ(std::string(error.what()).find("anew"), std::string::npos) << error.what();
+    }
+    EXPECT_TRUE(std::filesystem::is_directory(path_));
+  }
+}
+
+TEST_F(Resume, ReadsBackNumbersThatAreNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> metrics{std::numeric_limits<double>::quiet_NaN(), infinity, -infinity};
+  const CompileOptions options = recipe(Adam{}, Schedule::Kind::kConstant);
+  Model model = compiled(options);
+  test::ToySource data = test::random_source(6, 1);
+  model.fit(data, {.epochs = kEpochs, .metric = [&](const Model& now) {
+                     return metrics[now.history().epochs.size()];
+                   }});
+  model.save_checkpoint(path_);
+  Model other = compiled(options);
+  other.load_checkpoint(path_);
+  ASSERT_EQ(other.history().epochs.size(), metrics.size());
+  for (std::size_t e = 0; e < metrics.size(); ++e) {
+    const double metric = other.history().epochs[e].metric.value();
+    EXPECT_TRUE(metric == metrics[e] || (std::isnan(metric) && std::isnan(metrics[e]))) << e;
+  }
+  EXPECT_EQ(other.history().best(), nullptr);
+}
+
+TEST_F(Resume, CountsThatNoTrainingHasAreRefusedAndChangeNothing) {
+  const CompileOptions options = recipe(Adam{}, Schedule::Kind::kCosine);
+  Model model = compiled(options);
+  train(model);
+  model.save_checkpoint(path_);
+  const std::string good = read_file(path_);
+  const SafetensorsContents contents = load_safetensors(path_);
+  const auto name = std::find_if(contents.metadata.begin(), contents.metadata.end(),
+                                 [](const auto& item) { return item.second.starts_with("{"); });
+  ASSERT_NE(name, contents.metadata.end());
+  for (const char* place :
+       {"/optimizer_steps", "/optimizer_slots", "/averaged_steps", "/progress/batches",
+        "/progress/steps", "/progress/tokens", "/progress/epoch", "/progress/batch",
+        "/progress/epoch_steps", "/progress/skipped", "/progress/restored",
+        "/progress/epoch_loss/targets", "/history/1/epoch", "/history/1/steps", "/history/1/tokens",
+        "/history/1/train/targets"}) {
+    for (const Json& value : {Json(-1), Json(std::uint64_t{1} << 63), Json(std::int64_t{1} << 62),
+                              Json(1e300), Json(1.5), Json("1"), Json()}) {
+      SCOPED_TRACE(place + (" " + value.dump()));
+      Json json = parse_json(name->second, "metadata");
+      ASSERT_TRUE(json.contains(Json::json_pointer(place)));
+      json[Json::json_pointer(place)] = value;
+      std::map<std::string, std::string> metadata = contents.metadata;
+      metadata[name->first] = json.dump();
+      metadata[kCheckpointChecksum] = checkpoint_checksum(contents.tensors, metadata);
+      save_safetensors(path_, contents.tensors, metadata);
+      try {
+        model.load_checkpoint(path_);
+        ADD_FAILURE() << "accepted";
+      } catch (const FormatError& error) {
+        EXPECT_NE(std::string(error.what()).find(path_), std::string::npos) << error.what();
+      }
+    }
+  }
+  model.save_checkpoint(path_);
+  EXPECT_EQ(read_file(path_), good);
+}
+
 TEST_F(Resume, NeedsAModelThatIsCompiled) {
   Model model(test::toy_network());
   EXPECT_THROW(model.save_checkpoint(path_), ConfigError);
@@ -268,6 +357,7 @@ TEST_F(Resume, TheCheckpointBeforeIsKeptAndTakesADamagedOnesPlace) {
   model.save_checkpoint(path_, "second");
   EXPECT_EQ(folder_.names().size(), 2u);
   EXPECT_EQ(find_checkpoint(path_)->note, "second");
+  EXPECT_EQ(find_checkpoint(path_)->steps, kEpochs * kBatches);
   EXPECT_EQ(find_checkpoint(path_)->warning, "");
   const std::string whole = read_file(path_);
   // Each part of the file: its length, its header, its notes, its numbers.
@@ -276,9 +366,15 @@ TEST_F(Resume, TheCheckpointBeforeIsKeptAndTakesADamagedOnesPlace) {
     std::string damaged = whole;
     damaged[place] = static_cast<char>(damaged[place] ^ 4);
     std::ofstream(path_, std::ios::binary) << damaged;
-    const auto found = find_checkpoint(path_);
+    const auto seen = find_checkpoint(path_);
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->note, "first") << place;
+    EXPECT_EQ(seen->path, previous_checkpoint(path_));
+    EXPECT_EQ(read_file(path_), damaged) << "who only looks changes nothing";
+    const auto found = take_checkpoint(path_);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->note, "first") << place;
+    EXPECT_EQ(found->path, path_);
     EXPECT_NE(found->warning.find(path_), std::string::npos) << found->warning;
     EXPECT_EQ(read_file(path_), before);
     EXPECT_EQ(folder_.names().size(), 1u);
@@ -286,6 +382,7 @@ TEST_F(Resume, TheCheckpointBeforeIsKeptAndTakesADamagedOnesPlace) {
   }
   std::filesystem::remove(path_);  // as between the two renames
   EXPECT_EQ(find_checkpoint(path_)->note, "first");
+  EXPECT_EQ(take_checkpoint(path_)->note, "first");
   std::ofstream(path_, std::ios::binary) << "x";
   EXPECT_THROW(find_checkpoint(path_), FormatError);
   std::ofstream(previous_checkpoint(path_), std::ios::binary) << "y";

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace rnn {
 namespace {
@@ -19,6 +20,28 @@ TEST(History, KnowsItsBestEpoch) {
   }
   EXPECT_EQ(history.best()->epoch, 3);
   EXPECT_EQ(history.validation_losses(), (std::vector<double>{9.0 / 5, 8.0 / 5, 7.0 / 5}));
+}
+
+TEST(History, WhatIsNotFiniteIsNeverTheBest) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const bool by_metric : {false, true}) {
+    History history;
+    const auto add = [&](double value) {
+      EpochRecord record{.epoch = static_cast<std::int64_t>(history.epochs.size()) + 1,
+                         .train = {4, 2},
+                         .validation = LossSum{by_metric ? 1 : value, 1}};
+      if (by_metric) record.metric = -value;
+      history.epochs.push_back(record);
+      return history.best() ? history.best()->epoch : 0;
+    };
+    EXPECT_EQ(add(nan), 0);
+    EXPECT_EQ(add(infinity), 0);
+    EXPECT_EQ(add(5), 3);
+    EXPECT_EQ(add(nan), 3);
+    EXPECT_EQ(add(-infinity), 3);
+    EXPECT_EQ(add(4), 6);
+  }
 }
 
 TEST(History, AMetricDecidesBeforeTheLoss) {
