@@ -81,7 +81,6 @@ struct RecurrentBackward {
   CellKept<T> kept{};                               ///< consumed
   CellGradients<T> doptions{};
   std::span<std::byte> scratch{};
-  std::uint64_t weights_version = 0;
 };
 
 /// y = x W + b for every step, or x W^T + b: a softmax layer tied to an embedding uses the table
@@ -108,7 +107,6 @@ struct DenseBackward {
   View<T> dx{};                ///< [T,B,F], or null
   View<T> dkernel{}, dbias{};  ///< added to; null: frozen
   std::span<std::byte> scratch{};
-  std::uint64_t weights_version = 0;
 };
 
 /// What dropout of whole rows multiplies row `id` by: 0, or 1 / (1 - rate).

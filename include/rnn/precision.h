@@ -7,8 +7,10 @@
 
 namespace rnn {
 
-/// What the operands of products are. Parameters, gradients, states, sums and everything
-/// element-wise are fp32 in all of them, and so are files.
+/// What the operands of products are. Parameters, gradients, states and everything element-wise are
+/// fp32 in all of them, and so are the sums of products, but for int8, whose sums are whole numbers
+/// of 32 bits until they are scaled. Files hold fp32 whatever computes, unless `rnn quantize` wrote
+/// them.
 enum class Precision {
   kFp32,
   kBf16,  ///< the upper half of an fp32: its range, 8 bits of significand

@@ -37,8 +37,7 @@ View<float> Affine::backward(const Sequence& x, View<const float> dy, bool wants
                             .transposed = transposed,
                             .dy = dy,
                             .dkernel = call.gradients[kernel],
-                            .dbias = bias ? call.gradients[*bias] : View<float>(),
-                            .weights_version = call.weights_version};
+                            .dbias = bias ? call.gradients[*bias] : View<float>()};
   if (wants_dx) args.dx = call.memory->floats(dx, x.values.shape());
   args.scratch = call.scratch(backward_scratch, call.backend->scratch_bytes(args));
   call.backend->dense_backward(args);

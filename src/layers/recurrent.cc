@@ -376,8 +376,7 @@ View<const float> RecurrentLayer::backward(const Sequence& x, View<const float> 
                                              .dcell_gamma = gradient(Role::kCellGamma),
                                              .dcell_beta = gradient(Role::kCellBeta),
                                              .dpeephole = gradient(Role::kPeephole),
-                                             .dprojection = gradient(Role::kProjection)},
-                                .weights_version = drops_weights ? 0 : call.weights_version};
+                                             .dprojection = gradient(Role::kProjection)}};
   if (with_c) {
     args.dcn = view_or_null(call.dnew_state, 1);
     args.dc0 = view_or_null(call.dstate, 1);

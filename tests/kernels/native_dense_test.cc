@@ -146,6 +146,43 @@ TEST_P(NativeDense, FewRowsAfterManyInTheSameScratch) {
   for (Index rows : {3, 100, 3, 3, 100, 5}) EXPECT_TRUE(same_bits(expected, run(rows, 7))) << rows;
 }
 
+// So does a backward pass, also one that has no valid row.
+TEST_P(NativeDense, ABackwardPassInTheSameScratchForgetsWhatWasPacked) {
+  const NativeBackend native = backend(2);
+  const Tensor x = random_tensor({2, 3, 40}, 1), kernel = random_tensor({40, 70}, 2);
+  const Tensor dy = random_tensor({2, 3, 70}, 3);
+  std::vector<std::byte> scratch;
+  const auto forward = [&](std::uint64_t version) {
+    Tensor y({2, 3, 70});
+    DenseForward<float> f;
+    f.x = x.view();
+    f.kernel = kernel.view();
+    f.y = y.view();
+    f.weights_version = version;
+    scratch.resize(std::max(scratch.size(), native.scratch_bytes(f)));
+    f.scratch = scratch;
+    native.dense_forward(f);
+    return y;
+  };
+  for (const std::vector<std::int32_t>& lengths :
+       {std::vector<std::int32_t>{0, 0, 0}, {2, 0, 1}, {}}) {
+    Tensor dx({2, 3, 40}), dkernel({40, 70});
+    DenseBackward<float> g;
+    g.x = x.view();
+    g.lengths = lengths;
+    g.kernel = kernel.view();
+    g.dy = dy.view();
+    g.dx = dx.view();
+    g.dkernel = dkernel.view();
+    scratch.resize(std::max(scratch.size(), native.scratch_bytes(g)));
+    const Tensor expected = forward(0);
+    EXPECT_TRUE(same_bits(expected, forward(7)));
+    g.scratch = scratch;
+    native.dense_backward(g);
+    EXPECT_TRUE(same_bits(expected, forward(7))) << lengths.size();
+  }
+}
+
 TEST_P(NativeDense, IntegersComeOutExactly) {
   const auto integers = [](const Shape& shape, std::uint64_t seed) {
     Tensor tensor = random_tensor(shape, seed, 8);

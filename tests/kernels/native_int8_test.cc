@@ -377,11 +377,50 @@ TEST_P(NativeInt8, RoundedWeightsGiveTheBitsOfTheOriginal) {
   EXPECT_TRUE(same_bits(before.y, infer(backend(), in).y));
 }
 
+/// The backend in fp32 on the same registers.
+NativeBackend in_fp32(const std::string& target, int threads = 2) {
+  return NativeBackend({.threads = threads}, target == "AVX3_VNNI" ? "AVX3" : target,
+                       Precision::kFp32);
+}
+
 TEST_P(NativeInt8, WhatItLacksRunsInFp32AndSaysSo) {
-  RecurrentForward<float> f;
-  EXPECT_NE(backend().supports(f).path, NativeBackend({}, "", Precision::kFp32).supports(f).path);
-  f.options.zoneout_h_rate = 0.1f;
-  EXPECT_NE(backend().supports(f).reason.find("fp32"), std::string::npos);
+  const std::string fp32 = in_fp32(GetParam()).supports({}).path;
+  EXPECT_NE(backend().supports({}).path, fp32);
+  const auto expect_fp32 = [&](const RecurrentForward<float>& f, const std::string& why) {
+    const KernelPath path = backend().supports(f);
+    EXPECT_EQ(path.path, fp32);
+    EXPECT_NE(path.reason.find("fp32"), std::string::npos) << path.reason;
+    EXPECT_NE(path.reason.find(why), std::string::npos) << path.reason;
+  };
+  float none = 0;
+  RecurrentForward<float> zoneout, training, deep;
+  zoneout.options.zoneout_h_rate = 0.1f;
+  expect_fp32(zoneout, "zoneout");
+  training.gates = {&none, {1, 1, 4}};
+  expect_fp32(training, "inference");
+  deep.x = {&none, {1, 1, 132105}};
+  expect_fp32(deep, "132104");
+  deep.x = {&none, {1, 1, 132104}};
+  EXPECT_NE(backend().supports(deep).path, fp32);
+  deep.y = {&none, {1, 1, 132105}};
+  expect_fp32(deep, "132104");
+}
+
+// A sum of 32 bits holds so many products of 8 bits and not one more.
+TEST_P(NativeInt8, TheDeepestProductDoesNotOverflowAndADeeperOneIsMadeInFp32) {
+  for (const float sign : {1.0f, -1.0f}) {
+    const DenseShape deepest{1, 1, 132104, 2, false, false};
+    Tensor x({1, 1, 132104}), kernel({132104, 2});
+    x.fill(1);
+    kernel.fill(sign);
+    const Tensor y = run_dense(backend(), deepest, x, kernel, Tensor());
+    EXPECT_NEAR(y[0], sign * 132104.0f, 2.0f);  // a scale has 17 bits
+    EXPECT_EQ(y[1], y[0]);
+  }
+  const DenseShape deeper{1, 1, 132105, 2, false, false};
+  const Tensor x = random_tensor({1, 1, 132105}, 1), kernel = random_tensor({132105, 2}, 2);
+  EXPECT_TRUE(same_bits(run_dense(backend(), deeper, x, kernel, Tensor(), 2),
+                        run_dense(in_fp32(GetParam()), deeper, x, kernel, Tensor(), 2)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, NativeInt8,

@@ -149,14 +149,82 @@ TEST_P(NativeKernels, CrossEntropyAndSoftmaxAgreeWithReference) {
   }
 }
 
+/// Both NaN, or the same infinity, or near.
+void expect_agreement(const Tensor& actual, const Tensor& expected, float tolerance) {
+  ASSERT_EQ(actual.shape(), expected.shape());
+  for (Index i = 0; i < actual.size(); ++i) {
+    if (std::isnan(expected[i])) {
+      EXPECT_TRUE(std::isnan(actual[i])) << i << " is " << actual[i];
+    } else if (std::isinf(expected[i])) {
+      EXPECT_EQ(actual[i], expected[i]) << i;
+    } else {
+      EXPECT_NEAR(actual[i], expected[i], tolerance) << i;
+    }
+  }
+}
+
+// A class is ruled out by a logit of minus infinity.
+TEST_P(NativeKernels, InfiniteLogitsGiveWhatTheReferenceGives) {
+  for (Index V : {1, 5, 16, 40, 131}) {
+    for (float smoothing : {0.0f, 0.1f}) {
+      const Index N = 6;
+      Tensor logits = random_tensor({N, V}, 1, 5);
+      BasicTensor<std::int32_t> targets({N});
+      for (Index n = 0; n < N; ++n) targets[n] = static_cast<std::int32_t>(V / 2);
+      const auto rule_out = [&](Index n, Index v) { logits[n * V + v] = -INFINITY; };
+      for (Index v = 1; v < V; v += 2) rule_out(0, v);
+      for (Index v = 0; v < V; ++v) {
+        if (v != V / 2) rule_out(1, v);  // all but the target
+        if (v != V - 1) rule_out(2, v);  // all but the last
+        rule_out(3, v);                  // all
+      }
+      rule_out(4, V / 2);  // the target
+      logits[5 * V + V - 1] = INFINITY;
+      const auto nats = [&](const Backend& b) {
+        Tensor out({2, N});
+        b.cross_entropy_forward(
+            {logits.view(), targets.view(), {out.data(), {N}}, {out.data() + N, {N}}, smoothing});
+        return out;
+      };
+      const auto gradient = [&](const Backend& b) {
+        Tensor normalizer({N}), loss({N}), out = logits;
+        b.cross_entropy_forward(
+            {logits.view(), targets.view(), loss.view(), normalizer.view(), smoothing});
+        b.cross_entropy_backward({.logits = out.view(),
+                                  .targets = targets.view(),
+                                  .log_normalizer = normalizer.view(),
+                                  .scale = 0.25f,
+                                  .dlogits = out.view(),
+                                  .smoothing = smoothing});
+        return out;
+      };
+      const auto probabilities = [&](const Backend& b) {
+        Tensor out = logits;
+        b.softmax({out.view(), out.view()});
+        return out;
+      };
+      SCOPED_TRACE(testing::Message() << V << " classes, smoothing " << smoothing);
+      expect_agreement(nats(backend()), nats(reference_), 2e-5f);
+      expect_agreement(gradient(backend()), gradient(reference_), 1e-5f);
+      expect_agreement(probabilities(backend()), probabilities(reference_), 1e-5f);
+    }
+  }
+}
+
 TEST_P(NativeKernels, DivergedLogitsGiveNaN) {
   for (Index V : {5, 40}) {
-    Tensor logits = random_tensor({1, V}, 1), out({2});
-    logits[2] = NAN;
-    BasicTensor<std::int32_t> target({1});
-    backend().cross_entropy_forward(
-        {logits.view(), target.view(), {out.data(), {1}}, {out.data() + 1, {1}}});
-    EXPECT_TRUE(std::isnan(out[0]));
+    for (Index place : {Index{0}, Index{2}, V - 1}) {
+      Tensor logits = random_tensor({1, V}, 1, 100), out({2}), probabilities({1, V});
+      logits[place] = NAN;
+      BasicTensor<std::int32_t> target({1});
+      target[0] = 3;
+      backend().cross_entropy_forward(
+          {logits.view(), target.view(), {out.data(), {1}}, {out.data() + 1, {1}}});
+      EXPECT_TRUE(std::isnan(out[0]));
+      EXPECT_TRUE(std::isnan(out[1]));
+      backend().softmax({logits.view(), probabilities.view()});
+      for (Index v = 0; v < V; ++v) EXPECT_TRUE(std::isnan(probabilities[v])) << v;
+    }
   }
 }
 

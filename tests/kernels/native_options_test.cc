@@ -1,8 +1,7 @@
 // The options of the recurrent cells on every path (SIMD target and precision): agreement with the
-// reference, and the promises about bits.
+// reference. native_promises_test.cc has the promises about bits.
 #include <gtest/gtest.h>
 
-#include "support/compare.h"
 #include "support/native_problem.h"
 #include "support/random_problem.h"
 
@@ -78,43 +77,6 @@ TEST_P(NativeOptions, AgreeWithTheReference) {
   }
 }
 
-TEST_P(NativeOptions, BitsDoNotDependOnThreads) {
-  const NativeBackend one = backend(1), two = backend(2), five = backend(5);
-  for (const Variant& variant : option_variants()) {
-    // Work enough for a team; few rows and many units are divided by units, the other by rows.
-    ProblemOptions by_units{.cell = variant.cell,
-                            .extras = variant.extras,
-                            .time = 3,
-                            .batch = 5,
-                            .inputs = 120,
-                            .units = 83,
-                            .lengths = {3, 0, 2, 3, 1}};
-    ProblemOptions by_rows{.cell = variant.cell,
-                           .extras = variant.extras,
-                           .time = 3,
-                           .batch = 40,
-                           .inputs = 60,
-                           .units = 35};
-    for (const ProblemOptions& options : {by_units, by_rows}) {
-      SCOPED_TRACE(variant.name + " H " + std::to_string(options.units));
-      RecurrentProblem<float> expected(options);
-      run(one, expected);
-      for (const NativeBackend* backend : {&two, &five}) {
-        RecurrentProblem<float> actual(options);
-        run(*backend, actual);
-        EXPECT_TRUE(same_bits(actual.y, expected.y));
-        EXPECT_TRUE(same_bits(actual.dx, expected.dx));
-        EXPECT_TRUE(same_bits(actual.dh0, expected.dh0));
-        for (std::size_t p = 0; p < actual.parameters().size(); ++p) {
-          EXPECT_TRUE(
-              same_bits(*actual.parameters()[p].gradient, *expected.parameters()[p].gradient))
-              << actual.parameters()[p].name;
-        }
-      }
-    }
-  }
-}
-
 // What training keeps changes no bit, and a text longer than a chunk of inference is one text.
 TEST_P(NativeOptions, InferenceGivesTheBitsOfTraining) {
   const NativeBackend native = backend(2);
@@ -138,49 +100,6 @@ TEST_P(NativeOptions, InferenceGivesTheBitsOfTraining) {
       EXPECT_TRUE(same_bits(problem.hn, hn));
       EXPECT_TRUE(same_bits(problem.cn, cn));
     }
-  }
-}
-
-// Promises 2 and 3 in bf16; in fp32 promises_test.cc has them.
-TEST_P(NativeOptions, AloneAndStepByStepTheBitsAreTheSame) {
-  const NativeBackend native = backend(2);
-  for (const Variant& variant : option_variants()) {
-    SCOPED_TRACE(variant.name);
-    RecurrentProblem<float> whole({.cell = variant.cell,
-                                   .extras = variant.extras,
-                                   .time = 5,
-                                   .batch = 11,
-                                   .inputs = 7,
-                                   .units = 19,
-                                   .lengths = {5, 1, 0, 4, 5, 2, 3, 5, 4, 1, 5}});
-    run(native, whole);
-    for (const Index b : {0, 3, 5, 9}) {
-      const Index length = whole.length(b);
-      RecurrentProblem<float> alone = select(whole, {b}, length);
-      run(native, alone);
-      EXPECT_TRUE(bits_equal(steps_of(alone.y, 0, 0, length), steps_of(whole.y, b, 0, length)))
-          << b;
-      EXPECT_TRUE(bits_equal(steps_of(alone.dx, 0, 0, length), steps_of(whole.dx, b, 0, length)))
-          << b;
-      EXPECT_TRUE(bits_equal(row_of(alone.hn, 0), row_of(whole.hn, b))) << b;
-      EXPECT_TRUE(bits_equal(row_of(alone.dh0, 0), row_of(whole.dh0, b))) << b;
-    }
-    Tensor h = whole.h0, c = whole.c0;
-    for (Index t = 0; t < whole.options.time; ++t) {
-      RecurrentProblem<float> step = window(whole, t, 1);
-      RecurrentForward<float> args = step.inference_args();
-      args.h0 = h;  // the state is carried in place
-      args.hn = h;
-      args.c0 = c;
-      args.cn = c;
-      with_scratch(native, args, [&](const auto& a) { native.recurrent_forward(a); });
-      for (Index b = 0; b < whole.options.batch; ++b) {
-        EXPECT_TRUE(bits_equal(steps_of(step.y, b, 0, step.length(b)),
-                               steps_of(whole.y, b, t, step.length(b))));
-      }
-    }
-    EXPECT_TRUE(same_bits(h, whole.hn));
-    EXPECT_TRUE(same_bits(c, whole.cn));
   }
 }
 

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/native/native_backend.h"
 #include "kernels/reference/reference_backend.h"
 #include "rnn/tensor.h"
+#include "support/native_paths.h"
 
 namespace rnn::test {
 
@@ -34,39 +34,6 @@ BasicTensor<T> random_tensor(const Shape& shape, std::uint64_t seed, float scale
   BasicTensor<T> tensor(shape);
   fill_random(tensor, seed, scale);
   return tensor;
-}
-
-/// An execution path: what the promises about bits hold on.
-struct NativePath {
-  std::string target{};
-  Precision precision = Precision::kFp32;
-
-  /// `least_work`: of ThreadPoolOptions; 0 makes small problems worth a team.
-  NativeBackend backend(int threads = 2,
-                        std::int64_t least_work = ThreadPoolOptions{}.least_work) const {
-    return NativeBackend({.threads = threads, .least_work = least_work}, target, precision);
-  }
-  bool bf16() const { return precision == Precision::kBf16; }
-  Index lanes() const {
-    return target.starts_with("AVX3") ? 16 : target == "AVX2" ? 8 : target == "SCALAR" ? 1 : 4;
-  }
-};
-
-/// Every path of a precision that this machine can take.
-inline std::vector<NativePath> native_paths(Precision precision) {
-  std::vector<NativePath> paths;
-  for (const std::string& target : NativeBackend::targets(precision)) {
-    paths.push_back({target, precision});
-  }
-  return paths;
-}
-inline std::vector<NativePath> native_paths() {
-  std::vector<NativePath> paths = native_paths(Precision::kFp32);
-  for (const NativePath& path : native_paths(Precision::kBf16)) paths.push_back(path);
-  return paths;
-}
-inline std::string path_name(const testing::TestParamInfo<NativePath>& path) {
-  return path.param.target + "_in_" + std::string(name_of(path.param.precision));
 }
 
 /// The nearest bf16, ties to even.

@@ -177,10 +177,9 @@ struct BackwardRow {
   const float* mask;      // CellOptions::recurrent_mask, or null
   const float* c_before;  // LSTM
   float* extra;           // GRU, reset after: becomes the gradient with respect to q = h' U_n + u_n
-  const float* y;
-  const float* dy;         // or null
-  float* dh;               // what reaches h' beside the recurrent product
-  float* dc;               // LSTM: running gradient of the cell state
+  const float* dy;        // or null
+  float* dh;              // what reaches h' beside the recurrent product
+  float* dc;              // LSTM: running gradient of the cell state
   const float* zoneout_h;  // z of this step, or null
   const float* zoneout_c;
   float* c_new;   // LSTM, where wanted: c~ is written here

@@ -49,6 +49,7 @@ ForwardPlan lay_out(const DenseForward<float>& a, const Bf16Arithmetic* bf16, in
 
 struct BackwardPlan {
   Index F, U;
+  PackedKey* key;
   const float** x;
   const float** dy;
   float** dx;
@@ -64,6 +65,7 @@ BackwardPlan lay_out(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, 
   BackwardPlan p{};
   p.F = a.x.extent(2);
   p.U = a.dy.extent(2);
+  p.key = scratch.take<PackedKey>(1);
   p.x = scratch.take<const float*>(rows);
   p.dy = scratch.take<const float*>(rows);
   p.dx = scratch.take<float*>(rows);
@@ -125,14 +127,12 @@ void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, Thr
                        .second = nullptr,
                        .extents = {F, U},
                        .kind = a.transposed ? 101 : 100,
-                       .layout = 0,
+                       .layout = pool.threads(),
                        .arithmetic = bf16};
-  const PackedKey found = *p.key;
+  const bool valid = a.weights_version != 0 && *p.key == made;
   SpinBarrier barrier;
   const int limit = pool.threads_for(rows * F * U);
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-    PackedKey wanted = made;
-    wanted.layout = members;  // panels end where a member's columns do
     if (bf16) {
       round_share(*bf16, p.x, rows, F, p.words, p.x, member, members);
       barrier.wait(members);
@@ -149,17 +149,18 @@ void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, Thr
                     .start = a.bias ? Start::kBias : Start::kZero,
                     .bias = a.bias.data(),
                     .packed = a.weights_version != 0 ? p.packed : nullptr,
-                    .packed_valid = a.weights_version != 0 && found == wanted},
+                    .packed_valid = valid,
+                    .packed_panels = panels_of(vectors_of(U), kMaxVectors, pool.threads())},
                    member, members, p.buffers + member * product_buffer_floats());
-    // With many rows nothing is packed, and what an earlier call with few had packed is
-    // overwritten.
-    if (member == 0) *p.key = p.packed ? wanted : PackedKey{};
   });
+  // With many rows nothing is packed, and what an earlier call with few had packed is overwritten.
+  *p.key = p.packed ? made : PackedKey{};
 }
 
 void dense_backward(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, ThreadPool& pool) {
   Scratch scratch(a.scratch.data());
   const BackwardPlan p = lay_out(a, bf16, pool.threads(), scratch);
+  *p.key = {};  // whatever a forward pass left packed here is gone
   const Index F = p.F, U = p.U;
   Index rows = 0;
   for_rows(

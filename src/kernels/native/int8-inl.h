@@ -18,8 +18,10 @@ namespace HWY_NAMESPACE {
 /// Bytes of a quantized row: whole words, whole vectors, whole cache lines.
 constexpr Index int8_row_bytes(Index size) { return (size + 63) / 64 * 64; }
 
-/// values = round(x / scale) + 128 with scale = max |x| / 127, up to whole words (the rest is
-/// zero). A row with a number that is not finite has the scale NaN, so that it shows.
+/// values = round(x * (127 / max |x|)) + 128, up to whole words (the rest is 128, a zero), with the
+/// scale max |x| / 127. A row with a number that is not finite has the scale NaN, so that it shows;
+/// one that has nothing above 1e-30 counts as zeros and has the scale 0, since 127 / max |x| might
+/// not be finite.
 Int8Row quantize_row(const float* x, Index size, std::uint8_t* values);
 
 /// Bytes of a panel for each vector of columns.

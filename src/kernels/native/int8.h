@@ -33,6 +33,10 @@ struct Int8Tile {
 };
 using Int8TileFunction = void (*)(Index rows, Index vectors, const Int8Tile& tile);
 
+/// The deepest product whose sums, corrections among them (at most 128 * 127 for each step of k),
+/// stay within 32 bits.
+inline constexpr Index kInt8Deepest = 0x7fffffff / (128 * 127);
+
 constexpr Index int8_words(Index depth) { return (depth + 3) / 4; }
 
 constexpr Index kInt8TileRows = 6;

@@ -113,17 +113,17 @@ Index place_of(const Plan& p, const Phase& phase, Index unit_vector) {
 }
 
 template <class Work>
-void for_panels(const Args& a, const Plan& p, Range units, const Work& work) {
+void for_all_panels(const Args& a, const Plan& p, const Team& team, const Work& work) {
   for (int number = 0; number < phases_of(a.cell); ++number) {
     const Phase phase = phase_of(a.cell, number);
-    for_groups(units, phase.units, [&](Index first, Index count) HWY_ATTR {
+    for_panels(team, vectors_of(p.H), phase.units, [&](Index first, Index count) HWY_ATTR {
       work(gate_columns(phase, first, count, p.H), place_of(p, phase, first));
     });
   }
 }
 
-void pack(const Args& a, const Plan& p, Range units) {
-  for_panels(a, p, units, [&](const PanelColumns& columns, Index place) {
+void pack(const Args& a, const Plan& p, const Team& team) {
+  for_all_panels(a, p, team, [&](const PanelColumns& columns, Index place) {
     pack_int8_panel(a.kernel.data(), p.width, false, p.I, columns,
                     p.kernel + place * int8_vector_bytes(p.I));
     pack_int8_panel(a.recurrent_kernel.data(), p.width, false, p.H, columns,
@@ -132,8 +132,8 @@ void pack(const Args& a, const Plan& p, Range units) {
 }
 
 /// Biases in the order of tiles. GRU: r and z see the state's bias too; n keeps it apart.
-void place_bias(const Args& a, const Plan& p, Range units) {
-  for_panels(a, p, units, [&](const PanelColumns& columns, Index place) {
+void place_bias(const Args& a, const Plan& p, const Team& team) {
+  for_all_panels(a, p, team, [&](const PanelColumns& columns, Index place) {
     for (Index v = 0; v < columns.vectors; ++v) {
       for (Index i = 0; i < kLanes; ++i) {
         const Index at = columns.column[v] + i;
@@ -143,15 +143,15 @@ void place_bias(const Args& a, const Plan& p, Range units) {
       }
     }
   });
-  for (Index u = units.first * kLanes; u < units.last * kLanes; ++u) {
+  for (Index u = team.units.first * kLanes; u < team.units.last * kLanes; ++u) {
     const bool has = a.cell == Cell::kGru && a.bias && u < p.H;
     p.q_bias[u] = has ? a.bias.data()[p.width + 2 * p.H + u] : 0.0f;
   }
 }
 
-/// The input's part of all steps, for these units.
-void multiply_inputs(const Args& a, const Plan& p, Index rows, Range units) {
-  for_panels(a, p, units, [&](const PanelColumns& columns, Index place) HWY_ATTR {
+/// The input's part of all steps, for the units of this member's panels.
+void multiply_inputs(const Args& a, const Plan& p, Index rows, const Team& team) {
+  for_all_panels(a, p, team, [&](const PanelColumns& columns, Index place) HWY_ATTR {
     multiply_int8({.tile = p.tile,
                    .a = {p.x_rows, static_cast<std::size_t>(rows)},
                    .depth = p.I,
@@ -212,7 +212,7 @@ void run_phase(const Plan& p, Range rows, Index batch, bool backwards, const Tea
       }
     }
   };
-  for_groups(team.units, kPhaseOf.units, work, backwards);
+  for_panels(team, vectors_of(p.H), kPhaseOf.units, work, backwards);
 }
 
 template <Cell kCell>
@@ -251,18 +251,18 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
     const Index rows = p.first[steps];
     const int limit = pool.threads_for(rows * (p.I + p.H) * p.width / 4);
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      const Team team = team_of(false, p.H, p.H, member, members, barrier);
+      const Team team = team_of(false, pool.threads(), p.H, member, members, barrier);
       const PackedKey key{.magic = PackedKey::kMagic,
                           .version = a.weights_version,
                           .first = a.kernel.data(),
                           .second = a.recurrent_kernel.data(),
                           .extents = {p.I, p.H},
                           .kind = 300 + static_cast<int>(a.cell),
-                          .layout = members,
+                          .layout = pool.threads(),
                           .arithmetic = nullptr};
       if ((a.weights_version == 0 && s0 == 0) || !(*p.key == key)) {
-        pack(a, p, team.units);
-        place_bias(a, p, team.units);
+        pack(a, p, team);
+        place_bias(a, p, team);
       }
       const Range mine = part_of(rows, member, members);
       for (Index r = mine.first; r < mine.last; ++r) {
@@ -270,7 +270,7 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
       }
       barrier.wait(members);
       if (member == 0) *p.key = key;
-      multiply_inputs(a, p, rows, team.units);
+      multiply_inputs(a, p, rows, team);
       with_cell(a.cell, [&](auto cell) HWY_ATTR { run_steps<cell.value>(p, steps, batch, team); });
     });
   }

@@ -1,6 +1,7 @@
 #include "kernels/native/native_backend.h"
 
 #include <algorithm>
+#include <string>
 
 #include "kernels/native/targets.h"
 #include "rnn/error.h"
@@ -54,18 +55,34 @@ NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string
   throw ConfigError("native backend: this machine or build has no SIMD target '" + target + "'");
 }
 
-bool NativeBackend::runs_int8(const RecurrentForward<float>& args) const {
+const char* NativeBackend::why_not_int8(const RecurrentForward<float>& args) {
   const CellOptions<float>& o = args.options;
   const bool whole_rows = o.kernel_gamma || o.projection || o.recurrent_mask;
   const bool zoneout = o.zoneout_h || o.zoneout_c || o.zoneout_h_rate != 0 || o.zoneout_c_rate != 0;
-  return precision_ == Precision::kInt8 && !args.gates && !whole_rows && !zoneout;
+  if (args.gates) return "fp32: int8 is for inference";
+  if (whole_rows || zoneout) {
+    return "fp32: int8 has no layer norm, projection, recurrent mask or zoneout";
+  }
+  static_assert(native::kInt8Deepest == 132104, "says the text");
+  if (std::max(args.x.extent(2), args.y.extent(2)) > native::kInt8Deepest) {
+    return "fp32: int8 has no products of more than 132104 numbers";
+  }
+  return nullptr;
+}
+
+bool NativeBackend::runs_int8(const RecurrentForward<float>& args) const {
+  return precision_ == Precision::kInt8 && !why_not_int8(args);
+}
+
+bool NativeBackend::runs_int8(const DenseForward<float>& args) const {
+  return precision_ == Precision::kInt8 && args.x.extent(2) <= native::kInt8Deepest;
 }
 
 KernelPath NativeBackend::supports(const RecurrentForward<float>& args) const {
   if (precision_ == Precision::kInt8) {
-    if (!runs_int8(args)) {
-      return {"native/" + target_,
-              "fp32: int8 has no layer norm, projection, recurrent mask or zoneout"};
+    // The name of what computes in fp32 is that of the registers alone.
+    if (const char* why = why_not_int8(args)) {
+      return {"native/" + (int8_tile_ ? std::string(kAvx3) : target_), why};
     }
     if (int8_tile_) return {"native/" + target_, ""};
     return {"native/" + target_ + "_INT8", "int8 widened, for want of an instruction"};
@@ -86,9 +103,7 @@ std::size_t NativeBackend::scratch_bytes(const RecurrentBackward<float>& args) c
   return kernels_.recurrent_backward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const DenseForward<float>& args) const {
-  if (precision_ == Precision::kInt8) {
-    return kernels_.dense_forward_int8_scratch(args, pool_.threads());
-  }
+  if (runs_int8(args)) return kernels_.dense_forward_int8_scratch(args, pool_.threads());
   return kernels_.dense_forward_scratch(args, bf16(), pool_.threads());
 }
 std::size_t NativeBackend::scratch_bytes(const DenseBackward<float>& args) const {
@@ -102,9 +117,7 @@ void NativeBackend::recurrent_backward(const RecurrentBackward<float>& args) con
   kernels_.recurrent_backward(args, bf16(), pool_);
 }
 void NativeBackend::dense_forward(const DenseForward<float>& args) const noexcept {
-  if (precision_ == Precision::kInt8) {
-    return kernels_.dense_forward_int8(args, int8_tile_, pool_);
-  }
+  if (runs_int8(args)) return kernels_.dense_forward_int8(args, int8_tile_, pool_);
   kernels_.dense_forward(args, bf16(), pool_);
 }
 void NativeBackend::dense_backward(const DenseBackward<float>& args) const noexcept {

@@ -1,5 +1,12 @@
 // NativeBackend: the fast kernels, one source for all SIMD targets, chosen when the backend is
 // made.
+//
+// Fast are recurrent and dense layers, embeddings, dropout, activations, softmax with its
+// cross-entropy, optimiser steps, norms and clipping. The rest is computed by the formulas of the
+// reference, compiled for floats and run by the calling thread (forwarded.cc): merging, windows
+// (convolutions, whose product is a dense one), pooling over time, layer normalisation as a layer
+// (inside a recurrent cell it is native), gradients of activities, binary cross-entropy and the
+// CRF.
 #pragma once
 
 #include <string>
@@ -19,6 +26,8 @@ class NativeBackend : public Backend {
 
   /// `target`: one of targets(precision); empty: the best. Throws ConfigError for others. A
   /// backend in int8 is for inference: it has no use for gates, and its backward passes are fp32.
+  /// So are recurrent layers with layer norm, projection, recurrent mask or zoneout, which
+  /// supports() says and names, and products of more than kInt8Deepest (132,104) numbers.
   explicit NativeBackend(const ThreadPoolOptions& threads = {}, const std::string& target = {},
                          Precision precision = Precision::kFp32);
 
@@ -67,8 +76,10 @@ class NativeBackend : public Backend {
   void clip(View<float> x, float limit) const noexcept override;
 
  private:
-  /// Inference with options that the int8 kernel has.
+  /// Why a call in int8 is computed in fp32; null: it is not.
+  static const char* why_not_int8(const RecurrentForward<float>& args);
   bool runs_int8(const RecurrentForward<float>& args) const;
+  bool runs_int8(const DenseForward<float>& args) const;
   const native::Bf16Arithmetic* bf16() const {
     return precision_ == Precision::kBf16 ? &bf16_ : nullptr;
   }

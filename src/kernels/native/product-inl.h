@@ -33,6 +33,14 @@ HWY_INLINE Range part_of(Index size, Index part, Index parts) {
 /// Parts of at most `most`, as equal as can be.
 HWY_INLINE Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
 
+/// Panels of at most `most` vectors in which `vectors` stay packed: in equal shares for `parts`
+/// members where there are vectors enough. They are divided by panels among a team of any size, so
+/// that the next call finds them packed whatever its team.
+HWY_INLINE Index panels_of(Index vectors, Index most, int parts) {
+  const Index panels = parts * parts_of(parts_of(vectors, parts), most);
+  return panels < vectors ? panels : vectors;
+}
+
 /// One member's share of rounding rows of `depth` numbers for products that read them as words:
 /// rounded[r] is row r, in `words` (words_of(bf16, depth) a row). Padding that a product never
 /// reads need not be listed.
@@ -58,7 +66,7 @@ struct PanelProduct {
   const Bf16Arithmetic* bf16;  // null: fp32
   const float* const* a;       // floats, or rounded to words
   Index rows;                  // at most kStepRows
-  Index first_k, depth;        // in numbers; under bf16 first_k is even
+  Index depth;                 // in numbers
   const float* panel;
   Index vectors;
   float* const* c;
@@ -96,8 +104,9 @@ struct Product {
   bool b_transposed;
   Start start;
   const float* bias;
-  float* packed;      // where all of B stays packed for the next call, or null
-  bool packed_valid;  // whether it does already
+  float* packed;            // where all of B stays packed for the next call, or null
+  bool packed_valid;        // whether it does already
+  Index packed_panels = 0;  // in how many panels: panels_of
 };
 /// Floats that `packed` takes, and that `buffer` below takes.
 Index packed_floats(const Bf16Arithmetic* bf16, Index depth, Index columns);

@@ -40,7 +40,7 @@ void multiply_panel(const PanelProduct& p) {
     const Range rows = part_of(p.rows, tile, tiles);
     multiply_tile(rows.size(), p.vectors,
                   {.a = p.a + rows.first,
-                   .first_k = words_of(p.bf16, p.first_k),
+                   .first_k = 0,
                    .depth = words_of(p.bf16, p.depth),
                    .panel = p.panel,
                    .c = p.c + rows.first,
@@ -100,9 +100,16 @@ void multiply(const Product& p, Range range, float* buffer) {
 
 void multiply_share(const Product& p, int member, int members, float* buffer) {
   const Index vectors = vectors_of(p.columns);
+  if (p.packed) {
+    const Range mine = part_of(p.packed_panels, member, members);
+    for (Index panel = mine.first; panel < mine.last; ++panel) {
+      multiply(p, part_of(vectors, panel, p.packed_panels), buffer);
+    }
+    return;
+  }
   const Index by_columns = parts_of(vectors, members) * p.rows;
   const Index by_rows = vectors * parts_of(p.rows, members);
-  if (p.packed || by_columns * 20 <= by_rows * 21) {
+  if (by_columns * 20 <= by_rows * 21) {
     return multiply(p, part_of(vectors, member, members), buffer);
   }
   const Range rows = part_of(p.rows, member, members);

@@ -36,12 +36,12 @@ float* projection_panel_of(const Plan& p, Index unit_vector) {
 
 /// The recurrent kernel transposed, in panels of units, and the projection likewise.
 void pack_units(const Args& a, const Plan& p, const Team& team) {
-  for_packed_groups(team, team.outs, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+  for_packed_panels(team, vectors_of(p.P), kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     pack_panel_transposed(p.bf16, a.recurrent_kernel.data(), p.width, p.width,
                           plain_columns(first, count, p.P), panel_of(p, first));
   });
   if (!p.packed_projection) return;
-  for_packed_groups(team, team.units, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+  for_packed_panels(team, vectors_of(p.H), kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     pack_panel_transposed(nullptr, a.options.projection.data(), p.P, p.P,
                           plain_columns(first, count, p.H), projection_panel_of(p, first));
   });
@@ -94,7 +94,6 @@ void receive(const Plan& p, Index rounded_first, Index r0, Index rows, Index fir
     multiply_panel({.bf16 = p.bf16,
                     .a = p.bf16 ? rounded : a + r0,
                     .rows = rows,
-                    .first_k = 0,
                     .depth = size,
                     .panel = panel_of(p, first) + words_of(p.bf16, k0) * count * kLanes,
                     .vectors = count,
@@ -127,10 +126,10 @@ void for_stretches(Range rows, const Work& work) {
 /// A step for rows [rows.first, rows.last), of which those before `ending` go on: what reaches h of
 /// each, tile by tile; take(row, dh, unit, lanes) has each vector of units.
 template <Cell kCell, class Take>
-void run_receive(const Plan& p, Range rows, Index ending, Range outs, const StepBuffer& buffer,
-                 const Take& take) {
+void run_receive(const Plan& p, Range rows, Index ending, const Team& team,
+                 const StepBuffer& buffer, const Take& take) {
   round_after<kCell>(p, {rows.first, ending}, buffer);
-  for_groups(outs, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+  for_panels(team, vectors_of(p.P), kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     const auto lanes = [&](Index u) { return std::min(kLanes, p.P - u); };
     for_stretches({rows.first, ending}, [&](Index r0, Index size) HWY_ATTR {
       receive<kCell>(p, rows.first, r0, size, first, count, buffer);
@@ -152,14 +151,14 @@ void run_receive(const Plan& p, Range rows, Index ending, Range outs, const Step
 
 /// Rows times a packed panel of units, into finish(row, product, unit, lanes).
 template <class Panel, class In, class Finish>
-void run_product(const Bf16Arithmetic* bf16, Range rows, Range units, Index H, Index depth,
+void run_product(const Bf16Arithmetic* bf16, Range rows, const Team& team, Index depth,
                  const Panel& panel, const In& input, const Plan& p, const StepBuffer& buffer,
                  const Finish& finish) {
   const Index words = words_of(bf16, depth);
   for (Index r = 0; bf16 && r < rows.size(); ++r) {
     bf16->round(input(p.rows[rows.first + r]), depth, buffer.words + r * words);
   }
-  for_groups(units, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+  for_panels(team, vectors_of(p.H), kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       const float* in[kStepRows];
       for (Index r = 0; r < size; ++r) {
@@ -168,7 +167,6 @@ void run_product(const Bf16Arithmetic* bf16, Range rows, Range units, Index H, I
       multiply_panel({.bf16 = bf16,
                       .a = in,
                       .rows = size,
-                      .first_k = 0,
                       .depth = depth,
                       .panel = panel(first, count),
                       .vectors = count,
@@ -177,7 +175,7 @@ void run_product(const Bf16Arithmetic* bf16, Range rows, Range units, Index H, I
       for (Index r = 0; r < size; ++r) {
         for (Index v = 0; v < count; ++v) {
           const Index u = (first + v) * kLanes;
-          finish(p.rows[r0 + r], load(buffer.out[r] + v * kLanes), u, std::min(kLanes, H - u));
+          finish(p.rows[r0 + r], load(buffer.out[r] + v * kLanes), u, std::min(kLanes, p.H - u));
         }
       }
     });
@@ -186,10 +184,9 @@ void run_product(const Bf16Arithmetic* bf16, Range rows, Range units, Index H, I
 
 /// Stage "project": from the gradient of h~ to that of the cell's output.
 template <Cell kCell>
-void run_projection(const Plan& p, Range rows, Range units, const StepBuffer& buffer) {
+void run_projection(const Plan& p, Range rows, const Team& team, const StepBuffer& buffer) {
   run_product(
-      nullptr, rows, units, p.H, p.P,
-      [&](Index first, Index) { return projection_panel_of(p, first); },
+      nullptr, rows, team, p.P, [&](Index first, Index) { return projection_panel_of(p, first); },
       [](const BackwardRow& row) { return row.dstate; }, p, buffer,
       [&](const BackwardRow& row, FloatVec d, Index u, Index n)
           HWY_ATTR { finish_backward<kCell, 0>(d, p.tail, u, n, row); });
@@ -244,9 +241,9 @@ void run_gates(const Plan& p, Range rows, Range units) {
 }
 
 /// GRU with reset before: the gradient of r * h' is a product of its own.
-void run_candidate(const Plan& p, Range rows, Range units, const StepBuffer& buffer) {
+void run_candidate(const Plan& p, Range rows, const Team& team, const StepBuffer& buffer) {
   run_product(
-      p.bf16, rows, units, p.H, p.H,
+      p.bf16, rows, team, p.H,
       [&](Index first, Index count) {
         return panel_of(p, first) + words_of(p.bf16, 2 * p.H) * count * kLanes;
       },
@@ -258,13 +255,13 @@ void run_candidate(const Plan& p, Range rows, Range units, const StepBuffer& buf
 template <Cell kCell>
 void run_step(const Plan& p, Range rows, Index ending, const Team& team, const StepBuffer& buffer) {
   if (p.packed_projection) {
-    run_receive<kCell>(p, rows, ending, team.outs, buffer,
+    run_receive<kCell>(p, rows, ending, team, buffer,
                        [](const BackwardRow& row, FloatVec dh, Index u, Index n)
                            HWY_ATTR { store_n(take_state(dh, u, n, row), row.dstate + u, n); });
     team.meet();
-    run_projection<kCell>(p, rows, team.units, buffer);
+    run_projection<kCell>(p, rows, team, buffer);
   } else {
-    run_receive<kCell>(p, rows, ending, team.outs, buffer,
+    run_receive<kCell>(p, rows, ending, team, buffer,
                        [&](const BackwardRow& row, FloatVec dh, Index u, Index n) HWY_ATTR {
                          finish_backward<kCell, 0>(take_state(dh, u, n, row), p.tail, u, n, row);
                        });
@@ -277,7 +274,7 @@ void run_step(const Plan& p, Range rows, Index ending, const Team& team, const S
   }
   if constexpr (kCell == Cell::kGruResetBefore) {
     team.meet();
-    run_candidate(p, rows, team.units, buffer);
+    run_candidate(p, rows, team, buffer);
   } else if (p.tail.kernel_gamma) {
     team.meet();
     run_gates<kCell>(p, rows, team.units);
@@ -297,7 +294,7 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
   if (!a.dh0) return;
   const Range rows{p.first[team.part() * 2], p.first[team.part() * 2 + 1]};
   round_after<kCell>(p, rows, buffer);
-  for_groups(team.outs, kMaxVectors, [&](Index first, Index count) HWY_ATTR {
+  for_panels(team, vectors_of(p.P), kMaxVectors, [&](Index first, Index count) HWY_ATTR {
     for_stretches(rows, [&](Index r0, Index size) HWY_ATTR {
       receive<kCell>(p, rows.first, r0, size, first, count, buffer);
       for (Index r = 0; r < size; ++r) {
@@ -338,7 +335,7 @@ void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& p
   SpinBarrier barrier;
   const int limit = pool.threads_for(steps * batch * (p.I + p.P) * p.width);
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-    const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), p.H, p.P,
+    const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), 0, p.H,
                               member, members, barrier);
     float* buffer = p.buffers + member * p.buffer_floats;
     if (member == 0) list_rows(a, p, steps, team.parts());

@@ -20,7 +20,7 @@ using Args = RecurrentBackward<float>;
 /// Everything a call keeps in scratch.
 struct Plan {
   const Bf16Arithmetic* bf16;
-  Index I, H, P, width, steps;
+  Index I, H, P, width;
   Tail tail;
   bool beside;  // a gradient also goes round the recurrent product
   PackedKey* key;
@@ -143,7 +143,6 @@ BackwardRow row_at(const Args& a, const Plan& p, Index t, Index b) {
           .mask = p.mask ? p.mask + b * p.P : nullptr,
           .c_before = starts ? state(a.c0) : at(a.extra, before, b),
           .extra = at(a.extra, t, b),
-          .y = at(a.y, t, b),
           .dy = at(a.dy, t, b),
           .dh = p.dh + b * p.P,
           .dc = p.dc + b * p.H,

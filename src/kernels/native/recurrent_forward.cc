@@ -38,7 +38,7 @@ float* panel_of(const Plan& p, const Phase& phase, Index unit_vector) {
 void pack_units(const Args& a, const Plan& p, const Team& team) {
   for (int number = 0; number < phases_of(a.cell); ++number) {
     const Phase phase = phase_of(a.cell, number);
-    for_packed_groups(team, team.units, phase.units, [&](Index first, Index count) HWY_ATTR {
+    for_packed_panels(team, vectors_of(p.H), phase.units, [&](Index first, Index count) HWY_ATTR {
       pack_panel(p.bf16, a.recurrent_kernel.data(), p.width, p.P,
                  gate_columns(phase, first, count, p.H), panel_of(p, phase, first));
     });
@@ -50,7 +50,7 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
 /// last units to the first. Every other step goes so, and finds the panels that the step before
 /// read last still in the cache.
 template <Cell kCell, int kPhase, class Finish>
-void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool raw, bool backwards,
+void run_phase(const Args& a, const Plan& p, Range rows, const Team& team, bool raw, bool backwards,
                float* buffer, const Finish& finish) {
   constexpr Phase kPhaseOf = phase_of(kCell, kPhase);
   const float* q_bias =
@@ -87,7 +87,6 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool raw, 
       multiply_panel({.bf16 = p.bf16,
                       .a = in,
                       .rows = part.size(),
-                      .first_k = 0,
                       .depth = p.P,
                       .panel = panel,
                       .vectors = vectors,
@@ -100,14 +99,14 @@ void run_phase(const Args& a, const Plan& p, Range rows, Range units, bool raw, 
       }
     }
   };
-  for_groups(units, kPhaseOf.units, work, backwards);
+  for_panels(team, vectors_of(p.H), kPhaseOf.units, work, backwards);
 }
 
 /// A phase whose tiles the cell finishes.
 template <Cell kCell, int kPhase>
-void run_fused(const Args& a, const Plan& p, Range rows, Range units, bool backwards,
+void run_fused(const Args& a, const Plan& p, Range rows, const Team& team, bool backwards,
                float* buffer) {
-  run_phase<kCell, kPhase>(a, p, rows, units, false, backwards, buffer,
+  run_phase<kCell, kPhase>(a, p, rows, team, false, backwards, buffer,
                            [&](const ForwardRow& row, const float* tile, Index u) HWY_ATTR {
                              finish_forward<kCell, kPhase>(tile, p.tail, u,
                                                            std::min(kLanes, p.H - u), row);
@@ -116,9 +115,9 @@ void run_fused(const Args& a, const Plan& p, Range rows, Range units, bool backw
 
 /// Layer norm, stage "product".
 template <Cell kCell>
-void run_product(const Args& a, const Plan& p, Range rows, Range units, bool backwards,
+void run_product(const Args& a, const Plan& p, Range rows, const Team& team, bool backwards,
                  float* buffer) {
-  run_phase<kCell, 0>(a, p, rows, units, true, backwards, buffer,
+  run_phase<kCell, 0>(a, p, rows, team, true, backwards, buffer,
                       [&](const ForwardRow& row, const float* tile, Index u) HWY_ATTR {
                         for (Index gate = 0; gate < gates_of(kCell); ++gate) {
                           store_n(load(tile + gate * kLanes), row.product + gate * p.H + u,
@@ -175,8 +174,8 @@ void run_output(const Args& a, const Plan& p, Range rows, Range units) {
 }
 
 /// Stage "project".
-void run_projection(const Plan& p, Range rows, Range outs, float* buffer) {
-  for_groups(outs, kMaxVectors, [&](Index first, Index vectors) HWY_ATTR {
+void run_projection(const Plan& p, Range rows, const Team& team, float* buffer) {
+  for_panels(team, vectors_of(p.P), kMaxVectors, [&](Index first, Index vectors) HWY_ATTR {
     const Index chunks = parts_of(rows.size(), kStepRows);
     for (Index chunk = 0; chunk < chunks; ++chunk) {
       const Range part = part_of(rows.size(), chunk, chunks);
@@ -190,7 +189,6 @@ void run_projection(const Plan& p, Range rows, Range outs, float* buffer) {
       multiply_panel({.bf16 = nullptr,
                       .a = in,
                       .rows = part.size(),
-                      .first_k = 0,
                       .depth = p.H,
                       .panel = p.packed_projection + p.H * kLanes * first,
                       .vectors = vectors,
@@ -207,7 +205,7 @@ void run_projection(const Plan& p, Range rows, Range outs, float* buffer) {
 }
 
 void pack_projection(const Args& a, const Plan& p, const Team& team) {
-  for_packed_groups(team, team.outs, kMaxVectors, [&](Index first, Index vectors) HWY_ATTR {
+  for_packed_panels(team, vectors_of(p.P), kMaxVectors, [&](Index first, Index vectors) HWY_ATTR {
     pack_panel(nullptr, a.options.projection.data(), p.P, p.H, plain_columns(first, vectors, p.P),
                p.packed_projection + p.H * kLanes * first);
   });
@@ -220,7 +218,7 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
     const Range rows{first[0], first[1]};
     const bool backwards = s % 2 == 1;
     if (phases_of(kCell) == 1 && p.tail.kernel_gamma) {
-      run_product<kCell>(a, p, rows, team.units, backwards, buffer);
+      run_product<kCell>(a, p, rows, team, backwards, buffer);
       team.meet();
       run_gates<kCell>(a, p, rows, team.units);
       if constexpr (is_lstm(kCell)) {
@@ -228,15 +226,15 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
         run_output<kCell>(a, p, rows, team.units);
       }
     } else {
-      run_fused<kCell, 0>(a, p, rows, team.units, backwards, buffer);
+      run_fused<kCell, 0>(a, p, rows, team, backwards, buffer);
     }
     if constexpr (phases_of(kCell) == 2) {
       team.meet();
-      run_fused<kCell, 1>(a, p, rows, team.units, backwards, buffer);
+      run_fused<kCell, 1>(a, p, rows, team, backwards, buffer);
     }
     if (p.packed_projection) {
       team.meet();
-      run_projection(p, rows, team.outs, buffer);
+      run_projection(p, rows, team, buffer);
     }
     if (s + 1 < steps) team.meet();
   }
@@ -293,8 +291,9 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
     const Index steps = std::min(p.steps, all_steps - s0);
     const int limit = pool.threads_for(steps * batch * (p.I + p.P) * p.width);
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), p.H, p.P,
-                                member, members, barrier);
+      // Training has new weights in every call.
+      const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members),
+                                a.gates ? 0 : pool.threads(), p.H, member, members, barrier);
       float* buffer = p.buffers + member * p.buffer_floats;
       const PackedKey key{.magic = PackedKey::kMagic,
                           .version = a.weights_version,
@@ -303,7 +302,7 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
                           .extents = {p.I, p.P},
                           .kind = static_cast<int>(a.cell) * 4 + (p.packed_kernel ? 1 : 0) +
                                   (p.packed_projection ? 2 : 0),
-                          .layout = members * 2 + (team.by_batch ? 1 : 0),
+                          .layout = team.panel_parts,
                           .arithmetic = bf16};
       const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
       if (member == 0) list_rows(a, p, s0, steps, team.parts());
@@ -328,7 +327,8 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
                       .start = p.tail.kernel_gamma ? Start::kZero : Start::kBias,
                       .bias = p.bias,
                       .packed = p.packed_kernel,
-                      .packed_valid = valid},
+                      .packed_valid = valid,
+                      .packed_panels = panels_of(vectors_of(p.width), kMaxVectors, pool.threads())},
                      member, members, buffer);
       barrier.wait(members);
       if (p.tail.kernel_gamma) {

@@ -18,13 +18,13 @@ HWY_BEFORE_NAMESPACE();
 namespace rnn::native {
 namespace HWY_NAMESPACE {
 
-/// One thread's part in a call: with `by_batch` some sequences, all their units; else some vectors
-/// of units of all sequences.
+/// One thread's part in a call: with `by_batch` some sequences, all their units; else some units of
+/// all sequences: whole panels where weights are read, and after a meeting `units`.
 struct Team {
   int member, members;
   bool by_batch;
-  Range units;  // vectors of H
-  Range outs;   // vectors of P
+  int panel_parts;  // that panels_of makes panels for
+  Range units;      // vectors of H
   SpinBarrier& barrier;
 
   /// Waits where units are divided: others' units are read next.
@@ -36,34 +36,42 @@ struct Team {
   int part() const { return by_batch ? member : 0; }
 };
 
-HWY_INLINE Team team_of(bool by_batch, Index H, Index P, int member, int members,
+/// `panel_parts`: the threads of the pool where panels stay packed for teams of other sizes; 0: the
+/// parts that this team makes of units.
+HWY_INLINE Team team_of(bool by_batch, int panel_parts, Index H, int member, int members,
                         SpinBarrier& barrier) {
-  const auto share = [&](Index width) {
-    const Index vectors = vectors_of(width);
-    return by_batch ? Range{0, vectors} : part_of(vectors, member, members);
-  };
-  return {member, members, by_batch, share(H), share(P), barrier};
+  const Index vectors = vectors_of(H);
+  const int parts = by_batch ? 1 : members;
+  return {member,
+          members,
+          by_batch,
+          panel_parts > 0 ? panel_parts : parts,
+          by_batch ? Range{0, vectors} : part_of(vectors, member, members),
+          barrier};
 }
 
-/// work(first vector, how many) for groups of at most `most`: those of a panel. `backwards`: the
-/// last first.
+/// work(first vector, how many) for the panels of `vectors` that this member reads. `backwards`:
+/// the last first.
 template <class Work>
-void for_groups(Range vectors, Index most, const Work& work, bool backwards = false) {
-  const Index groups = parts_of(vectors.size(), most);
-  for (Index i = 0; i < groups; ++i) {
-    const Range part = part_of(vectors.size(), backwards ? groups - 1 - i : i, groups);
-    work(vectors.first + part.first, part.size());
+void for_panels(const Team& team, Index vectors, Index most, const Work& work,
+                bool backwards = false) {
+  const Index panels = panels_of(vectors, most, team.panel_parts);
+  const Range mine = team.by_batch ? Range{0, panels} : part_of(panels, team.member, team.members);
+  for (Index i = 0; i < mine.size(); ++i) {
+    const Range part = part_of(vectors, backwards ? mine.last - 1 - i : mine.first + i, panels);
+    work(part.first, part.size());
   }
 }
 
 /// The same for the panels that this member packs: those that it reads or, where all members read
 /// all of them, every members-th.
 template <class Work>
-void for_packed_groups(const Team& team, Range vectors, Index most, const Work& work) {
-  const Index groups = parts_of(vectors.size(), most);
-  for (Index group = team.part(); group < groups; group += team.parts()) {
-    const Range part = part_of(vectors.size(), group, groups);
-    work(vectors.first + part.first, part.size());
+void for_packed_panels(const Team& team, Index vectors, Index most, const Work& work) {
+  if (!team.by_batch) return for_panels(team, vectors, most, work);
+  const Index panels = panels_of(vectors, most, team.panel_parts);
+  for (Index panel = team.member; panel < panels; panel += team.members) {
+    const Range part = part_of(vectors, panel, panels);
+    work(part.first, part.size());
   }
 }
 

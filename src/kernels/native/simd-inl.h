@@ -1,7 +1,10 @@
 // What every native kernel is written with: whole vectors, and the first n lanes of one.
 //
-// Included once per SIMD target. There are no scalar tails: a row's last lanes go through the same
-// instructions as the others, so a value does not depend on where in a row it stands.
+// Included once per SIMD target. Activations and products have no scalar tails: a row's last lanes
+// go through the same instructions as the others, so a value does not depend on where in a row it
+// stands. What is left to scalars is copying, single operations that round alike on their own and
+// in a vector (adding two biases, masking the first state, quantizing weights), and the last
+// numbers of sum_of_squares, whose order is fixed by the size.
 #include <cstring>
 
 #include "hwy/highway.h"

@@ -28,21 +28,18 @@ void for_rows(Index rows, Index columns, ThreadPool& pool, const Work& work) {
   });
 }
 
-/// The largest logit; NaN where one is NaN, so that a diverged row shows.
+/// The largest logit. A NaN may be lost here; it comes back in the sum of exponentials, so that a
+/// diverged row shows. Minus infinity rules a class out and is no fault.
 float largest(const float* logits, Index size) {
   FloatVec top = splat(-HUGE_VALF);
-  FloatVec sum = hn::Zero(Floats());
   for_vectors(size, [&](Index i, Index n) HWY_ATTR {
     const FloatVec x = load_n(logits + i, n);
     const FloatVec real = n == kLanes ? x
                                       : hn::IfThenElse(hn::FirstN(Floats(), static_cast<size_t>(n)),
                                                        x, splat(-HUGE_VALF));
     top = hn::Max(top, real);
-    sum = hn::Add(sum, hn::Sub(x, x));
   });
-  const float total = hn::GetLane(hn::SumOfLanes(Floats(), sum));
-  const float best = hn::GetLane(hn::MaxOfLanes(Floats(), top));
-  return total == 0 || best == HUGE_VALF ? best : NAN;
+  return hn::GetLane(hn::MaxOfLanes(Floats(), top));
 }
 
 /// The sum of exp(logit - top).
