@@ -16,9 +16,8 @@ void Sequences::add(const std::vector<std::int32_t>& ids, std::int32_t target) {
     throw ConfigError("a sequence with one target after sequences with a target for each step");
   }
   one_target_ = true;
-  ids_.insert(ids_.end(), ids.begin(), ids.end());
-  starts_.push_back(static_cast<std::int64_t>(ids_.size()));
-  targets_.push_back(target);
+  ids_.append(ids);
+  targets_.append(target);
 }
 
 void Sequences::add(const std::vector<std::int32_t>& ids,
@@ -32,9 +31,8 @@ void Sequences::add(const std::vector<std::int32_t>& ids,
                      "targets, given " +
                      std::to_string(targets.size()));
   }
-  ids_.insert(ids_.end(), ids.begin(), ids.end());
-  starts_.push_back(static_cast<std::int64_t>(ids_.size()));
-  targets_.insert(targets_.end(), targets.begin(), targets.end());
+  ids_.append(ids);
+  targets_.append(targets);
 }
 
 namespace {

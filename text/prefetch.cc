@@ -40,6 +40,33 @@ struct PrefetchSource::Impl {
     targets = source->targets_per_epoch();
   }
 
+  /// Drops what was read ahead and calls `work` with the source; when that fails, reading goes on
+  /// after the batch delivered last.
+  template <class Work>
+  void with_source(Work work) {
+    std::unique_lock lock(mutex);
+    paused = true;
+    changed.wait(lock, [&] { return !reading; });
+    for (Item& item : ready) keep(std::move(item.batch));
+    ready.clear();
+    paused = false;
+    ended = false;
+    try {
+      work(*source);
+    } catch (...) {
+      source->seek(delivered);
+      changed.notify_all();
+      throw;
+    }
+    describe();
+    changed.notify_all();
+  }
+
+  void keep(Batch batch) {
+    batch.weights.clear();  // whoever had the batch may have added them
+    spare.push_back(std::move(batch));
+  }
+
   void read_on() {
     std::unique_lock lock(mutex);
     while (true) {
@@ -94,7 +121,7 @@ bool PrefetchSource::next(Batch& batch) {
   if (item.error) std::rethrow_exception(item.error);
   if (!item.more) return false;
   std::swap(batch, item.batch);
-  impl_->spare.push_back(std::move(item.batch));
+  impl_->keep(std::move(item.batch));
   impl_->delivered = item.after;
   impl_->ready.pop_front();
   impl_->changed.notify_all();
@@ -102,22 +129,13 @@ bool PrefetchSource::next(Batch& batch) {
 }
 
 void PrefetchSource::seek(const Position& position) {
-  std::unique_lock lock(impl_->mutex);
-  impl_->paused = true;
-  impl_->changed.wait(lock, [&] { return !impl_->reading; });
-  for (Impl::Item& item : impl_->ready) impl_->spare.push_back(std::move(item.batch));
-  impl_->ready.clear();
-  impl_->paused = false;
-  impl_->ended = false;
-  try {
-    impl_->source->seek(position);
-  } catch (...) {
-    impl_->source->seek(impl_->delivered);
-    impl_->changed.notify_all();
-    throw;
-  }
-  impl_->describe();
-  impl_->changed.notify_all();
+  impl_->with_source([&](BatchSource& source) { source.seek(position); });
+}
+
+std::unique_ptr<BatchSource> PrefetchSource::hold_out(double share) {
+  std::unique_ptr<BatchSource> held;
+  impl_->with_source([&](BatchSource& source) { held = source.hold_out(share); });
+  return held;
 }
 
 BatchSource::Position PrefetchSource::position() const {

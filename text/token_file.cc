@@ -1,61 +1,41 @@
 #include "rnn/text/token_file.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
-#include "rnn/error.h"
 #include "text/corpus_scan.h"
+#include "text/nameless_file.h"
 #include "text/utf8.h"
 
 namespace rnn {
 namespace {
 
-/// Numbers on disk in files that have lost their names already. Segments go to the files in turn,
-/// so that several threads write at the same time: a file takes one writer only. Together they are
-/// mapped side by side.
-class NamelessFiles {
+constexpr const char* kWhat = "the corpus as numbers";
+
+/// Numbers on disk in nameless files. Segments go to the files in turn, so that several threads
+/// write at the same time: a file takes one writer only. Together they are mapped side by side.
+class SegmentedFiles {
  public:
   /// `bytes` are expected; -1: unknown.
-  NamelessFiles(std::string directory, std::int64_t bytes) : directory_(std::move(directory)) {
+  SegmentedFiles(std::string directory, std::int64_t bytes) : directory_(std::move(directory)) {
     // The system allows some 65,000 mappings.
     while (bytes / segment_ > (1 << 14)) segment_ *= 2;
-    for (int& descriptor : descriptors_) {
-      std::string path = directory_ + "/rnn-tokens." + std::string(6, 'X');
-      descriptor = mkostemp(path.data(), O_CLOEXEC);
-      if (descriptor < 0) fail(0);
-      unlink(path.c_str());
-    }
-  }
-  NamelessFiles(const NamelessFiles&) = delete;
-  NamelessFiles& operator=(const NamelessFiles&) = delete;
-  ~NamelessFiles() {
-    for (const int descriptor : descriptors_) {
-      if (descriptor >= 0) close(descriptor);
-    }
+    for (int i = 0; i < kFiles; ++i) files_.emplace_back(directory_, kWhat);
   }
 
   /// From any thread.
-  void write_at(std::int64_t offset, const std::vector<std::int32_t>& ids) const {
-    const char* from = reinterpret_cast<const char*>(ids.data());
-    for (auto left = static_cast<std::int64_t>(ids.size() * sizeof ids[0]); left > 0;) {
-      const auto [descriptor, place, room] = where(offset);
-      const ssize_t count =
-          pwrite(descriptor, from, static_cast<std::size_t>(std::min(left, room)), place);
-      if (count < 0 && errno != EINTR) fail(offset);
-      if (count <= 0) continue;
-      from += count;
-      left -= count;
-      offset += count;
+  void write_at(std::int64_t offset, std::span<const std::int32_t> ids) const {
+    for (std::span<const std::byte> bytes = std::as_bytes(ids); !bytes.empty();) {
+      const auto [file, place, room] = where(offset);
+      const std::size_t wanted = std::min(bytes.size(), static_cast<std::size_t>(room));
+      const std::size_t count = file.write_at(place, bytes.first(wanted));
+      offset += static_cast<std::int64_t>(count);
+      if (count < wanted) fail(offset);
+      bytes = bytes.subspan(count);
     }
   }
 
@@ -64,10 +44,10 @@ class NamelessFiles {
     void* const memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) fail(size);
     for (std::int64_t offset = 0; offset < size; offset += segment_) {
-      const auto [descriptor, place, room] = where(offset);
+      const auto [file, place, room] = where(offset);
       if (mmap(static_cast<char*>(memory) + offset,
                static_cast<std::size_t>(std::min(room, size - offset)), PROT_READ,
-               MAP_SHARED | MAP_FIXED, descriptor, place) == MAP_FAILED) {
+               MAP_SHARED | MAP_FIXED, file.descriptor(), place) == MAP_FAILED) {
         const int error = errno;
         munmap(memory, bytes);
         errno = error;
@@ -79,25 +59,21 @@ class NamelessFiles {
 
  private:
   struct Place {
-    int descriptor;
+    const NamelessFile& file;
     std::int64_t offset, room;
   };
   Place where(std::int64_t offset) const {
     const std::int64_t segment = offset / segment_, inside = offset % segment_;
-    const auto files = static_cast<std::int64_t>(descriptors_.size());
-    return {descriptors_[static_cast<std::size_t>(segment % files)],
-            segment / files * segment_ + inside, segment_ - inside};
+    return {files_[static_cast<std::size_t>(segment % kFiles)],
+            segment / kFiles * segment_ + inside, segment_ - inside};
   }
   [[noreturn]] void fail(std::int64_t offset) const {
-    throw IoError(
-        "cannot keep the corpus as numbers in " + directory_ + ": " + std::strerror(errno) +
-        " after " + std::to_string(offset) +
-        " bytes (4 bytes a token); name a directory with more room, for instance with the "
-        "environment variable TMPDIR");
+    throw_no_room(kWhat, directory_, offset, " (4 bytes a token)");
   }
 
+  static constexpr int kFiles = 4;
   std::string directory_;
-  std::array<int, 4> descriptors_{-1, -1, -1, -1};
+  std::vector<NamelessFile> files_;
   std::int64_t segment_ = std::int64_t{1} << 21;
 };
 
@@ -106,13 +82,6 @@ struct Part {
   std::int64_t offset = 0;  // of its first byte
   std::int64_t lines = 0, unknown = 0, characters = 0, bytes = 0;
 };
-
-std::string directory_for(const std::string& asked) {
-  if (!asked.empty()) return asked;
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::temp_directory_path(error);
-  return error ? std::string("/tmp") : path.string();
-}
 
 }  // namespace
 
@@ -136,7 +105,7 @@ TokenFile TokenFile::build(std::span<const std::string> paths, const Tokenizer& 
   TokenFile result;
   std::int64_t tokens = 0;
   const std::int64_t source = total_size(paths);
-  const NamelessFiles files(directory_for(options.directory), 4 * source);
+  const SegmentedFiles files(temporary_directory(options.directory), 4 * source);
   const auto place = [&](Part& part) {
     part.offset = tokens * static_cast<std::int64_t>(sizeof(std::int32_t));
     tokens += static_cast<std::int64_t>(part.ids.size());

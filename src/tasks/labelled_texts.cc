@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <map>
-#include <set>
 #include <sstream>
 
-#include "base/file.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -27,84 +24,43 @@ std::string listed(std::span<const std::string> labels) {
 
 }  // namespace
 
-std::vector<SourceText> read_labelled(std::span<const std::string> paths,
-                                      const LabelledOptions& options) {
-  std::vector<SourceText> texts;
-  LabelledText one;
-  for (const std::string& path : paths) {
-    LabelledReader reader(path, options);
-    while (reader.next(one)) texts.push_back({one.labels, one.text, path, one.line});
-  }
-  if (texts.empty()) {
-    throw TextError((paths.empty() ? std::string("texts") : paths.front()) +
-                    ": there is no labelled text in it");
-  }
-  return texts;
-}
-
-std::vector<SourceText> hold_out(std::vector<SourceText>& texts, float share) {
-  const auto key = [](const SourceText& text) {
-    return text.labels.empty() ? std::string() : text.labels.front();
-  };
-  std::map<std::string, std::int64_t> left;  // how many of a label are still to be kept
-  for (const SourceText& text : texts) ++left[key(text)];
-  for (auto& [label, count] : left) {
-    const auto out =
-        static_cast<std::int64_t>(static_cast<double>(share) * static_cast<double>(count));
-    count -= count > 1 ? std::max<std::int64_t>(1, out) : 0;
-  }
-  std::vector<SourceText> kept, held;
-  for (SourceText& text : texts) {
-    (left[key(text)]-- > 0 ? kept : held).push_back(std::move(text));
-  }
-  texts = std::move(kept);
-  return held;
-}
-
-std::vector<std::string> labels_of(std::span<const SourceText> texts, bool multi_label) {
-  std::set<std::string> labels;
-  for (const SourceText& text : texts) labels.insert(text.labels.begin(), text.labels.end());
-  if (labels.size() < (multi_label ? 1 : 2)) {
-    throw TextError((texts.empty() ? std::string("texts") : texts.front().file) +
-                    ": a classifier needs at least " + (multi_label ? "one label" : "two labels") +
-                    ", got " +
-                    (labels.empty() ? std::string("none") : "only '" + *labels.begin() + "'") +
-                    "; is the label in the column or field that the options say?");
-  }
-  return {labels.begin(), labels.end()};
-}
-
-EncodedTexts encode_texts(std::span<const SourceText> texts, const TextEncoder& encoder,
+EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder,
                           const Vocabulary& vocabulary, std::span<const std::string> labels,
-                          bool multi_label) {
-  EncodedTexts encoded;
-  std::vector<std::int32_t> ids;
-  for (const SourceText& text : texts) {
-    std::vector<std::int32_t> numbers;
-    for (const std::string& label : text.labels) {
-      const auto found = std::lower_bound(labels.begin(), labels.end(), label);
-      if (found == labels.end() || *found != label) {
+                          bool multi_label, const std::string& directory) {
+  EncodedTexts encoded(directory);
+  const SourceTexts& source = texts.source();
+  std::vector<std::int32_t> number_of;  // of each label of the source among `labels`, or -1
+  for (std::int32_t label = 0; label < source.label_count(); ++label) {
+    const auto found = std::lower_bound(labels.begin(), labels.end(), source.label(label));
+    const bool known = found != labels.end() && *found == source.label(label);
+    number_of.push_back(known ? static_cast<std::int32_t>(found - labels.begin()) : -1);
+  }
+  std::vector<std::int32_t> ids, numbers;
+  texts.each([&](std::int64_t i) {
+    numbers.clear();
+    for (const std::int32_t label : source.labels(i)) {
+      numbers.push_back(number_of[static_cast<std::size_t>(label)]);
+      if (numbers.back() < 0) {
         throw TextError(
-            at(text.file, text.line,
-               "the label '" + label + "' is not one that the model learns, which are " +
-                   listed(labels) +
+            at(source.file(i), source.line(i),
+               "the label '" + std::string(source.label(label)) +
+                   "' is not one that the model learns, which are " + listed(labels) +
                    "; correct it, leave the text out, or train with texts that have it"));
       }
-      numbers.push_back(static_cast<std::int32_t>(found - labels.begin()));
     }
     if (!multi_label && numbers.size() != 1) {
-      throw TextError(at(text.file, text.line,
+      throw TextError(at(source.file(i), source.line(i),
                          "expected one label, got " + std::to_string(numbers.size()) +
                              "; give --multi-label for texts with any number of them"));
     }
     std::sort(numbers.begin(), numbers.end());
     numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
-    encoded.unknown += encoder.encode(text.text, vocabulary, ids);
+    encoded.unknown += encoder.encode(source.text(i), vocabulary, ids);
     encoded.empty += ids.size() == 1 && ids[0] == vocabulary.end_id();
     encoded.units += static_cast<std::int64_t>(ids.size());
     encoded.sequences.add(ids, numbers.empty() ? -1 : numbers.front());
-    encoded.labels.push_back(std::move(numbers));
-  }
+    encoded.labels.append(numbers);
+  });
   return encoded;
 }
 
@@ -114,7 +70,9 @@ std::vector<float> class_weights_of(const std::string& text, std::span<const std
   std::vector<float> weights(labels.size(), 1.0f);
   if (text == "balanced") {
     std::vector<double> counts(labels.size(), 0);
-    for (const auto& own : train.labels) ++counts[static_cast<std::size_t>(own.front())];
+    for (std::int64_t i = 0; i < train.size(); ++i) {
+      ++counts[static_cast<std::size_t>(train.labels[i].front())];
+    }
     for (std::size_t i = 0; i < counts.size(); ++i) {
       weights[i] = static_cast<float>(static_cast<double>(train.size()) /
                                       (static_cast<double>(labels.size()) * counts[i]));
@@ -150,7 +108,7 @@ bool ClassifierBatches::next(Batch& batch) {
   if (!multi_label_) return true;
   batch.targets.assign(batch.examples.size() * labels_, 0);
   for (std::size_t b = 0; b < batch.examples.size(); ++b) {
-    for (std::int32_t label : texts_.labels[batch.examples[b]]) {
+    for (std::int32_t label : texts_.labels[static_cast<std::int64_t>(batch.examples[b])]) {
       batch.targets[b * labels_ + static_cast<std::size_t>(label)] = 1;
     }
   }

@@ -1,4 +1,4 @@
-// Labelled texts of a classifier: read, held out and turned into numbers.
+// Labelled texts of a classifier as numbers.
 #pragma once
 
 #include <span>
@@ -6,45 +6,30 @@
 #include <vector>
 
 #include "rnn/text/bucket_dataset.h"
-#include "rnn/text/labelled_reader.h"
+#include "tasks/source_texts.h"
 #include "tasks/text_encoder.h"
 
 namespace rnn {
 
-/// A text with its labels, and the file for messages.
-struct SourceText {
-  std::vector<std::string> labels{};
-  std::string text{};
-  std::string file{};
-  std::int64_t line = 0;
-};
-
-std::vector<SourceText> read_labelled(std::span<const std::string> paths,
-                                      const LabelledOptions& options);
-
-/// Takes the last `share` of the texts of each label (of its first label, where it has several),
-/// at least one of each that has two, out of `texts`.
-std::vector<SourceText> hold_out(std::vector<SourceText>& texts, float share);
-
-/// All labels, in the order of their bytes. Throws TextError when there are fewer than two, or, for
-/// several labels a text, none.
-std::vector<std::string> labels_of(std::span<const SourceText> texts, bool multi_label);
-
-/// Texts as numbers.
+/// Texts as numbers. Memory does not grow with them.
 struct EncodedTexts {
-  Sequences sequences{};                            ///< the target is the first label, -1 for none
-  std::vector<std::vector<std::int32_t>> labels{};  ///< of each text, ascending
+  /// `directory` is as CorpusOptions::directory.
+  explicit EncodedTexts(const std::string& directory = {})
+      : sequences(directory), labels(directory) {}
+
+  Sequences sequences;             ///< the target is the first label, -1 for none
+  DiskLists<std::int32_t> labels;  ///< of each text, ascending
   std::int64_t units = 0, unknown = 0;
   std::int64_t empty = 0;  ///< texts without a unit
 
   std::int64_t size() const { return sequences.size(); }
 };
 
-/// Throws TextError "file:line: ..." for a label that is not among `labels`, and unless
-/// `multi_label` for a text that has not exactly one.
-EncodedTexts encode_texts(std::span<const SourceText> texts, const TextEncoder& encoder,
+/// Numbers are kept in `directory`. Throws TextError "file:line: ..." for a label that is not among
+/// `labels`, and unless `multi_label` for a text that has not exactly one.
+EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder,
                           const Vocabulary& vocabulary, std::span<const std::string> labels,
-                          bool multi_label);
+                          bool multi_label, const std::string& directory);
 
 /// The factor of each label in training, see TextClassifierRecipe::class_weights; empty for "".
 /// Throws ConfigError for a label that is not there or a factor that is none.

@@ -1,28 +1,19 @@
 #include "tasks/language_model_texts.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/file.h"
 #include "rnn/error.h"
 #include "rnn/text/corpus.h"
 #include "rnn/text/sentencepiece.h"
+#include "tasks/numbers_folder.h"
 #include "tasks/training_run.h"
 
 namespace rnn {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Where the token files are kept: as TMPDIR asks, otherwise on the disk where the model will be,
-/// which was chosen to hold much, as /tmp often is not.
-std::string folder_for_tokens(const std::string& model) {
-  if (std::getenv("TMPDIR") != nullptr) return {};
-  fs::path folder = fs::absolute(model);
-  while (!fs::is_directory(folder) && folder.has_relative_path()) folder = folder.parent_path();
-  return folder.string();
-}
 
 /// The model file of the unit sentencepiece that a run starts from; empty: one is to be learned.
 std::string tokenizer_model_of(const LanguageModelRun& run) {
@@ -101,7 +92,7 @@ LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageM
     first_directory.verify();
     first = TextPipeline::load(first_directory, first_directory.read_config("language-model"));
   }
-  const std::string folder = folder_for_tokens(run.directory);
+  const std::string folder = numbers_folder(run.directory);
   TextPipeline pipeline =
       pipeline_of(recipe, run, first ? &*first : nullptr,
                   {.policy = {.replace_invalid = recipe.replace_invalid}, .directory = folder});

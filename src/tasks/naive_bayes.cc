@@ -54,7 +54,7 @@ void set_table(View<float> table, const EncodedTexts& texts, std::size_t labels,
   std::vector<double> with_label(labels, 0);
   std::vector<Index> rows;
   for (std::int64_t i = 0; i < texts.size(); ++i) {
-    const auto& own = texts.labels[static_cast<std::size_t>(i)];
+    const std::span<const std::int32_t> own = texts.labels[i];
     for (std::int32_t label : own) ++with_label[static_cast<std::size_t>(label)];
     rows_of(texts.sequences, i, ngrams, options, rows);
     for (Index row : rows) counts.add(row, own);

@@ -6,29 +6,58 @@
 
 namespace rnn {
 
-const std::string& TaggedPart::file_of(std::size_t sentence) const {
-  const auto after = std::upper_bound(first.begin(), first.end(), sentence);
-  return files[static_cast<std::size_t>(after - first.begin()) - 1];
+void TaggedSentences::add(const TaggedSentence& sentence, const std::string& file) {
+  if (files_.empty() || files_.back() != file) {
+    files_.push_back(file);
+    first_.push_back(size());
+  }
+  std::vector<std::int32_t> words, tags;
+  for (const std::string& word : sentence.words) words.push_back(word_names_.insert(word));
+  for (const std::string& tag : sentence.tags) tags.push_back(tag_names_.insert(tag));
+  words_.append(words);
+  tags_.append(tags);
+  lines_.append(sentence.lines);
 }
 
-TaggedPart read_tagged(std::span<const std::string> paths, const TagReaderOptions& options) {
-  TaggedPart part;
+void TaggedSentences::get(std::int64_t i, TaggedSentence& sentence) const {
+  const auto name = [](const SymbolTable& names, std::span<const std::int32_t> numbers,
+                       std::vector<std::string>& to) {
+    to.resize(numbers.size());
+    for (std::size_t t = 0; t < numbers.size(); ++t) to[t] = names[numbers[t]];
+  };
+  name(word_names_, words_[i], sentence.words);
+  name(tag_names_, tags_[i], sentence.tags);
+  const std::span<const std::int64_t> lines = lines_[i];
+  sentence.lines.assign(lines.begin(), lines.end());
+}
+
+const std::string& TaggedSentences::file(std::int64_t i) const {
+  const auto after = std::upper_bound(first_.begin(), first_.end(), i);
+  return files_[static_cast<std::size_t>(after - first_.begin()) - 1];
+}
+
+std::int64_t TaggedPart::words() const {
+  if (size() == 0) return 0;
+  return sentences_->words_before(end_ - 1) + sentences_->length(end_ - 1) -
+         sentences_->words_before(begin_);
+}
+
+TaggedPart read_tagged(std::span<const std::string> paths, const TagReaderOptions& options,
+                       const std::string& directory) {
+  const auto sentences = std::make_shared<TaggedSentences>(directory);
+  std::string first = "no file";
   for (const std::string& path : paths) {
     TagReader reader(path, options);
-    part.files.push_back(reader.name());
-    part.first.push_back(part.sentences.size());
+    if (&path == paths.data()) first = reader.name();
     TaggedSentence sentence;
-    while (reader.next(sentence)) {
-      part.words += static_cast<std::int64_t>(sentence.words.size());
-      part.sentences.push_back(std::move(sentence));
-    }
+    while (reader.next(sentence)) sentences->add(sentence, reader.name());
   }
-  if (part.sentences.empty()) {
-    throw TextError((part.files.empty() ? "no file" : part.files.front()) +
+  if (sentences->size() == 0) {
+    throw TextError(first +
                     ": there is no sentence; expected words, one a line, with an empty line after "
                     "each sentence");
   }
-  return part;
+  return TaggedPart(sentences);
 }
 
 }  // namespace rnn

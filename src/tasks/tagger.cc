@@ -24,7 +24,7 @@ std::vector<std::string> read_labels(const std::string& path) {
 /// A sentence alone, as a batch that the decoder has worked on.
 void run_alone(TagDecoder& decoder, const TaggerVocabulary& vocabulary,
                const std::vector<std::string>& sentence) {
-  const SortedSentences one(vocabulary, std::span(&sentence, 1), {});
+  const SortedSentences one(vocabulary, std::span(&sentence, 1));
   TaggerDataset batches = one.batches(decoder.inputs());
   Batch batch;
   batches.next(batch);
@@ -70,13 +70,12 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
 }
 
 std::vector<Tagger::Words> Tagger::tag(std::span<const Words> sentences) const {
-  const SortedSentences sorted(impl_->vocabulary, sentences, {});
+  const SortedSentences sorted(impl_->vocabulary, sentences);
   TagWorkers workers = impl_->workers(sorted.batches());
-  std::vector<Words> tags;
-  tags.reserve(sentences.size());
-  for (const auto& labels : sorted.best(workers)) {
-    tags.push_back(impl_->labels.tags_of(labels));
-  }
+  std::vector<Words> tags(sentences.size());
+  sorted.decode(workers, [&](std::uint32_t example, std::span<const std::int32_t> labels) {
+    tags[sorted.place(example)] = impl_->labels.tags_of(labels);
+  });
   return tags;
 }
 
@@ -142,8 +141,8 @@ std::vector<std::vector<float>> Tagger::marginals(const Words& sentence) const {
 }
 
 TaggerEvaluation Tagger::evaluate(std::span<const std::string> paths) const {
-  const TaggedPart part = read_tagged(paths, impl_->reader);
-  const TaggerValidation validation(part, impl_->vocabulary, impl_->labels);
+  const TaggedPart part = read_tagged(paths, impl_->reader, "");
+  const TaggerValidation validation(part, impl_->vocabulary, impl_->labels, "");
   TagWorkers workers = impl_->workers(validation.size());
   return validation.evaluate(workers);
 }

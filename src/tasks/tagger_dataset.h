@@ -12,14 +12,16 @@ namespace rnn {
 
 /// Sentences as sequences of forms; their targets are labels, or -1 where there are none.
 struct TaggerSentences {
-  explicit TaggerSentences(const TaggerVocabulary& vocabulary) : forms(vocabulary) {}
+  /// `directory` is as CorpusOptions::directory.
+  explicit TaggerSentences(const TaggerVocabulary& vocabulary, const std::string& directory = {})
+      : forms(vocabulary), sequences(directory) {}
 
   void add(std::span<const std::string> words, const std::vector<std::int32_t>& labels) {
     sequences.add(forms.add(words), labels);
   }
 
   WordForms forms;
-  Sequences sequences{};
+  Sequences sequences;
 };
 
 /// Names of the inputs of a tagger's network.

@@ -1,6 +1,7 @@
 #include "tasks/tagger_evaluation.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace rnn {
 namespace {
@@ -8,59 +9,64 @@ namespace {
 /// Enough to fill a kernel's rows. Not part of the result.
 constexpr BucketDatasetOptions kEvaluationBatches{.batch = 64, .maximum_steps = 4096};
 
-std::vector<std::vector<std::string>> words_of(const TaggedPart& part) {
-  std::vector<std::vector<std::string>> words;
-  for (const TaggedSentence& sentence : part.sentences) words.push_back(sentence.words);
-  return words;
+std::vector<std::int32_t> lengths_of(std::span<const std::vector<std::string>> sentences) {
+  std::vector<std::int32_t> lengths;
+  for (const auto& words : sentences) lengths.push_back(static_cast<std::int32_t>(words.size()));
+  return lengths;
 }
 
-std::vector<std::vector<std::int32_t>> labels_of(const TaggedPart& part,
-                                                 const TaggerLabels& labels) {
-  std::vector<std::vector<std::int32_t>> numbers;
-  for (std::size_t i = 0; i < part.sentences.size(); ++i) {
-    numbers.push_back(labels.labels_of(part.sentences[i], part.file_of(i)));
+std::vector<std::int32_t> lengths_of(const TaggedPart& part) {
+  std::vector<std::int32_t> lengths;
+  for (std::int64_t i = 0; i < part.size(); ++i) {
+    lengths.push_back(static_cast<std::int32_t>(part.length(i)));
   }
-  return numbers;
+  return lengths;
 }
 
 }  // namespace
 
 SortedSentences::SortedSentences(const TaggerVocabulary& vocabulary,
-                                 std::span<const std::vector<std::string>> sentences,
-                                 std::span<const std::vector<std::int32_t>> labels)
-    : vocabulary_(vocabulary), sentences_(sentences.size()), data_(vocabulary) {
-  for (std::size_t i = 0; i < sentences.size(); ++i) {
-    if (!sentences[i].empty()) order_.push_back(i);
+                                 std::span<const std::vector<std::string>> sentences)
+    : SortedSentences(
+          vocabulary, lengths_of(sentences),
+          [&](TaggerSentences& data, std::size_t i) {
+            data.add(sentences[i], std::vector<std::int32_t>(sentences[i].size(), -1));
+          },
+          "") {}
+
+SortedSentences::SortedSentences(
+    const TaggerVocabulary& vocabulary, std::span<const std::int32_t> lengths,
+    const std::function<void(TaggerSentences& data, std::size_t i)>& add,
+    const std::string& directory)
+    : vocabulary_(vocabulary), data_(vocabulary, directory) {
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    if (lengths[i] > 0) order_.push_back(static_cast<std::uint32_t>(i));
   }
-  std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
-    return sentences[a].size() > sentences[b].size();
-  });
-  for (const std::size_t i : order_) {
-    data_.add(sentences[i],
-              labels.empty() ? std::vector<std::int32_t>(sentences[i].size(), -1) : labels[i]);
-  }
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return lengths[a] > lengths[b]; });
+  for (const std::uint32_t i : order_) add(data_, i);
 }
 
 TaggerDataset SortedSentences::batches(const TaggerInputs& inputs) const {
   return TaggerDataset(data_, vocabulary_, {.batches = kEvaluationBatches, .inputs = inputs});
 }
 
-std::vector<std::vector<std::int32_t>> SortedSentences::best(TagWorkers& workers,
-                                                             LossSum* loss) const {
-  std::vector<std::vector<std::int32_t>> labels(sentences_);
-  if (empty()) return labels;
+void SortedSentences::decode(
+    TagWorkers& workers,
+    const std::function<void(std::uint32_t example, std::span<const std::int32_t> labels)>& take,
+    LossSum* loss) const {
+  if (empty()) return;
   const auto open = [&] { return batches(workers.inputs()); };
   std::vector<LossSum> losses(static_cast<std::size_t>(*open().batches_per_epoch()));
   workers.run(open, [&](TagDecoder& decoder, const Batch& batch, std::int64_t number) {
     for (Index b = 0; b < batch.batch; ++b) {
-      labels[place(batch.examples[static_cast<std::size_t>(b)])] = decoder.best(b);
+      take(batch.examples[static_cast<std::size_t>(b)], decoder.best(b));
     }
     if (loss) losses[static_cast<std::size_t>(number)] = decoder.loss(batch);
   });
   if (loss) {
     for (const LossSum& part : losses) *loss += part;
   }
-  return labels;
 }
 
 std::int64_t SortedSentences::batches() const {
@@ -68,29 +74,41 @@ std::int64_t SortedSentences::batches() const {
 }
 
 TaggerValidation::TaggerValidation(const TaggedPart& part, const TaggerVocabulary& vocabulary,
-                                   const TaggerLabels& labels)
+                                   const TaggerLabels& labels, const std::string& directory)
     : part_(part),
-      vocabulary_(vocabulary),
       labels_(labels),
-      sorted_(vocabulary, words_of(part), labels_of(part, labels)) {
-  for (const auto& sentence : labels_of(part, labels)) {
-    unseen_ += std::count(sentence.begin(), sentence.end(), -1);
-  }
-}
+      sorted_(
+          vocabulary, lengths_of(part),
+          [&](TaggerSentences& data, std::size_t i) {
+            const auto at = static_cast<std::int64_t>(i);
+            TaggedSentence sentence;
+            part.get(at, sentence);
+            const std::vector<std::int32_t> numbers = labels.labels_of(sentence, part.file_of(at));
+            unseen_ += std::count(numbers.begin(), numbers.end(), -1);
+            data.add(sentence.words, numbers);
+          },
+          directory) {}
 
 TaggerEvaluation TaggerValidation::evaluate(TagWorkers& workers) const {
   TaggerEvaluation result{.entities = labels_.entities()};
-  const std::vector<std::vector<std::int32_t>> best = sorted_.best(workers, &result.loss);
-  WordForms forms(vocabulary_);
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    const TaggedSentence& sentence = part_.sentences[i];
-    const std::vector<std::string> tags = labels_.tags_of(best[i]);
-    result.scores.add(sentence.tags, tags);
-    for (std::size_t t = 0; t < tags.size(); ++t) {
-      if (!forms.is_unknown(forms.add(sentence.words[t]))) continue;
-      ++result.unknown;
-      result.unknown_correct += tags[t] == sentence.tags[t];
-    }
+  std::mutex mutex;
+  sorted_.decode(
+      workers,
+      [&](std::uint32_t example, std::span<const std::int32_t> best) {
+        TaggedSentence sentence;
+        part_.get(static_cast<std::int64_t>(sorted_.place(example)), sentence);
+        const std::vector<std::string> tags = labels_.tags_of(best);
+        const std::lock_guard lock(mutex);  // only sums: their order does not matter
+        result.scores.add(sentence.tags, tags);
+        for (std::size_t t = 0; t < tags.size(); ++t) {
+          if (!sorted_.is_unknown(example, static_cast<std::int64_t>(t))) continue;
+          ++result.unknown;
+          result.unknown_correct += tags[t] == sentence.tags[t];
+        }
+      },
+      &result.loss);
+  for (std::int64_t i = 0; i < part_.size(); ++i) {
+    if (part_.length(i) == 0) result.scores.add({}, {});
   }
   return result;
 }

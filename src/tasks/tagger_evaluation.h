@@ -1,6 +1,7 @@
 // Tagging many sentences, and counting what is right.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,34 +17,44 @@ namespace rnn {
 /// out.
 class SortedSentences {
  public:
-  /// `labels`: those of every sentence, or empty.
+  /// Sentences without labels.
   SortedSentences(const TaggerVocabulary& vocabulary,
-                  std::span<const std::vector<std::string>> sentences,
-                  std::span<const std::vector<std::int32_t>> labels);
+                  std::span<const std::vector<std::string>> sentences);
+  /// `lengths` of the sentences; `add(data, i)` adds sentence `i` to the data. They are kept in
+  /// `directory`, which is as CorpusOptions::directory.
+  SortedSentences(const TaggerVocabulary& vocabulary, std::span<const std::int32_t> lengths,
+                  const std::function<void(TaggerSentences& data, std::size_t i)>& add,
+                  const std::string& directory);
 
   bool empty() const { return order_.empty(); }
   /// How many batches they make.
   std::int64_t batches() const;
-  /// The best labels of every sentence, in the order given; and the loss of all, if asked for.
-  std::vector<std::vector<std::int32_t>> best(TagWorkers& workers, LossSum* loss = nullptr) const;
+  /// Calls `take(example, labels)` with the best labels of every sentence, from several threads at
+  /// once; adds the loss of all to `loss`, if given.
+  void decode(
+      TagWorkers& workers,
+      const std::function<void(std::uint32_t example, std::span<const std::int32_t> labels)>& take,
+      LossSum* loss = nullptr) const;
   /// Where a sentence of a batch stood among those given.
   std::size_t place(std::uint32_t example) const { return order_[example]; }
-  const WordForms& forms() const { return data_.forms; }
+  /// Whether the vocabulary lacks word `t` of a sentence of a batch.
+  bool is_unknown(std::uint32_t example, std::int64_t t) const {
+    return data_.forms.is_unknown(data_.sequences.id(example, t));
+  }
   TaggerDataset batches(const TaggerInputs& inputs) const;
 
  private:
   const TaggerVocabulary& vocabulary_;
-  std::size_t sentences_;  // given
-  std::vector<std::size_t> order_;
+  std::vector<std::uint32_t> order_;
   TaggerSentences data_;
 };
 
 /// A part that models are evaluated on, after every epoch or once.
 class TaggerValidation {
  public:
-  /// All must live as long.
+  /// All must live as long. `directory` is as CorpusOptions::directory.
   TaggerValidation(const TaggedPart& part, const TaggerVocabulary& vocabulary,
-                   const TaggerLabels& labels);
+                   const TaggerLabels& labels, const std::string& directory);
 
   TaggerEvaluation evaluate(TagWorkers& workers) const;
   std::int64_t size() const { return sorted_.batches(); }
@@ -54,7 +65,6 @@ class TaggerValidation {
 
  private:
   const TaggedPart& part_;
-  const TaggerVocabulary& vocabulary_;
   const TaggerLabels& labels_;
   std::int64_t unseen_ = 0;
   SortedSentences sorted_;

@@ -38,15 +38,16 @@ bool may_follow(Parts before, Parts label, TagScheme scheme) {
 
 }  // namespace
 
-std::string detect_scheme(std::span<const TaggedSentence> sentences) {
-  bool entities = false, ends = false, bio = true, iob1 = true;
-  for (const TaggedSentence& sentence : sentences) {
+std::string detect_scheme(const TaggedPart& part) {
+  bool entities = false, others = false, ends = false, bio = true, iob1 = true;
+  part.each([&](const TaggedSentence& sentence, std::int64_t) {
     for (const std::string& tag : sentence.tags) {
       if (tag == "O") continue;
-      if (!is_entity_tag(tag)) return "none";
+      others = others || !is_entity_tag(tag);
       entities = true;
       ends = ends || tag[0] == 'E' || tag[0] == 'S';
     }
+    if (others) return;  // there are no prefixes to compare
     for (std::size_t i = 0; i < sentence.tags.size(); ++i) {
       const Parts before = i > 0 ? parts_of(sentence.tags[i - 1]) : Parts{};
       const Parts tag = parts_of(sentence.tags[i]);
@@ -54,8 +55,8 @@ std::string detect_scheme(std::span<const TaggedSentence> sentences) {
       // There B only parts an entity from one of its own type directly before.
       iob1 = iob1 && (tag.prefix != 'B' || (before.prefix != 'O' && before.type == tag.type));
     }
-  }
-  if (!entities) return "none";
+  });
+  if (!entities || others) return "none";
   if (ends) return "bioes";
   // Where both are broken it is bio with a mistake, which whoever reads the tags will tell.
   return bio || !iob1 ? "bio" : "iob1";
@@ -84,11 +85,9 @@ TaggerLabels TaggerLabels::of(const TaggedPart& part, const std::string& scheme,
   const TaggerLabels none({}, scheme, training_scheme);
   std::map<std::string, std::int64_t> counts;
   if (none.entities()) counts["O"] = 0;  // so that every sentence has a possible path
-  for (std::size_t i = 0; i < part.sentences.size(); ++i) {
-    for (const std::string& tag : none.training_tags(part.sentences[i], part.file_of(i))) {
-      ++counts[tag];
-    }
-  }
+  part.each([&](const TaggedSentence& sentence, std::int64_t i) {
+    for (const std::string& tag : none.training_tags(sentence, part.file_of(i))) ++counts[tag];
+  });
   // An entity may be as long or as short as none in training was.
   std::set<std::string> types;
   for (const auto& [name, count] : counts) {

@@ -14,7 +14,7 @@
 namespace rnn {
 
 /// "none", or the scheme that all the tags are of. Without entities there is none.
-std::string detect_scheme(std::span<const TaggedSentence> sentences);
+std::string detect_scheme(const TaggedPart& part);
 
 /// Labels are what the network learns: tags as they are, or entities in the scheme of training.
 class TaggerLabels {

@@ -23,28 +23,18 @@ NormalizerOptions tagger_normalizer(bool lowercase, bool fold_digits) {
   return {.lowercase = lowercase, .digits = fold_digits ? "zero" : "keep"};
 }
 
-TaggerVocabulary TaggerVocabulary::of(std::span<const TaggedSentence> sentences,
-                                      const Options& options) {
-  VocabularyBuilder raw, words, characters;
+TaggerVocabulary TaggerVocabulary::of(const TaggedPart& part, const Options& options) {
+  VocabularyBuilder words, characters;
   std::int64_t most = 1;  // occurrences of a character
-  for (const TaggedSentence& sentence : sentences) {
-    for (const std::string& word : sentence.words) {
-      raw.add(word);
-      each_character(word, [&](std::string_view one) {
-        characters.add(one);
-        most = std::max(most, characters.count(one));
-      });
-    }
-  }
-  // Each form is rewritten once, however often it occurs.
   const NormalizerOptions normal = tagger_normalizer(options.lowercase, options.fold_digits);
   const Normalizer normalizer(normal);
-  const Vocabulary forms = raw.build();
-  for (std::int32_t id = 0; id < forms.size(); ++id) {
-    if (forms.count(id) > 0) {
-      words.add(normalizer.normalize(forms.symbol(id)), forms.count(id));
-    }
-  }
+  part.each_word([&](std::string_view word, std::int64_t count) {
+    words.add(normalizer.normalize(word), count);
+    each_character(word, [&](std::string_view one) {
+      characters.add(one, count);
+      most = std::max(most, characters.count(one));
+    });
+  });
   // In a tiny text every character may be rare.
   const std::int64_t char_min_count = std::min(options.char_min_count, most);
   return {words.build({.minimum_count = options.min_count}),

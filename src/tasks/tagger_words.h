@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "rnn/text/normalizer.h"
-#include "rnn/text/tag_reader.h"
 #include "rnn/text/vocabulary.h"
+#include "tasks/tagged_part.h"
 
 namespace rnn {
 
@@ -25,7 +25,7 @@ struct TaggerVocabulary {
     bool lowercase = false, fold_digits = true;
     std::int64_t min_count = 1, char_min_count = 1;
   };
-  static TaggerVocabulary of(std::span<const TaggedSentence> sentences, const Options& options);
+  static TaggerVocabulary of(const TaggedPart& part, const Options& options);
 };
 
 NormalizerOptions tagger_normalizer(bool lowercase, bool fold_digits);

@@ -61,7 +61,8 @@ ClassificationReport report_on(Inference& inference, const Network& network, con
     for (Index b = 0; b < batch.batch; ++b) {
       const std::vector<std::int32_t> chosen =
           chosen_labels({probabilities.data() + b * count, labels.size()}, multi_label);
-      const auto& truth = texts.labels[batch.examples[static_cast<std::size_t>(b)]];
+      const std::span<const std::int32_t> truth =
+          texts.labels[static_cast<std::int64_t>(batch.examples[static_cast<std::size_t>(b)])];
       if (multi_label) {
         report.add(truth, chosen);
       } else {
@@ -112,18 +113,16 @@ TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
                                    const TextClassifierRecipe& recipe,
                                    const BackendOptions& backend) {
   validate(recipe);
-  std::vector<SourceText> sources;
-  for (const LabelledText& text : train) {
-    sources.push_back({text.labels, text.text, "texts", text.line});
-  }
-  if (sources.empty()) throw TextError("texts: expected at least two with different labels");
-  ClassifierTexts texts = encode_for_training(recipe, "", sources, {});
+  SourceTexts sources;
+  for (const LabelledText& text : train) sources.add(text, "texts");
+  if (sources.size() == 0) throw TextError("texts: expected at least two with different labels");
+  ClassifierTexts texts =
+      encode_for_training(recipe, "", SelectedTexts(sources), nullptr, nullptr, "");
   Model model = classifier_model(recipe, texts, backend);
-  ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
-                            training_batches(recipe));
+  const std::unique_ptr<BatchSource> batches = training_batches(recipe, texts, model);
   const std::vector<float> class_weights =
       class_weights_of(recipe.class_weights, texts.labels, texts.train);
-  model.fit(batches, {.epochs = recipe.epochs, .class_weights = class_weights});
+  model.fit(*batches, {.epochs = recipe.epochs, .class_weights = class_weights});
   Parameters parameters = model.parameters();
   return TextClassifier(std::unique_ptr<Impl>(
       new Impl{recipe, std::move(texts.encoder), std::move(texts.vocabulary),
@@ -189,8 +188,12 @@ ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths
 ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths,
                                               const LabelledOptions& reader) const {
   const Impl& m = *impl_;
-  const EncodedTexts texts =
-      encode_texts(read_labelled(paths, reader), m.encoder, m.vocabulary, m.labels, multi_label());
+  const auto encoded = [&] {
+    const SourceTexts sources = read_labelled(paths, reader, "");
+    return encode_texts(SelectedTexts(sources), m.encoder, m.vocabulary, m.labels, multi_label(),
+                        "");
+  };
+  const EncodedTexts texts = encoded();
   ClassifierBatches batches(texts, m.labels.size(), multi_label(), kEvaluationBatches);
   Inference inference(m.network, m.parameters, m.backend);
   return report_on(inference, m.network, *m.backend, batches, texts, m.labels, multi_label());

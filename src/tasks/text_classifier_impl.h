@@ -69,16 +69,17 @@ struct ClassifierTexts {
   std::string fingerprint() const;
 };
 
-/// Counts the vocabulary, unless one is `given`, and turns texts into numbers. Throws TextError.
+/// Counts the vocabulary, unless one is `given`, and turns texts into numbers, which are kept in
+/// `directory`. `valid` may be null. Throws TextError.
 ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
-                                    const std::string& tokenizer_model,
-                                    std::span<const SourceText> train,
-                                    std::span<const SourceText> valid,
-                                    const Vocabulary* given = nullptr);
+                                    const std::string& tokenizer_model, const SelectedTexts& train,
+                                    const SelectedTexts* valid, const Vocabulary* given,
+                                    const std::string& directory);
 
 /// The model to train on them, compiled, and its batches.
 Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,
                        const BackendOptions& backend);
-BucketDatasetOptions training_batches(const TextClassifierRecipe& recipe);
+std::unique_ptr<BatchSource> training_batches(const TextClassifierRecipe& recipe,
+                                              const ClassifierTexts& texts, const Model& model);
 
 }  // namespace rnn

@@ -5,7 +5,9 @@
 #include "rnn/model_file.h"
 #include "rnn/version.h"
 #include "tasks/first_values.h"
+#include "tasks/numbers_folder.h"
 #include "tasks/optimization.h"
+#include "tasks/read_ahead.h"
 #include "tasks/tagger_evaluation.h"
 #include "tasks/tagger_recipe.h"
 #include "tasks/training_run.h"
@@ -23,42 +25,30 @@ Parts read_parts(const TaggerRecipe& recipe, const TaggerRun& run) {
   if (run.train.empty()) throw ConfigError("train: expected at least one file");
   const TagReaderOptions options{
       .field = recipe.field, .column = recipe.column, .word_column = recipe.word_column};
-  Parts parts;
-  parts.train = read_tagged(run.train, options);
+  const std::string directory = numbers_folder(run.directory);
+  const TaggedPart all = read_tagged(run.train, options, directory);
   if (!run.valid.empty()) {
-    parts.valid = read_tagged(std::span(&run.valid, 1), options);
-    return parts;
+    return {all, read_tagged(std::span(&run.valid, 1), options, directory)};
   }
-  const std::size_t sentences = parts.train.sentences.size();
+  const std::int64_t sentences = all.size();
   if (sentences < 10) {
-    throw TextError(parts.train.files.front() + ": " + std::to_string(sentences) +
+    throw TextError(all.file_of(0) + ": " + std::to_string(sentences) +
                     " sentences are too few to hold a tenth of them out for validation; give more, "
                     "or a file with --valid");
   }
-  parts.held_out = true;
-  const std::size_t cut = sentences - sentences / 10;
-  for (std::size_t i = cut; i < sentences; ++i) {
-    const auto words = static_cast<std::int64_t>(parts.train.sentences[i].words.size());
-    parts.train.words -= words;
-    parts.valid.words += words;
-    // Each with its file, so that an error names the right one.
-    parts.valid.files.push_back(parts.train.file_of(i));
-    parts.valid.first.push_back(i - cut);
-    parts.valid.sentences.push_back(std::move(parts.train.sentences[i]));
-  }
-  parts.train.sentences.resize(cut);
-  return parts;
+  const std::int64_t cut = sentences - sentences / 10;
+  return {all.part(0, cut), all.part(cut, sentences), true};
 }
 
 std::string fingerprint_of(const Parts& parts) {
   Fingerprint print;
   for (const TaggedPart* part : {&parts.train, &parts.valid}) {
-    print.add(part->sentences.size());
-    for (const TaggedSentence& sentence : part->sentences) {
+    print.add(static_cast<std::uint64_t>(part->size()));
+    part->each([&](const TaggedSentence& sentence, std::int64_t) {
       print.add(sentence.words.size());
       for (const std::string& word : sentence.words) print.add(word);
       for (const std::string& tag : sentence.tags) print.add(tag);
-    }
+    });
   }
   return print.text();
 }
@@ -67,8 +57,7 @@ std::string description_of(const Parts& parts, const TaggerVocabulary& vocabular
                            const TaggerLabels& labels, const std::string& scheme,
                            const TaggerValidation& validation) {
   const auto sizes = [](const TaggedPart& part) {
-    return std::to_string(part.sentences.size()) + " sentences, " + std::to_string(part.words) +
-           " words";
+    return std::to_string(part.size()) + " sentences, " + std::to_string(part.words()) + " words";
   };
   std::string text = "train: " + sizes(parts.train) +
                      "; vocabulary: " + std::to_string(vocabulary.words.size()) + " words, " +
@@ -131,34 +120,36 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
   const BackendOptions backend = backend_of(recipe, run.backend);
   make_backend(backend);  // a wrong name is told before files are read
   const Parts parts = read_parts(recipe, run);
-  const std::string scheme =
-      recipe.scheme == "auto" ? detect_scheme(parts.train.sentences) : recipe.scheme;
+  const std::string scheme = recipe.scheme == "auto" ? detect_scheme(parts.train) : recipe.scheme;
   const TaggerLabels labels = TaggerLabels::of(parts.train, scheme, recipe.training_scheme);
   const auto vocabulary =
-      TaggerVocabulary::of(parts.train.sentences, {.lowercase = recipe.lowercase,
-                                                   .fold_digits = recipe.fold_digits,
-                                                   .min_count = recipe.min_count,
-                                                   .char_min_count = recipe.char_min_count});
-  TaggerSentences sentences(vocabulary);
-  for (std::size_t i = 0; i < parts.train.sentences.size(); ++i) {
-    const TaggedSentence& sentence = parts.train.sentences[i];
+      TaggerVocabulary::of(parts.train, {.lowercase = recipe.lowercase,
+                                         .fold_digits = recipe.fold_digits,
+                                         .min_count = recipe.min_count,
+                                         .char_min_count = recipe.char_min_count});
+  const std::string directory = numbers_folder(run.directory);
+  TaggerSentences sentences(vocabulary, directory);
+  parts.train.each([&](const TaggedSentence& sentence, std::int64_t i) {
     sentences.add(sentence.words, labels.labels_of(sentence, parts.train.file_of(i)));
-  }
-  const TaggerValidation validation(parts.valid, vocabulary, labels);
+  });
+  const TaggerValidation validation(parts.valid, vocabulary, labels, directory);
   training.log(description_of(parts, vocabulary, labels, scheme, validation));
   training.use_data(fingerprint_of(parts));
 
   const auto seed = static_cast<std::uint64_t>(recipe.seed);
   const Network network = tagger_network(recipe, vocabulary, labels);
   const TaggerInputs inputs = TaggerInputs::of(network);
-  TaggerDataset batches(sentences, vocabulary,
-                        {.batches = {.batch = recipe.batch, .shuffle = true, .seed = seed},
-                         .word_dropout = recipe.word_dropout,
-                         .singleton_dropout = recipe.singleton_dropout,
-                         .inputs = inputs});
   TaggerDataset valid = validation.batches(inputs);
   Model model(network);
   model.compile(compile_options(recipe, run.backend));
+  const std::unique_ptr<BatchSource> batches = read_ahead(
+      std::make_unique<TaggerDataset>(
+          sentences, vocabulary,
+          TaggerDatasetOptions{.batches = {.batch = recipe.batch, .shuffle = true, .seed = seed},
+                               .word_dropout = recipe.word_dropout,
+                               .singleton_dropout = recipe.singleton_dropout,
+                               .inputs = inputs}),
+      model.backend()->threads());
   if (!run.vectors.empty()) {
     TensorList values = model.parameters();
     training.log(take_vectors(values, std::string(kWordEmbedding) + "/embeddings", run.vectors,
@@ -168,7 +159,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
   training.begin(model);
   training.log(model.summary());
   return training.fit(
-      model, batches,
+      model, *batches,
       {.epochs = recipe.epochs,
        .validation = &valid,
        .metric =

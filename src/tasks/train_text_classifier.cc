@@ -8,7 +8,9 @@
 #include "rnn/version.h"
 #include "tasks/first_values.h"
 #include "tasks/naive_bayes.h"
+#include "tasks/numbers_folder.h"
 #include "tasks/optimization.h"
+#include "tasks/read_ahead.h"
 #include "tasks/text_classifier_impl.h"
 #include "tasks/training_run.h"
 #include "text/escape.h"
@@ -31,8 +33,8 @@ std::string described(const char* what, const EncodedTexts& texts) {
 /// How many texts of each label, as a person wants to see before waiting for a training.
 std::string counts_text(const ClassifierTexts& texts) {
   std::vector<std::int64_t> counts(texts.labels.size(), 0);
-  for (const auto& labels : texts.train.labels) {
-    for (std::int32_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  for (std::int64_t i = 0; i < texts.train.size(); ++i) {
+    for (std::int32_t label : texts.train.labels[i]) ++counts[static_cast<std::size_t>(label)];
   }
   std::string text = "labels:";
   for (std::size_t i = 0; i < counts.size() && i < 20; ++i) {
@@ -110,7 +112,7 @@ std::string ClassifierTexts::fingerprint() const {
   for (const std::string& label : labels) all.add(label);
   for (const EncodedTexts* texts : {&train, &valid}) {
     for (std::int64_t i = 0; i < texts->size(); ++i) {
-      all.add(texts->labels[static_cast<std::size_t>(i)]);
+      all.add(texts->labels[i]);
       const std::int64_t length = texts->sequences.length(i);
       all.add(static_cast<std::uint64_t>(length));
       for (std::int64_t t = 0; t < length; ++t) {
@@ -122,32 +124,64 @@ std::string ClassifierTexts::fingerprint() const {
 }
 
 ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
-                                    const std::string& tokenizer_model,
-                                    std::span<const SourceText> train,
-                                    std::span<const SourceText> valid, const Vocabulary* given) {
+                                    const std::string& tokenizer_model, const SelectedTexts& train,
+                                    const SelectedTexts* valid, const Vocabulary* given,
+                                    const std::string& directory) {
   TextEncoder encoder(recipe, tokenizer_model);
   std::vector<std::string> labels = labels_of(train, recipe.multi_label);
   const auto vocabulary_of = [&] {
     if (given) return *given;
     if (const auto own = encoder.tokenizer().vocabulary()) return *own;
     VocabularyBuilder builder;
-    for (const SourceText& text : train) encoder.count(text.text, builder);
+    train.each([&](std::int64_t i) { encoder.count(train.source().text(i), builder); });
     return builder.build(
         {.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary});
   };
   Vocabulary vocabulary = vocabulary_of();
-  EncodedTexts train_texts = encode_texts(train, encoder, vocabulary, labels, recipe.multi_label);
-  EncodedTexts valid_texts = encode_texts(valid, encoder, vocabulary, labels, recipe.multi_label);
+  const auto encoded = [&](const SelectedTexts& texts) {
+    return encode_texts(texts, encoder, vocabulary, labels, recipe.multi_label, directory);
+  };
+  EncodedTexts train_texts = encoded(train);
+  EncodedTexts valid_texts = valid ? encoded(*valid) : EncodedTexts();
   return {std::move(encoder), std::move(labels), std::move(vocabulary), std::move(train_texts),
           std::move(valid_texts)};
 }
 
-BucketDatasetOptions training_batches(const TextClassifierRecipe& recipe) {
-  return {.batch = recipe.batch,
-          .maximum_steps = recipe.batch_units,
-          .shuffle = true,
-          .bucket_batches = kBucketBatches,
-          .seed = static_cast<std::uint64_t>(recipe.seed)};
+namespace {
+
+/// Reads all texts, and turns them into numbers.
+ClassifierTexts read_for_training(const TextClassifierRecipe& recipe, const TextClassifierRun& run,
+                                  const Vocabulary* given, const TrainingRun& training) {
+  const std::string directory = numbers_folder(run.directory);
+  const SourceTexts texts = read_labelled(run.train, recipe.reader(), directory);
+  std::optional<SourceTexts> valid_texts;
+  std::vector<bool> held(static_cast<std::size_t>(texts.size()));
+  if (!run.valid.empty()) {
+    valid_texts.emplace(read_labelled(std::span(&run.valid, 1), recipe.reader(), directory));
+  } else if (recipe.holdout > 0) {
+    held = hold_out(texts, recipe.holdout);
+    training.log("no --valid given: the last " +
+                 to_significant(100 * static_cast<double>(recipe.holdout), 4) +
+                 " % of the texts of each label are held out");
+  }
+  const SelectedTexts train(texts, held, true);
+  const SelectedTexts valid =
+      valid_texts ? SelectedTexts(*valid_texts) : SelectedTexts(texts, held, false);
+  return encode_for_training(recipe, run.tokenizer_model, train, &valid, given, directory);
+}
+
+}  // namespace
+
+std::unique_ptr<BatchSource> training_batches(const TextClassifierRecipe& recipe,
+                                              const ClassifierTexts& texts, const Model& model) {
+  const BucketDatasetOptions options{.batch = recipe.batch,
+                                     .maximum_steps = recipe.batch_units,
+                                     .shuffle = true,
+                                     .bucket_batches = kBucketBatches,
+                                     .seed = static_cast<std::uint64_t>(recipe.seed)};
+  return read_ahead(std::make_unique<ClassifierBatches>(texts.train, texts.labels.size(),
+                                                        recipe.multi_label, options),
+                    model.backend()->threads());
 }
 
 Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,
@@ -193,30 +227,17 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
     throw ConfigError("choose: needs texts to measure on; give --valid or --holdout");
   }
   if (run.train.empty()) throw ConfigError("train: expected at least one file of labelled texts");
-  std::vector<SourceText> train = read_labelled(run.train, recipe.reader()), valid;
-  if (!run.valid.empty()) {
-    const std::string paths[] = {run.valid};
-    valid = read_labelled(paths, recipe.reader());
-  } else if (recipe.holdout > 0) {
-    valid = hold_out(train, recipe.holdout);
-    training.log("no --valid given: the last " +
-                 to_significant(100 * static_cast<double>(recipe.holdout), 4) +
-                 " % of the texts of each label are held out");
-  }
   std::optional<LanguageModel> start;
   if (!run.init_from.empty()) start.emplace(language_model_to_start_from(run.init_from, recipe));
-  const ClassifierTexts texts = encode_for_training(recipe, run.tokenizer_model, train, valid,
-                                                    start ? &start->vocabulary() : nullptr);
-  train.clear();
-  valid.clear();
+  const ClassifierTexts texts =
+      read_for_training(recipe, run, start ? &start->vocabulary() : nullptr, training);
   training.log(described("train", texts.train) + "; vocabulary: " +
                std::to_string(texts.vocabulary.size()) + " types\n" + counts_text(texts));
   if (texts.valid.size() > 0) training.log(described("valid", texts.valid));
   training.use_data(texts.fingerprint());
 
-  ClassifierBatches batches(texts.train, texts.labels.size(), recipe.multi_label,
-                            training_batches(recipe));
   Model model = classifier_model(recipe, texts, run.backend);
+  const std::unique_ptr<BatchSource> batches = training_batches(recipe, texts, model);
   FitOptions options{.epochs = recipe.epochs};
   if (start || !run.vectors.empty()) {
     TensorList values = model.parameters();
@@ -248,7 +269,7 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
     }
   }
   return training.fit(
-      model, batches, options,
+      model, *batches, options,
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         texts.vocabulary.save(update.file("vocabulary.txt"));
         write_file(update.file("labels.txt"), labels_file(texts.labels));

@@ -127,6 +127,21 @@ TEST_F(Classify, ReadsEveryFormat) {
   EXPECT_EQ(report["examples"], 30);
 }
 
+TEST_F(Classify, StandardInputServesForAllTexts) {
+  must_run(train("file"));
+  for (const bool pipe : {true, false}) {
+    const std::string model = pipe ? "pipe" : "redirected";
+    must_run(train(model, {"--train", "-"}), {.input = read("notes.tsv"), .input_is_pipe = pipe});
+    EXPECT_EQ(read(model + "/model.safetensors"), read("file/model.safetensors"));
+  }
+  must_run(train("valid", {"--valid", "-"}), {.input = read("held.tsv"), .input_is_pipe = true});
+  EXPECT_EQ(read("valid/config.json"), read("file/config.json"));
+  EXPECT_EQ(must_run({"classify", "eval", "--model", "file", "--text", "-"},
+                     {.input = read("held.tsv"), .input_is_pipe = true})
+                .out,
+            must_run({"classify", "eval", "--model", "file", "--text", "held.tsv"}).out);
+}
+
 TEST_F(Classify, SaysWhatIsWrongWithItsInput) {
   files.write("one.tsv", "a\tx\na\ty\n");
   files.write("other.tsv", "yes\tx\nmaybe\ty\n");

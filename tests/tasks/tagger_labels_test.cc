@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 
 #include "rnn/error.h"
 #include "text/text_files.h"
@@ -22,18 +24,19 @@ TaggedSentence sentence_of(const Strings& tags) {
 }
 
 TaggedPart part_of(const std::vector<Strings>& sentences) {
-  TaggedPart part{.files = {"f.txt"}, .first = {0}};
-  for (const Strings& tags : sentences) part.sentences.push_back(sentence_of(tags));
-  return part;
+  const auto all = std::make_shared<TaggedSentences>();
+  for (const Strings& tags : sentences) all->add(sentence_of(tags), "f.txt");
+  return TaggedPart(all);
 }
 
 std::string detected(const std::vector<Strings>& sentences) {
-  return detect_scheme(part_of(sentences).sentences);
+  return detect_scheme(part_of(sentences));
 }
 
 TEST(TaggerLabels, TheSchemeIsFoundOutFromTheTags) {
   EXPECT_EQ(detected({{"NOUN", "O"}}), "none");
   EXPECT_EQ(detected({{"O", "O"}}), "none");
+  EXPECT_EQ(detected({{"B-A", "I-B"}, {"S-A", "x", "O"}, {"E-A"}}), "none");
   EXPECT_EQ(detected({{"O", "I-A", "I-A"}, {"I-A", "B-A"}}), "iob1");
   EXPECT_EQ(detected({{"I-A", "B-A"}, {"I-B", "I-A"}}), "iob1");
   // Bio with a mistake in it: I-A stands where only iob1 lets it, and B-A where only bio does.
@@ -42,6 +45,28 @@ TEST(TaggerLabels, TheSchemeIsFoundOutFromTheTags) {
   EXPECT_EQ(detected({{"B-A", "I-A", "O"}}), "bio");
   EXPECT_EQ(detected({{"B-A", "E-A", "O"}}), "bioes");
   EXPECT_EQ(detected({{"S-A"}}), "bioes");
+}
+
+TEST(TaggerLabels, APartIsSomeSentencesOfAllFiles) {
+  const auto all = std::make_shared<TaggedSentences>();
+  all->add({.words = {"a", "b"}, .tags = {"X", "Y"}, .lines = {1, 3}}, "one.txt");
+  all->add({.words = {"b"}, .tags = {"X"}, .lines = {5}}, "one.txt");
+  all->add({.words = {"c", "b", "b"}, .tags = {"Y", "Y", "Z"}, .lines = {2, 3, 4}}, "two.txt");
+  const TaggedPart part = TaggedPart(all).part(1, 3);
+  EXPECT_EQ(part.size(), 2);
+  EXPECT_EQ(part.words(), 4);
+  EXPECT_EQ(TaggedPart(all).words(), 6);
+  EXPECT_EQ(TaggedPart(all).part(1, 1).words(), 0);
+  EXPECT_EQ(part.file_of(0), "one.txt");
+  EXPECT_EQ(part.file_of(1), "two.txt");
+  TaggedSentence sentence;
+  part.get(1, sentence);
+  EXPECT_EQ(sentence.words, (Strings{"c", "b", "b"}));
+  EXPECT_EQ(sentence.tags, (Strings{"Y", "Y", "Z"}));
+  EXPECT_EQ(sentence.lines, (std::vector<std::int64_t>{2, 3, 4}));
+  std::map<std::string, std::int64_t> counts;
+  part.each_word([&](std::string_view word, std::int64_t count) { counts.emplace(word, count); });
+  EXPECT_EQ(counts, (std::map<std::string, std::int64_t>{{"b", 3}, {"c", 1}}));
 }
 
 TEST(TaggerLabels, TagsComeBackInTheSchemeOfTheFiles) {

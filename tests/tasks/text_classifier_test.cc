@@ -318,7 +318,7 @@ TEST_F(TextClassifierTask, ClassWeightsAreBalancedOrGiven) {
   EncodedTexts texts;
   for (const std::int32_t label : {0, 0, 0, 1, 2, 2}) {
     texts.sequences.add({}, label);
-    texts.labels.push_back({label});
+    texts.labels.append(std::vector{label});
   }
   EXPECT_TRUE(class_weights_of("", labels, texts).empty());
   EXPECT_EQ(class_weights_of("balanced", labels, texts), (std::vector<float>{2.0f / 3, 2, 1}));
@@ -368,17 +368,29 @@ TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
 }
 
 TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {
-  std::vector<SourceText> texts;
-  for (int i = 0; i < 20; ++i)
-    texts.push_back({.labels = {"a"}, .text = "", .file = "", .line = i});
-  for (int i = 20; i < 24; ++i)
-    texts.push_back({.labels = {"b"}, .text = "", .file = "", .line = i});
-  texts.push_back({.labels = {"c"}, .text = "", .file = "", .line = 24});
-  const std::vector<SourceText> held = hold_out(texts, 0.1f);
-  std::vector<std::int64_t> lines;
-  for (const SourceText& text : held) lines.push_back(text.line);
-  EXPECT_EQ(lines, (std::vector<std::int64_t>{18, 19, 23}));
-  EXPECT_EQ(texts.size(), 22u);
+  SourceTexts texts;
+  const auto add = [&](const char* label, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::int64_t line = texts.size();
+      texts.add({.labels = {label}, .text = "text " + std::to_string(line), .line = line},
+                line < 10 ? "one.tsv" : "two.tsv");
+    }
+  };
+  add("a", 20);
+  add("b", 4);
+  add("c", 1);
+  const std::vector<bool> marked = hold_out(texts, 0.1f);
+  std::vector<std::int64_t> held, kept;
+  SelectedTexts(texts, marked, false).each([&](std::int64_t i) { held.push_back(texts.line(i)); });
+  SelectedTexts(texts, marked, true).each([&](std::int64_t i) { kept.push_back(texts.line(i)); });
+  EXPECT_EQ(held, (std::vector<std::int64_t>{18, 19, 23}));
+  EXPECT_EQ(kept.size(), 22u);
+  EXPECT_EQ(texts.text(19), "text 19");
+  EXPECT_EQ(texts.file(9), "one.tsv");
+  EXPECT_EQ(texts.file(10), "two.tsv");
+  EXPECT_EQ(labels_of(SelectedTexts(texts, marked, false), false),
+            (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(labels_of(SelectedTexts(texts), false), (std::vector<std::string>{"a", "b", "c"}));
 }
 
 TEST_F(TextClassifierTask, EmptyTextsAreLearnedFromAndCounted) {

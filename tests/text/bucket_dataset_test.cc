@@ -181,6 +181,24 @@ TEST(BucketDataset, ErrorsSayWhatIsWanted) {
   expect_error<ConfigError>([&] { data.seek({.epoch = 0, .batch = 2}); }, "1 batches");
 }
 
+// `read` compares every number with what it must be.
+TEST(BucketDataset, SequencesBeyondMemoryAreTheSame) {
+  for (const bool one_target : {true, false}) {
+    Sequences made_here = made(300'000, one_target);
+    const Sequences sequences = std::move(made_here);
+    ASSERT_GT(sequences.targets(), one_target ? 299'999 : 5'000'000);
+    BucketDataset data(sequences, {.batch = 1000, .shuffle = true, .seed = 4});
+    std::vector<std::uint32_t> seen;
+    for (const auto& batch : read(data, sequences)) {
+      seen.insert(seen.end(), batch.begin(), batch.end());
+    }
+    std::sort(seen.begin(), seen.end());
+    std::vector<std::uint32_t> all(300'000);
+    std::iota(all.begin(), all.end(), 0u);
+    EXPECT_EQ(seen, all);
+  }
+}
+
 TEST(BucketDataset, HoldsOutTheLastSequences) {
   for (const bool one_target : {true, false}) {
     const Sequences sequences = made(50, one_target);

@@ -1,15 +1,14 @@
 #include "rnn/text/corpus.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <string>
 #include <vector>
 
 #include "rnn/error.h"
 #include "rnn/text/line_reader.h"
 #include "rnn/text/token_file.h"
+#include "support/file_size_limit.h"
 #include "text/packed.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
@@ -254,16 +253,9 @@ TEST(TokenFile, FullDiskAndMissingDirectoryAreErrors) {
   expect_error<IoError>(
       [&] { TokenFile::build(paths, *tokenizer, vocabulary, {.directory = files.path("none")}); },
       files.path("none"), "No such file");
-  // A limit on the size of files stands in for a full disk: the same failing write.
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{100'000, before.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const test::FileSizeLimit limit(100'000);
   expect_error<IoError>([&] { TokenFile::build(paths, *tokenizer, vocabulary); }, "File too large",
-                        "100000 bytes", "TMPDIR");
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, handler);
+                        "100000 bytes (4 bytes a token)", "TMPDIR");
 }
 
 }  // namespace

@@ -67,6 +67,50 @@ TEST(Prefetch, SeeksFromAnyPlaceToAnyOther) {
   }
 }
 
+TEST(Prefetch, HoldsOutWhatTheSourceDoes) {
+  const auto numbers = ids();
+  const auto plain = lanes(numbers);
+  PrefetchSource fetched(lanes(numbers), 3);
+  Batch a, b;
+  const auto expect_same = [&](BatchSource& one, BatchSource& other) {
+    EXPECT_EQ(one.position(), other.position());
+    EXPECT_EQ(one.targets_per_epoch(), other.targets_per_epoch());
+    for (bool more = true; more;) {
+      more = one.next(a);
+      ASSERT_EQ(other.next(b), more);
+      if (more) {
+        EXPECT_EQ(a.ids, b.ids);
+      }
+    }
+  };
+  for (int again = 0; again < 2; ++again) {
+    fetched.seek({});
+    ASSERT_TRUE(fetched.next(b));  // something was read ahead
+    const auto held = fetched.hold_out(0.25), expected = plain->hold_out(0.25);
+    expect_same(*expected, *held);
+    expect_same(*plain, fetched);
+  }
+  plain->seek({.epoch = 1});
+  fetched.seek({.epoch = 1});
+  ASSERT_TRUE(plain->next(a) && fetched.next(b));
+  EXPECT_THROW(fetched.hold_out(0.0001), TextError);  // goes on where it was
+  expect_same(*plain, fetched);
+  EXPECT_EQ(fetched.hold_out(0), plain->hold_out(0));
+  expect_same(*plain, fetched);
+}
+
+TEST(Prefetch, WeightsThatWereAddedToABatchDoNotComeBack) {
+  const auto numbers = ids();
+  PrefetchSource fetched(lanes(numbers), 1);
+  Batch batch;
+  for (int i = 0; i < 10; ++i) {
+    batch.weights.clear();
+    ASSERT_TRUE(fetched.next(batch));
+    EXPECT_TRUE(batch.weights.empty()) << i;
+    batch.weights.assign(batch.targets.size(), 2.0f);
+  }
+}
+
 /// Fails at its third batch.
 class Failing final : public BatchSource {
  public:

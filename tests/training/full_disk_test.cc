@@ -1,39 +1,18 @@
 // A disk that is full: an IoError, the file that was there stays whole, and nothing is left behind.
-// A limit on file sizes stands in for the disk: a write beyond it is cut short, then refused.
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <functional>
 
 #include "base/file.h"
 #include "rnn/error.h"
 #include "rnn/model.h"
 #include "rnn/model_file.h"
+#include "support/file_size_limit.h"
 #include "support/temporary_folder.h"
 #include "support/toy_source.h"
 
 namespace rnn {
 namespace {
-
-/// No file of this process may grow beyond so many bytes while this lives.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int);
-};
 
 class FullDisk : public ::testing::Test {
  protected:
@@ -52,7 +31,7 @@ class FullDisk : public ::testing::Test {
          {rlim_t{0}, rlim_t{1}, rlim_t{before.size() / 2}, rlim_t{before.size() - 1}}) {
       std::string message;
       {
-        const FileSizeLimit limit(room);
+        const test::FileSizeLimit limit(room);
         try {
           save();
         } catch (const IoError& error) {

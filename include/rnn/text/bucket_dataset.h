@@ -4,39 +4,42 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "rnn/batch.h"
 #include "rnn/export.h"
+#include "rnn/text/disk_vector.h"
 
 namespace rnn {
 
-/// Sequences one after another in memory, with a target for each or for each of their steps.
+/// Sequences one after another, with a target for each or for each of their steps. Numbers are kept
+/// as DiskVector keeps them: memory does not grow with the sequences. Movable; safe to read from
+/// many threads.
 class RNN_API Sequences {
  public:
-  /// A sequence with one target, such as a text and its class.
+  /// `directory` for the numbers is as CorpusOptions::directory.
+  explicit Sequences(const std::string& directory = {}) : ids_(directory), targets_(directory) {}
+
+  /// A sequence with one target, such as a text and its class. IoError when the disk is full.
   void add(const std::vector<std::int32_t>& ids, std::int32_t target);
   /// A sequence with a target for each step, such as words and their tags. ShapeError when there
   /// are not as many targets as ids. The two kinds cannot be mixed: ConfigError.
   void add(const std::vector<std::int32_t>& ids, const std::vector<std::int32_t>& targets);
 
-  std::int64_t size() const { return static_cast<std::int64_t>(starts_.size()) - 1; }
+  std::int64_t size() const { return ids_.size(); }
   bool one_target() const { return one_target_; }
-  std::int64_t length(std::int64_t i) const { return start(i + 1) - start(i); }
-  std::int64_t targets() const { return static_cast<std::int64_t>(targets_.size()); }
-  std::int32_t id(std::int64_t i, std::int64_t t) const {
-    return ids_[static_cast<std::size_t>(start(i) + t)];
-  }
+  std::int64_t length(std::int64_t i) const { return ids_.length(i); }
+  std::int64_t targets() const { return targets_.size(); }
+  std::int32_t id(std::int64_t i, std::int64_t t) const { return ids_.at(i, t); }
   /// Its target, or that of its step t.
   std::int32_t target(std::int64_t i, std::int64_t t = 0) const {
-    return targets_[static_cast<std::size_t>(one_target_ ? i : start(i) + t)];
+    return targets_[one_target_ ? i : ids_.begin(i) + t];
   }
 
  private:
-  std::int64_t start(std::int64_t i) const { return starts_[static_cast<std::size_t>(i)]; }
-
-  std::vector<std::int64_t> starts_ = {0};
-  std::vector<std::int32_t> ids_, targets_;
+  DiskLists<std::int32_t> ids_;
+  DiskVector<std::int32_t> targets_;
   bool one_target_ = false;
 };
 
@@ -55,7 +58,8 @@ struct BucketDatasetOptions {
 /// With `shuffle`, an epoch goes like this: all sequences in random order; groups of
 /// bucket_batches * batch of them sorted by falling length (equal ones stay in their random order);
 /// each group cut into batches; all batches in random order. The order is a function of (seed,
-/// epoch) and the lengths alone. `examples` are the numbers of the sequences.
+/// epoch) and the lengths alone. `examples` are the numbers of the sequences. The order takes 4
+/// bytes of memory a sequence, twice as many while it is made.
 class RNN_API BucketDataset final : public BatchSource {
  public:
   /// `sequences` must live as long as the data set and not change. ConfigError for an option out of

@@ -14,8 +14,9 @@ namespace rnn {
 /// batches, and position() tells what has been delivered, not what was read ahead, so a position
 /// saved is exact. What the source throws is thrown by next(), after the batches before it.
 ///
-/// For sources that are slow, such as one that reads over a network: a window of LaneDataset costs
-/// next to nothing, so no command of ours uses it.
+/// For batches that have to be put together, from pages that may have to come from the disk first:
+/// those of classifiers and taggers, whose trainings use it where they may use several threads. A
+/// window of LaneDataset costs next to nothing, so language models do without.
 ///
 /// The thread sleeps while there is nothing to do; it counts as one more runnable thread while it
 /// reads. It goes on to no other epoch by itself. An epoch that is over costs no reading.
@@ -30,6 +31,9 @@ class RNN_API PrefetchSource final : public BatchSource {
   Position position() const override;
   std::optional<std::int64_t> batches_per_epoch() const override;
   std::optional<std::int64_t> targets_per_epoch() const override;
+  /// Of the source. It is read by whoever holds it, while the thread reads the rest: both must only
+  /// read what they share, as data sets do.
+  std::unique_ptr<BatchSource> hold_out(double share) override;
 
  private:
   struct Impl;

@@ -1,0 +1,89 @@
+#include "tasks/source_texts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "rnn/error.h"
+
+namespace rnn {
+
+void SourceTexts::add(const LabelledText& text, const std::string& file) {
+  if (files_.empty() || files_.back() != file) {
+    files_.push_back(file);
+    first_.push_back(size());
+  }
+  std::vector<std::int32_t> numbers;
+  for (const std::string& label : text.labels) numbers.push_back(names_.insert(label));
+  texts_.append(text.text);
+  labels_.append(numbers);
+  lines_.append(text.line);
+}
+
+std::string_view SourceTexts::text(std::int64_t i) const {
+  const std::span<const char> text = texts_[i];
+  return {text.data(), text.size()};
+}
+
+const std::string& SourceTexts::file(std::int64_t i) const {
+  const auto after = std::upper_bound(first_.begin(), first_.end(), i);
+  return files_[static_cast<std::size_t>(after - first_.begin()) - 1];
+}
+
+SourceTexts read_labelled(std::span<const std::string> paths, const LabelledOptions& options,
+                          const std::string& directory) {
+  SourceTexts texts(directory);
+  LabelledText one;
+  for (const std::string& path : paths) {
+    LabelledReader reader(path, options);
+    while (reader.next(one)) texts.add(one, path);
+  }
+  if (texts.size() == 0) {
+    throw TextError((paths.empty() ? std::string("texts") : paths.front()) +
+                    ": there is no labelled text in it");
+  }
+  return texts;
+}
+
+std::vector<bool> hold_out(const SourceTexts& texts, float share) {
+  // Of each label, and at the end of texts without one, how many are still to be kept.
+  std::vector<std::int64_t> left(static_cast<std::size_t>(texts.label_count()) + 1, 0);
+  const auto left_of = [&](std::int64_t i) -> std::int64_t& {
+    const std::span<const std::int32_t> labels = texts.labels(i);
+    return labels.empty() ? left.back() : left[static_cast<std::size_t>(labels.front())];
+  };
+  for (std::int64_t i = 0; i < texts.size(); ++i) ++left_of(i);
+  for (std::int64_t& count : left) {
+    const auto out =
+        static_cast<std::int64_t>(static_cast<double>(share) * static_cast<double>(count));
+    count -= count > 1 ? std::max<std::int64_t>(1, out) : 0;
+  }
+  std::vector<bool> held(static_cast<std::size_t>(texts.size()));
+  for (std::int64_t i = 0; i < texts.size(); ++i) {
+    held[static_cast<std::size_t>(i)] = left_of(i)-- <= 0;
+  }
+  return held;
+}
+
+std::vector<std::string> labels_of(const SelectedTexts& texts, bool multi_label) {
+  const SourceTexts& source = texts.source();
+  std::vector<bool> seen(static_cast<std::size_t>(source.label_count()));
+  std::int64_t first = -1;
+  texts.each([&](std::int64_t i) {
+    if (first < 0) first = i;
+    for (const std::int32_t label : source.labels(i)) seen[static_cast<std::size_t>(label)] = true;
+  });
+  std::set<std::string> labels;
+  for (std::int32_t label = 0; label < source.label_count(); ++label) {
+    if (seen[static_cast<std::size_t>(label)]) labels.emplace(source.label(label));
+  }
+  if (labels.size() < (multi_label ? 1 : 2)) {
+    throw TextError((first < 0 ? std::string("texts") : source.file(first)) +
+                    ": a classifier needs at least " + (multi_label ? "one label" : "two labels") +
+                    ", got " +
+                    (labels.empty() ? std::string("none") : "only '" + *labels.begin() + "'") +
+                    "; is the label in the column or field that the options say?");
+  }
+  return {labels.begin(), labels.end()};
+}
+
+}  // namespace rnn
