@@ -70,6 +70,11 @@ class Watch : public Json::json_sax_t {
 
 template <class Value>
 Value parse(std::string_view text, Watch& watch, std::string_view where) {
+  // The parser takes a zero byte for the end, and whatever comes after for nothing.
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) {
+    throw FormatError(std::string(where) + ": not valid JSON: byte " + std::to_string(zero + 1) +
+                      " is 0");
+  }
   Json::sax_parse(text, &watch);
   try {
     return Value::parse(text);

@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "rnn/backend.h"
+#include "rnn/error.h"
 #include "rnn/history.h"
 #include "rnn/parameters.h"
 
@@ -87,6 +88,16 @@ class ModelUpdate {
 /// Writes config.json. Throws FormatError before that when it could not be read again, such as one
 /// that nests deeper than JSON may.
 void write_config(ModelUpdate& update, const Json& config);
+/// Calls read(), which makes something of what `where` says. An option that is wrong there is a
+/// fault of the file: its ConfigError becomes a FormatError that names it.
+template <class Read>
+auto reading(const std::string& where, const Read& read) {
+  try {
+    return read();
+  } catch (const ConfigError& error) {
+    throw FormatError(where + ": " + error.what());
+  }
+}
 /// Whether the weights of a model are whole numbers (`rnn quantize`).
 bool holds_int8(const Json& config);
 /// The backend that a model is to run on: in int8 if its weights are, whatever the default says.

@@ -51,9 +51,16 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
                               Vocabulary::load(directory.file("characters.txt")),
                               tagger_normalizer(member<bool>(words, "lowercase", where),
                                                 member<bool>(words, "fold_digits", where))};
-  TaggerLabels labels(read_labels(directory.file("labels.txt")),
-                      member<std::string>(tags, "scheme", where),
-                      member<std::string>(tags, "training_scheme", where));
+  TaggerLabels labels = reading(where, [&] {
+    const auto scheme = member<std::string>(tags, "scheme", where),
+               training_scheme = member<std::string>(tags, "training_scheme", where);
+    const std::string names = directory.file("labels.txt");
+    try {
+      return TaggerLabels(read_labels(names), scheme, training_scheme);
+    } catch (const FormatError& error) {  // it names a label
+      throw FormatError(names + ": " + error.what());
+    }
+  });
   if (const std::string wrong = misfit(network, vocabulary, labels); !wrong.empty()) {
     throw FormatError(where + ": network: " + wrong +
                       "; it does not belong to vocabulary.txt, characters.txt and labels.txt");

@@ -83,10 +83,13 @@ TextClassifier TextClassifier::load(const std::string& path, const BackendOption
   const Json config = directory.read_config("text-classifier");
   const std::string where = directory.file("config.json");
   const Json fields = member<Json>(config, "recipe", where);
-  TextClassifierRecipe recipe;
-  JsonReader reader(fields, where + ": recipe");
-  recipe.exchange(reader);
-  reader.finish();
+  TextClassifierRecipe recipe = reading(where, [&] {
+    TextClassifierRecipe read;
+    JsonReader reader(fields, where + ": recipe");
+    read.exchange(reader);
+    reader.finish();
+    return read;
+  });
   auto backend = backend_for(directory, config, options);
   Network network =
       network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
@@ -103,7 +106,8 @@ TextClassifier TextClassifier::load(const std::string& path, const BackendOption
   Parameters parameters =
       parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
   const bool pieces = recipe.unit == "sentencepiece";
-  TextEncoder encoder(recipe, pieces ? directory.file("tokenizer.model") : "");
+  TextEncoder encoder = reading(
+      where, [&] { return TextEncoder(recipe, pieces ? directory.file("tokenizer.model") : ""); });
   return TextClassifier(std::unique_ptr<Impl>(
       new Impl{std::move(recipe), std::move(encoder), std::move(vocabulary), std::move(labels),
                std::move(network), std::move(parameters), std::move(backend)}));

@@ -57,13 +57,11 @@ TextPipeline TextPipeline::load(const ModelDirectory& directory, const Json& con
   if (tokenizer_options.unit == "sentencepiece") {
     tokenizer_options.model = directory.file(kTokenizerModel);
   }
-  try {
-    return {make_tokenizer(tokenizer_options),
-            std::make_shared<const Normalizer>(normalizer_options),
-            member<bool>(units, "replace_invalid", where)};
-  } catch (const ConfigError& error) {  // it names an option, here one of the file
-    throw FormatError(where + ": " + error.what());
-  }
+  return reading(where, [&] {
+    return TextPipeline{make_tokenizer(tokenizer_options),
+                        std::make_shared<const Normalizer>(normalizer_options),
+                        member<bool>(units, "replace_invalid", where)};
+  });
 }
 
 const char* TextPipeline::vocabulary_file() const {

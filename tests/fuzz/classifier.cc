@@ -3,23 +3,17 @@
 #include "rnn/tasks/text_classifier.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static rnn::ModelFiles files([](const std::string& directory) {
-    std::string text;
-    for (int i = 0; i < 30; ++i) text += "yes\tnorth and south\nno\tsouth and north\n";
-    rnn::write_file(directory + ".txt", text);
-    rnn::train_text_classifier({.arch = "cnn",
+  static rnn::ModelFiles files(rnn::train_text_classifier,
+                               {.arch = "cnn",
                                 .embedding = 3,
                                 .ngrams = 2,
                                 .buckets = 7,
                                 .hidden = 3,
                                 .epochs = 1,
                                 .batch = 8},
-                               {.train = {directory + ".txt"},
-                                .directory = directory,
-                                .backend = {.threads = {.threads = 1}}});
-  });
+                               "yes\tnorth and south\nno\tsouth and north\n");
   files.with(data, size, [](const std::string& directory) {
-    const auto model = rnn::TextClassifier::load(directory, {.threads = {.threads = 1}});
+    const auto model = rnn::TextClassifier::load(directory, rnn::kOneThread);
     const std::string texts[] = {"north of south", ""};
     const auto answers = model.predict(texts);
     rnn::require(answers.size() == 2 && answers[0].probabilities.size() == model.labels().size());

@@ -44,11 +44,8 @@ class Arriving {
 
 const rnn::ClassifyApi& api() {
   static const rnn::TextClassifier model = [] {
-    std::vector<rnn::LabelledText> texts;
-    for (int i = 0; i < 8; ++i) {
-      texts.push_back({.labels = {i % 2 == 0 ? "yes" : "no"},
-                       .text = i % 2 == 0 ? "north and south" : "south and north"});
-    }
+    std::vector<rnn::LabelledText> texts(8, {.labels = {"yes"}, .text = "north and south"});
+    for (int i = 1; i < 8; i += 2) texts[i] = {.labels = {"no"}, .text = "south and north"};
     return rnn::TextClassifier::fit(
         texts, {.arch = "bag", .embedding = 3, .buckets = 11, .epochs = 1, .batch = 4},
         {.threads = {.threads = 1}});

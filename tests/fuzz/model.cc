@@ -3,17 +3,11 @@
 #include "rnn/tasks/language_model.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static rnn::ModelFiles files([](const std::string& directory) {
-    std::string text;
-    for (int i = 0; i < 40; ++i) text += "a b c\nb a\n";
-    rnn::write_file(directory + ".txt", text);
-    rnn::train_language_model({.hidden = 3, .layers = 1, .epochs = 1, .batch = 2, .bptt = 4},
-                              {.train = {directory + ".txt"},
-                               .directory = directory,
-                               .backend = {.threads = {.threads = 1}}});
-  });
+  static rnn::ModelFiles files(rnn::train_language_model,
+                               {.hidden = 3, .layers = 1, .epochs = 1, .batch = 2, .bptt = 4},
+                               "a b c\nb a\n");
   files.with(data, size, [](const std::string& directory) {
-    const auto model = rnn::LanguageModel::load(directory, {.threads = {.threads = 1}});
+    const auto model = rnn::LanguageModel::load(directory, rnn::kOneThread);
     const std::string sentences[] = {"a c b", ""};
     rnn::require(model.score(sentences).size() == 2);
     static_cast<void>(model.generate({.prompt = "a", .length = 3}));

@@ -10,19 +10,32 @@
 
 #include "base/file.h"
 #include "fuzz/memory_file.h"
+#include "rnn/backend.h"
 #include "rnn/error.h"
+#include "rnn/history.h"
 #include "tasks/model_directory.h"
 
 namespace rnn {
 
+inline const BackendOptions kOneThread{.threads = {.threads = 1}};
+
 class ModelFiles {
  public:
-  /// `train` makes a model in the directory that it is given; it may write files of its name with
-  /// an ending beside it.
-  explicit ModelFiles(const std::function<void(const std::string& directory)>& train)
+  /// A model that `train` makes of thirty times the text.
+  template <class Recipe, class Run>
+  ModelFiles(History (*train)(const Recipe&, const Run&), const Recipe& recipe,
+             const std::string& text)
       : directory_(in_memory("model")) {
+    const std::string path = directory_.path() + ".txt";
+    std::string all;
+    for (int i = 0; i < 30; ++i) all += text;
+    write_file(path, all);
     std::filesystem::remove_all(directory_.path());
-    train(directory_.path());
+    Run run;
+    run.train = {path};
+    run.directory = directory_.path();
+    run.backend = kOneThread;
+    train(recipe, run);
     for (const std::string& name : directory_.files()) {
       whole_[name] = read_file(directory_.file(name));
     }

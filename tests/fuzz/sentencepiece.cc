@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<rnn::Token> tokens;
     tokenizer.tokenize("Hello  w\u00F6rld \u2581 \u65E5", tokens);
     std::vector<std::string_view> views;
+    views.reserve(tokens.size());
     for (const rnn::Token& token : tokens) views.push_back(token.text);
     static_cast<void>(tokenizer.detokenize(views));
   } catch (const rnn::Error&) {

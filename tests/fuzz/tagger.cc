@@ -4,24 +4,18 @@
 #include "fuzz/model_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static rnn::ModelFiles files([](const std::string& directory) {
-    std::string text;
-    for (int i = 0; i < 20; ++i) text += "Mira B-PER\nLund I-PER\nsails O\n\nto O\nOslo B-LOC\n\n";
-    rnn::write_file(directory + ".txt", text);
-    rnn::train_tagger({.column = 2,
-                       .embedding = 3,
-                       .case_embedding = 2,
-                       .char_embedding = 2,
-                       .char_units = 2,
-                       .hidden = 3,
-                       .epochs = 1,
-                       .batch = 8},
-                      {.train = {directory + ".txt"},
-                       .directory = directory,
-                       .backend = {.threads = {.threads = 1}}});
-  });
+  static rnn::ModelFiles files(rnn::train_tagger,
+                               {.column = 2,
+                                .embedding = 3,
+                                .case_embedding = 2,
+                                .char_embedding = 2,
+                                .char_units = 2,
+                                .hidden = 3,
+                                .epochs = 1,
+                                .batch = 8},
+                               "Mira B-PER\nLund I-PER\nsails O\n\nto O\nOslo B-LOC\n\n");
   files.with(data, size, [](const std::string& directory) {
-    const auto model = rnn::Tagger::load(directory, {.threads = {.threads = 1}});
+    const auto model = rnn::Tagger::load(directory, rnn::kOneThread);
     const std::vector<rnn::Tagger::Words> sentences{{"Mira", "saw", "Oslo"}, {"sails"}};
     const auto tags = model.tag(sentences);
     rnn::require(tags.size() == 2 && tags[0].size() == 3 && tags[1].size() == 1);

@@ -161,6 +161,7 @@ TEST_F(Safetensors, RefusesImpossibleEntriesBeforeTakingMemory) {
   expect_format_error(R"({"w":[]})", 0);
   expect_format_error(R"({"__metadata__":{"k":1}})", 0);
   expect_format_error(R"([1,2])", 0);
+  expect_format_error(std::string("{}\0x", 4), 0);
   expect_format_error(R"({"w":)", 0);
   expect_format_error("", 0);
   expect_format_error(std::string(100000, '['), 0);

@@ -7,6 +7,7 @@
 #include "rnn/dropout.h"
 #include "rnn/error.h"
 #include "rnn/registry.h"
+#include "rnn/residual.h"
 #include "rnn/sequential.h"
 #include "rnn/session.h"
 #include "rnn/tasks/language_model.h"
@@ -36,6 +37,35 @@ TEST(SavedNetwork, IsReadWithTheSameBits) {
   EXPECT_THROW(LanguageModel::load(folder.file("model")), Error);  // not a language model
 }
 
+template <class Own>
+Network with(const Own& own) {
+  return Sequential({Embedding({.input_dim = 6, .output_dim = 5}), own, Softmax({.units = 6})});
+}
+
+TEST(SavedNetwork, WhatIsSavedCanBeLoadedHoweverDeepItNests) {
+  const auto backend = make_backend();
+  int saved = 0, refused = 0;
+  AnyLayer layer = Dropout({.rate = 0.1f});
+  for (int depth = 1; depth <= 100; ++depth) {
+    const Residual around({.layer = layer});
+    layer = around;
+    if (depth < 92) continue;
+    const test::TemporaryFolder folder;
+    const Network network = with(around);
+    const Parameters parameters = network.initial_parameters(5, *backend);
+    try {
+      save_network(folder.file("model"), network, parameters);
+    } catch (const FormatError&) {
+      ++refused;
+      continue;
+    }
+    ++saved;
+    EXPECT_NO_THROW(load_network(folder.file("model"), *backend)) << depth;
+  }
+  EXPECT_GT(saved, 0);
+  EXPECT_GT(refused, 0);
+}
+
 /// A layer of this program's own, in a network that somebody tries to save.
 template <int kNumber>
 class Mine : public Dropout {
@@ -43,11 +73,6 @@ class Mine : public Dropout {
   explicit Mine(const DropoutOptions& options = {}) : Dropout(options) {}
   std::string_view type() const noexcept override { return kNumber == 1 ? "Mine1" : "Mine2"; }
 };
-
-template <class Own>
-Network with(const Own& own) {
-  return Sequential({Embedding({.input_dim = 6, .output_dim = 5}), own, Softmax({.units = 6})});
-}
 
 TEST(SavedNetwork, RefusesATypeThatNobodyCouldRead) {
   const test::TemporaryFolder folder;

@@ -1,6 +1,8 @@
 // Promise 4: training taken up again from a checkpoint gives the same bits as training that was
 // never interrupted, wherever it was interrupted.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +16,7 @@
 #include "rnn/model.h"
 #include "rnn/model_file.h"
 #include "support/compare.h"
+#include "support/damage.h"
 #include "support/for_each_backend.h"
 #include "support/temporary_folder.h"
 #include "support/toy_source.h"
@@ -231,7 +234,8 @@ TEST_F(Resume, WhatCannotBeReadIsNotLost) {
   EXPECT_TRUE(std::filesystem::is_directory(path_));
   const auto found = take_checkpoint(path_);
   EXPECT_EQ(found->note, "first");
-  EXPECT_NE(found->warning.find(path_ + ": cannot read"), std::string::npos) << found->warning;
+  EXPECT_NE(found->warning.find(path_ + ": is no regular file"), std::string::npos)
+      << found->warning;
   EXPECT_NE(found->warning.find(unread_checkpoint(path_)), std::string::npos) << found->warning;
   EXPECT_TRUE(std::filesystem::is_directory(unread_checkpoint(path_)));
   // With nothing that could be read, training need not begin anew.
@@ -305,6 +309,49 @@ TEST_F(Resume, CountsThatNoTrainingHasAreRefusedAndChangeNothing) {
   }
   model.save_checkpoint(path_);
   EXPECT_EQ(read_file(path_), good);
+}
+
+TEST_F(Resume, EveryDamageIsFoundAndNothingOfItIsTaken) {
+  const auto tiny = [] {
+    Model model(test::toy_network({.symbols = 2, .units = 1}));
+    model.compile({.optimizer = SGD{}});
+    return model;
+  };
+  Model trained = tiny();
+  test::ToySource data = test::random_source(2, 1);
+  test::ToySource valid = test::random_source(2, 2);
+  trained.fit(data, {.epochs = 1, .validation = &valid, .state = StatePolicy::kCarry});
+  trained.save_checkpoint(path_, "note");
+  Model model = tiny();
+  const Parameters before = model.parameters();
+  test::damage(path_, 1, [&] {
+    try {
+      model.load_checkpoint(path_);
+      ADD_FAILURE() << "accepted";
+    } catch (const FormatError& error) {
+      EXPECT_NE(std::string(error.what()).find(path_), std::string::npos) << error.what();
+    }
+  });
+  for (std::size_t p = 0; p < before.size(); ++p) {
+    EXPECT_TRUE(test::bits_equal(model.parameters()[p], before[p])) << before.name(p);
+  }
+  model.load_checkpoint(path_);
+  expect_same(model, trained);
+}
+
+TEST_F(Resume, ACheckpointWithoutAnEndIsNamedAndNotWaitedFor) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  ASSERT_EQ(symlink("/dev/zero", previous_checkpoint(path_).c_str()), 0);
+  Model model = compiled(recipe(SGD{}, Schedule::Kind::kConstant));
+  for (const std::string& path : {path_, previous_checkpoint(path_)}) {
+    try {
+      model.load_checkpoint(path);
+      ADD_FAILURE() << "accepted";
+    } catch (const IoError& error) {
+      EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_THROW(find_checkpoint(path_), IoError);
 }
 
 TEST_F(Resume, NeedsAModelThatIsCompiled) {
