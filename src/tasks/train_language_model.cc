@@ -104,8 +104,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
        .steps_at_full_rate = recipe.random_bptt ? static_cast<double>(recipe.bptt) : 0},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         texts.pipeline.save(update, texts.vocabulary);
-        write_file(update.file("config.json"),
-                   config_of(recipe, texts, now, record).dump(2) + "\n");
+        return config_of(recipe, texts, now, record);
       },
       result_text);
 }

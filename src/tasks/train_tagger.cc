@@ -181,8 +181,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
         vocabulary.words.save(update.file("vocabulary.txt"));
         vocabulary.characters.save(update.file("characters.txt"));
         write_file(update.file("labels.txt"), labels_text(labels));
-        write_file(update.file("config.json"),
-                   config_of(recipe, scheme, now, record, labels.entities()).dump(2) + "\n");
+        return config_of(recipe, scheme, now, record, labels.entities());
       },
       [&](const EpochRecord& record) {
         return std::string(labels.entities() ? "valid F1 " : "valid accuracy ") +

@@ -192,6 +192,9 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   if (recipe.choose != "loss" && run.valid.empty() && recipe.holdout == 0) {
     throw ConfigError("choose: needs texts to measure on; give --valid or --holdout");
   }
+  if (recipe.early_stopping >= 0 && run.valid.empty() && recipe.holdout == 0) {
+    throw ConfigError("early-stopping: needs texts to measure on; give --valid or --holdout");
+  }
   if (run.train.empty()) throw ConfigError("train: expected at least one file of labelled texts");
   std::vector<SourceText> train = read_labelled(run.train, recipe.reader()), valid;
   if (!run.valid.empty()) {
@@ -255,8 +258,7 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
         if (const std::string_view pieces = texts.encoder.tokenizer().model(); !pieces.empty()) {
           write_file(update.file("tokenizer.model"), pieces);
         }
-        write_file(update.file("config.json"),
-                   config_of(recipe, texts, now, record).dump(2) + "\n");
+        return config_of(recipe, texts, now, record);
       },
       result_text);
 }
