@@ -68,7 +68,9 @@ void add_training_files(CommandLine& line, const char* train, const char* valid)
       "valid", po::value<std::string>()->default_value("")->value_name("F"), valid)(
       "model", po::value<std::string>()->value_name("DIR"), "model directory to write")(
       "overwrite", po::bool_switch(), "replace a model that is there")(
-      "resume", po::bool_switch(), "go on from the checkpoint; from the beginning without one");
+      "resume", po::bool_switch(),
+      "go on from the checkpoint, perhaps with another --lr, --clip or --on-divergence; from the "
+      "beginning without one");
 }
 
 void add_vectors_option(CommandLine& line) {
@@ -82,8 +84,9 @@ void add_training_run(CommandLine& line) {
                   "stop cleanly after so long; --resume goes on")(
       "checkpoint-steps", po::value<std::int64_t>()->default_value(0, "none")->value_name("N"),
       "write a checkpoint every N updates")(
-      "checkpoint-minutes", po::value<double>()->default_value(0, "none")->value_name("X"),
-      "write one after so many minutes")(
+      "checkpoint-minutes",
+      po::value<double>()->default_value(CheckpointTimes().minutes, "10")->value_name("X"),
+      "write one after so many minutes; 0: not by the clock")(
       "checkpoint-epochs", po::value<std::int64_t>()->default_value(1)->value_name("N"),
       "write one every N evaluations; a best one has its own in any case")(
       "json", po::bool_switch(), "print the result as one JSON object");

@@ -103,7 +103,7 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
        .steps_at_full_rate = recipe.random_bptt ? static_cast<double>(recipe.bptt) : 0},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         texts.pipeline.save(update, texts.vocabulary);
-        write_config(update, config_of(recipe, texts, now, record));
+        return config_of(recipe, texts, now, record);
       },
       result_text);
 }

@@ -172,7 +172,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
         vocabulary.words.save(update.file("vocabulary.txt"));
         vocabulary.characters.save(update.file("characters.txt"));
         write_file(update.file("labels.txt"), labels_text(labels));
-        write_config(update, config_of(recipe, scheme, now, record, labels.entities()));
+        return config_of(recipe, scheme, now, record, labels.entities());
       },
       [&](const EpochRecord& record) {
         return std::string(labels.entities() ? "valid F1 " : "valid accuracy ") +

@@ -226,6 +226,9 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   if (recipe.choose != "loss" && run.valid.empty() && recipe.holdout == 0) {
     throw ConfigError("choose: needs texts to measure on; give --valid or --holdout");
   }
+  if (recipe.early_stopping >= 0 && run.valid.empty() && recipe.holdout == 0) {
+    throw ConfigError("early-stopping: needs texts to measure on; give --valid or --holdout");
+  }
   if (run.train.empty()) throw ConfigError("train: expected at least one file of labelled texts");
   std::optional<LanguageModel> start;
   if (!run.init_from.empty()) start.emplace(language_model_to_start_from(run.init_from, recipe));
@@ -276,7 +279,7 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
         if (const std::string_view pieces = texts.encoder.tokenizer().model(); !pieces.empty()) {
           write_file(update.file("tokenizer.model"), pieces);
         }
-        write_config(update, config_of(recipe, texts, now, record));
+        return config_of(recipe, texts, now, record);
       },
       result_text);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "base/file.h"
@@ -14,25 +15,48 @@ namespace {
 
 // What a checkpoint says of the training that it is of.
 constexpr const char *kRecipe = "recipe", *kData = "data";
+// What config.json says for a resume that finds no checkpoint, or one older than the model.
+constexpr const char *kResume = "resume", *kEpoch = "epoch", *kCost = "cost";
+
+/// What changes neither a shape nor what a number means: the remedies for a divergence.
+bool may_change(const std::string& option) {
+  return option == "lr" || option == "clip" || option == "clip_value" || option == "on_divergence";
+}
+
+/// Whether two recipes have an option alike; the number of epochs may differ in any case.
+bool alike(const std::string& option, const Json& a, const Json& b) {
+  const auto in_a = a.find(option), in_b = b.find(option);
+  return option == "epochs" || (in_a != a.end() && in_b != b.end() && *in_a == *in_b);
+}
+
+/// As in the command line.
+std::string option_name(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "--" + name;
+}
+
+Json read_json(const std::string& path) { return parse_json(read_file(path), path); }
 
 }  // namespace
 
 class TrainingRun::SaveEachEpoch : public Callback {
  public:
-  SaveEachEpoch(const TrainingRun& run, const Save& save) : run_(run), save_(save) {}
+  SaveEachEpoch(TrainingRun& run, const Save& save) : run_(run), save_(save) {}
   void on_epoch_end(Model& model, const History& history) override {
     run_.save_epoch(model, history, save_);
   }
   void on_train_end(Model& model, const History& history) override {
-    // Stopped before its first validation: a model as it is, better than nothing.
-    if (!model.stopped().empty() && history.epochs.empty()) {
-      run_.save_epoch(model, history, save_);
+    // Stopped before its first validation, or never worth a number: a model as it is, better than
+    // nothing.
+    const bool stopped_or_done = !model.stopped().empty() || !history.epochs.empty();
+    if (!history.best() && stopped_or_done && std::isinf(run_.cost_)) {
+      run_.save_model(model, history, nullptr, save_);
     }
   }
   void on_divergence(Model&, const std::string& what) override { run_.log(what); }
 
  private:
-  const TrainingRun& run_;
+  TrainingRun& run_;
   const Save& save_;
 };
 
@@ -45,15 +69,25 @@ TrainingRun::TrainingRun(TrainingRunOptions options, Json recipe)
   if (!(options_.max_time >= 0)) {
     throw ConfigError("max-time: expected at least 0, got " + to_text(options_.max_time));
   }
+  look();
+}
+
+/// Whether this training may go on from what is there, or replace it.
+void TrainingRun::look() {
   directory_.require_ours();
-  if (directory_.holds_model() && !options_.overwrite && !options_.resume) {
+  found_.reset();
+  changes_.clear();
+  cost_ = std::numeric_limits<double>::infinity();
+  if (!directory_.holds_model()) return;
+  if (!options_.overwrite && !options_.resume) {
     throw ConfigError(options_.directory +
                       ": there is a model already; --overwrite replaces it, --resume goes on with "
                       "its training");
   }
-  if (!options_.resume || !directory_.holds_model()) return;
+  if (!options_.resume) return;
   found_ = find_checkpoint(directory_.checkpoint());
   require_same_recipe();
+  if (!fingerprint_.empty()) require_same_data();
 }
 
 // A new directory that training failed to put anything in must not stand in the way of the next
@@ -62,31 +96,52 @@ TrainingRun::~TrainingRun() {
   if (made_directory_) directory_.remove_if_empty();
 }
 
-/// A checkpoint belongs to the recipe it was made with; only the number of epochs may grow. Without
-/// a checkpoint the recipe of the model itself is looked at: a training that was killed between the
-/// two begins anew and writes the same, another one must not replace it.
-void TrainingRun::require_same_recipe() const {
+/// A checkpoint belongs to the recipe it was made with; only the number of epochs may grow, and
+/// what a divergence calls for may change. Without a checkpoint the recipe of the model itself is
+/// looked at: a training that was killed between the two begins anew and writes the same, another
+/// one must not replace it.
+void TrainingRun::require_same_recipe() {
   const std::string where = found_ ? found_->path : directory_.file("config.json");
-  const Json then = found_ ? member<Json>(parse_json(found_->note, where), kRecipe, where)
-                           : member<Json>(parse_json(read_file(where), where), kRecipe, where);
+  const Json then =
+      member<Json>(found_ ? parse_json(found_->note, where) : read_json(where), kRecipe, where);
   for (const auto& item : recipe_.items()) {
+    if (alike(item.key(), recipe_, then)) continue;
     const auto found = then.find(item.key());
-    if (item.key() == "epochs" || (found != then.end() && *found == item.value())) continue;
-    std::string option = item.key();
-    std::replace(option.begin(), option.end(), '_', '-');
-    throw ConfigError("resume: " + directory_.path() + " was trained with --" + option + " " +
-                      (found == then.end() ? "unset" : found->dump()) + ", now it is " +
-                      item.value().dump() + "; give the same recipe, or --overwrite to begin anew");
+    const std::string option = option_name(item.key()), now = item.value().dump(),
+                      before = found == then.end() ? "unset" : found->dump();
+    if (!found_ || !may_change(item.key())) {
+      throw ConfigError("resume: " + directory_.path() + " was trained with " + option + " " +
+                        before + ", now it is " + now +
+                        "; give the same recipe, or --overwrite to begin anew");
+    }
+    changes_ += (changes_.empty() ? "" : ", ") + option + " " + now + " instead of " + before;
   }
 }
 
 void TrainingRun::use_data(std::string fingerprint) {
   fingerprint_ = std::move(fingerprint);
-  if (found_ && member<std::string>(parse_json(found_->note, found_->path), kData, found_->path) !=
-                    fingerprint_) {
+  if (options_.resume && directory_.holds_model()) require_same_data();
+}
+
+/// Of the checkpoint and of the model that is there.
+void TrainingRun::require_same_data() const {
+  const auto require = [&](const Json& then, const std::string& where) {
+    if (member<std::string>(then, kData, where) == fingerprint_) return;
     throw ConfigError("resume: " + directory_.path() +
                       " was trained on another text or vocabulary; give the same --train, --valid "
                       "and --init-from, or --overwrite to begin anew");
+  };
+  if (found_) return require(parse_json(found_->note, found_->path), found_->path);
+  const std::string where = directory_.file("config.json");
+  const Json config = read_json(where);
+  const auto model = config.find(kResume);
+  if (model != config.end()) require(*model, where);
+  // The first epoch is repeated bit for bit; what came later had a checkpoint.
+  if (model == config.end() || member<std::int64_t>(*model, kEpoch, where) > 1) {
+    throw ConfigError(
+        "resume: " + directory_.checkpoint() +
+        ": the checkpoint of the model there is missing; restore it from a copy, give "
+        "another --model, or --overwrite to begin anew");
   }
 }
 
@@ -94,16 +149,39 @@ void TrainingRun::begin(Model& model) {
   made_directory_ = !is_there(directory_.path());
   directory_.create();
   lock_.emplace(directory_.path());
+  look();
   directory_.settle();
-  if (found_) {
-    model.load_checkpoint(found_->path);
-    if (!found_->warning.empty()) log(found_->warning);
-    log("resuming: " + std::to_string(model.history().epochs.size()) + " of " +
-        recipe_.at("epochs").dump() + " epochs are done");
+  if (options_.resume) cost_ = cost_of_model();
+  if (!found_) {
+    if (options_.resume) log("no checkpoint yet: starting from the beginning");
+    remove_checkpoints(directory_.checkpoint());  // of a model that is being replaced
     return;
   }
-  if (options_.resume) log("no checkpoint yet: starting from the beginning");
-  remove_checkpoints(directory_.checkpoint());  // of a model that is being replaced
+  found_ = take_checkpoint(directory_.checkpoint());
+  model.load_checkpoint(found_->path);
+  if (!found_->warning.empty()) log(found_->warning);
+  log("resuming: " + std::to_string(model.history().epochs.size()) + " of " +
+      recipe_.at("epochs").dump() + " epochs are done");
+  if (!changes_.empty()) {
+    log("from step " + std::to_string(found_->steps + 1) + " on: " + changes_);
+  }
+}
+
+/// Of the model in the directory where it says so, and is of this training: it may be newer than
+/// the checkpoint.
+double TrainingRun::cost_of_model() const {
+  const double none = std::numeric_limits<double>::infinity();
+  const std::string where = directory_.file("config.json");
+  if (!is_there(where)) return none;
+  const Json config = read_json(where);
+  const auto resume = config.find(kResume);
+  if (resume == config.end() || !resume->contains(kCost)) return none;
+  const Json then = member<Json>(config, kRecipe, where);
+  bool same = member<std::string>(*resume, kData, where) == fingerprint_;
+  for (const auto& item : recipe_.items()) {
+    same = same && (may_change(item.key()) || alike(item.key(), recipe_, then));
+  }
+  return same ? member<double>(*resume, kCost, where) : none;
 }
 
 History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, const Save& save,
@@ -129,25 +207,55 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   }
   options.callbacks.insert(options.callbacks.end(), options_.callbacks.begin(),
                            options_.callbacks.end());
-  History history = model.fit(data, options);
+  const auto train = [&] {
+    try {
+      return model.fit(data, options);
+    } catch (const DivergenceError& error) {
+      throw DivergenceError(std::string(error.what()) +
+                            "; --resume goes on with another --lr, --clip, --clip-value or "
+                            "--on-divergence");
+    }
+  };
+  History history = train();
   if (!model.stopped().empty()) log("stopped: " + model.stopped());
   const EpochRecord* best = history.best();
   if (options_.keep_last && best) best = &history.epochs.back();
-  log(directory_.path() + " has the model " +
-      (best ? "of epoch " + std::to_string(best->epoch) + ", " + describe(*best)
-            : "as it is before its first validation"));
+  if (std::isfinite(cost_) && (!best || cost_of(*best) > cost_)) {
+    log(directory_.path() + " keeps the model that was there, which is better than " +
+        (best ? "that of epoch " + std::to_string(best->epoch) + ", " + describe(*best)
+              : "the one that is not validated yet"));
+  } else {
+    log(directory_.path() + " has the model " +
+        (best ? "of epoch " + std::to_string(best->epoch) + ", " + describe(*best)
+              : "as it is before its first validation"));
+  }
   return history;
 }
 
-/// The history; and the model as it is now where it is the best of it, or the first.
-void TrainingRun::save_epoch(const Model& model, const History& history, const Save& save) const {
-  const EpochRecord* best = history.best();
-  ModelUpdate update(directory_);
-  if (options_.keep_last && best) best = &history.epochs.back();
-  if (!best || best == &history.epochs.back()) {
-    save_safetensors(update.file("model.safetensors"), model.parameters());
-    save(update, model, best);
+/// The history; and the model as it is now where it is the best of it and no worse than the one
+/// that is there.
+void TrainingRun::save_epoch(const Model& model, const History& history, const Save& save) {
+  const EpochRecord& newest = history.epochs.back();
+  if (options_.keep_last) return save_model(model, history, &newest, save);
+  if (history.best() == &newest && cost_of(newest) <= cost_) {
+    save_model(model, history, &newest, save);
+    cost_ = cost_of(newest);
+    return;
   }
+  ModelUpdate update(directory_);
+  write_file(update.file("history.csv"), history.to_csv());
+  update.commit();
+}
+
+/// Together with the history. `record`: of the epoch that the model is of, or null.
+void TrainingRun::save_model(const Model& model, const History& history, const EpochRecord* record,
+                             const Save& save) {
+  ModelUpdate update(directory_);
+  save_safetensors(update.file("model.safetensors"), model.parameters());
+  Json config = save(update, model, record);
+  config[kResume] = {{kData, fingerprint_}, {kEpoch, record ? record->epoch : 0}};
+  if (record && !options_.keep_last) config[kResume][kCost] = cost_of(*record);
+  write_config(update, config);
   write_file(update.file("history.csv"), history.to_csv());
   update.commit();
 }

@@ -1,9 +1,12 @@
 // What the trainings of all tasks share: the directory they write, best model and checkpoint after
-// every epoch, and going on from a checkpoint with the same recipe and data only.
+// every epoch, and going on from a checkpoint with the same recipe and data only. Of the recipe,
+// what a training that diverged may need otherwise can be changed: learning rate, clipping and
+// policy.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,9 +46,9 @@ struct TrainingRunOptions {
 /// once the data is known to be good; `begin` with the compiled model; `fit`.
 class TrainingRun {
  public:
-  /// Writes the task's files of a model into `update`. `record` is the epoch that the model is of;
-  /// null when it was stopped before its first validation.
-  using Save = std::function<void(ModelUpdate& update, const Model&, const EpochRecord* record)>;
+  /// Writes the task's files of a model into `update`, and returns its configuration. `record` is
+  /// the epoch that the model is of; null when it was stopped before its first validation.
+  using Save = std::function<Json(ModelUpdate& update, const Model&, const EpochRecord* record)>;
   /// For the log: what an epoch reached.
   using Describe = std::function<std::string(const EpochRecord&)>;
 
@@ -56,15 +59,17 @@ class TrainingRun {
   TrainingRun(const TrainingRun&) = delete;
   TrainingRun& operator=(const TrainingRun&) = delete;
 
-  /// `fingerprint` tells one data set from another. Throws ConfigError when the checkpoint to go on
+  /// `fingerprint` tells one data set from another. Throws ConfigError when what is to be gone on
   /// from was made with another.
   void use_data(std::string fingerprint);
-  /// Makes the directory, and loads the checkpoint to go on from into the compiled model.
+  /// Makes the directory, keeps other processes out of it, looks again at what is there, as one may
+  /// have written until now, and loads the checkpoint to go on from into the compiled model.
   void begin(Model& model);
   /// Whether there is a checkpoint to go on from.
   bool resumes() const { return found_.has_value(); }
   /// Trains. After each epoch the model is saved where it is the best so far, before a checkpoint
-  /// is written, so that a training killed in between repeats the epoch and writes the same files.
+  /// is written, so that a training killed in between repeats the epoch and writes the same files;
+  /// never over a better one that is there.
   History fit(Model& model, BatchSource& data, FitOptions options, const Save& save,
               const Describe& describe);
 
@@ -74,14 +79,22 @@ class TrainingRun {
 
  private:
   class SaveEachEpoch;
-  void require_same_recipe() const;
-  void save_epoch(const Model& model, const History& history, const Save& save) const;
+  void look();
+  void require_same_recipe();
+  void require_same_data() const;
+  double cost_of_model() const;
+  void save_epoch(const Model& model, const History& history, const Save& save);
+  void save_model(const Model& model, const History& history, const EpochRecord* record,
+                  const Save& save);
 
   TrainingRunOptions options_;
   Json recipe_;
   ModelDirectory directory_;
   std::string fingerprint_;
   std::optional<FoundCheckpoint> found_{};
+  std::string changes_{};  // options that are other than before
+  // Of the model in the directory when it is of this training; what is worse must not replace it.
+  double cost_ = std::numeric_limits<double>::infinity();
   std::optional<FolderLock> lock_{};  // from `begin` on: no two trainings in one directory
   bool made_directory_ = false;
 };

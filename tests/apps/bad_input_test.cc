@@ -273,9 +273,16 @@ TEST_F(BadInput, AnOutputThatCannotBeWrittenIsAnError) {
   }
 }
 
-TEST_F(BadInput, DivergenceIsToldAndLeavesNothing) {
-  refuses(1, train("m", {"--optimizer", "sgd", "--clip", "0", "--lr", "3e38"}),
-          {"training diverged at step", "learning rate"});
+TEST_F(BadInput, DivergenceIsToldAndLeavesACheckpointButNoModel) {
+  const RunResult result = run(train("m", {"--optimizer", "sgd", "--clip", "0", "--lr", "3e38"}));
+  EXPECT_EQ(result.code, 1);
+  for (const char* part : {"training diverged at step", "learning rate 3e+38", "gradient norm ",
+                           "m/checkpoint/checkpoint.safetensors is of step "}) {
+    EXPECT_NE(result.err.find(part), std::string::npos) << part << " not in: " << result.err;
+  }
+  EXPECT_EQ(listing().count(path("m/model.safetensors")), 0u);
+  refuses(2, train("m"), {"--overwrite", "--resume"});
+  must_train("m", {"--overwrite"});
 }
 
 }  // namespace

@@ -182,23 +182,60 @@ TEST_F(Resume, WithoutACheckpointItStarts) {
   EXPECT_NE(result.err.find("no checkpoint yet: starting from the beginning"), std::string::npos);
   must_train("n");
   expect_same("m", "n");
-  // A copy without its checkpoint starts again too, but only to become the same model.
+}
+
+TEST_F(Resume, AModelWhoseCheckpointWasRemovedIsNotTrainedAnew) {
+  must_train("m");
   std::filesystem::remove_all(path("m/checkpoint"));
+  refuses(2, train("m", {"--resume"}),
+          {"m/checkpoint/checkpoint.safetensors", "missing", "--overwrite"});
   refuses(2, train("m", {"--resume", "--hidden", "13"}), {"--hidden 12", "now it is 13"});
-  must_train("m", {"--resume"});
+  refuses(2, train("m", {"--resume", "--lr", "0.02"}), {"--lr 0.01", "now it is 0.02"});
+  refuses(2, train("m", {"--resume", "--valid", "train.txt"}), {"another text"});
+  must_train("m", {"--overwrite"});
+  // Killed before its first checkpoint, it becomes the same model.
+  must_train("n", {"--epochs", "1"});
+  std::filesystem::remove_all(path("n/checkpoint"));
+  refuses(2, train("n", {"--resume", "--epochs", "1", "--valid", "train.txt"}), {"another text"});
+  must_train("n", {"--resume"});
   expect_same("m", "n");
+}
+
+TEST_F(Resume, ADivergenceIsGoneOnFromWithARemedy) {
+  const Words more{"--optimizer", "sgd", "--clip", "0", "--epochs", "4"};
+  const auto training = [&](const Words& others) {
+    Words words = more;
+    words.insert(words.end(), others.begin(), others.end());
+    return train("m", words);
+  };
+  must_train("m", {"--optimizer", "sgd", "--clip", "0", "--lr", "0.5"});
+  const std::string model = read("m/model.safetensors");
+  const RunResult result = run(training({"--resume", "--lr", "3e38"}));
+  EXPECT_EQ(result.code, 1);
+  for (const char* part : {"--lr 3e+38 instead of 0.5", "training diverged at step ", "gradient norm ",
+                           "learning rate ", "not finite", "the checkpoint m/checkpoint/",
+                           "is of step ", "--resume goes on with another --lr"}) {
+    EXPECT_NE(result.err.find(part), std::string::npos) << part << " not in: " << result.err;
+  }
+  EXPECT_EQ(read("m/model.safetensors"), model);
+  const RunResult mended =
+      must_run(training({"--resume", "--lr", "0.2", "--on-divergence", "restore"}));
+  for (const char* part :
+       {"--lr 0.2 instead of ", "--on-divergence \"restore\" instead of \"stop\""}) {
+    EXPECT_NE(mended.err.find(part), std::string::npos) << part << " not in: " << mended.err;
+  }
+  EXPECT_NE(mended.err.find("m has the model of epoch 4"), std::string::npos) << mended.err;
 }
 
 TEST_F(Resume, AnotherRecipeIsRefusedByItsName) {
   must_train("m");
   for (const auto& [option, value] : std::map<std::string, std::string>{{"--hidden", "13"},
                                                                         {"--cell", "gru"},
-                                                                        {"--lr", "0.02"},
                                                                         {"--batch", "5"},
                                                                         {"--optimizer", "sgd"},
                                                                         {"--seed", "2"},
                                                                         {"--unit", "char"},
-                                                                        {"--clip-value", "1"},
+                                                                        {"--accumulate", "2"},
                                                                         {"--schedule-warmup", "3"},
                                                                         {"--dropout", "0.1"},
                                                                         {"--min-count", "2"}}) {

@@ -365,6 +365,10 @@ TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
   TextClassifierRun run = to("x");
   run.valid.clear();
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "choose", "--holdout");
+  recipe.choose = "loss";
+  recipe.early_stopping = 1;
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "early-stopping",
+                            "--holdout");
 }
 
 TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {

@@ -219,12 +219,13 @@ RNN_API void validate(const LanguageModelRecipe& recipe);
 /// The network of a recipe for a vocabulary of that size.
 RNN_API Network language_model_network(const LanguageModelRecipe& recipe, Index vocabulary);
 
-/// Trains and writes the model directory: the best model by validation, and a checkpoint after
-/// every epoch and when a callback stops it. Nothing is written before the text has been read and
-/// found good. The files of a model change together: a full disk leaves the model of the epoch
-/// before. Returns the history.
-/// Throws ConfigError for an impossible recipe or run, also when a checkpoint to be resumed was
-/// made with another recipe or text; and what reading text, training and writing files throw.
+/// Trains and writes the model directory: the best model by validation, and a checkpoint when
+/// `checkpoint` says so and when a callback stops it. Nothing is written before the text has been
+/// read and found good. The files of a model change together: a full disk leaves the model of the
+/// epoch before. Returns the history. Throws ConfigError for an impossible recipe or run, also when
+/// what is to be resumed was made with another recipe (`epochs`, `lr`, `clip`, `clip_value` and
+/// `on_divergence` may change) or text, or has lost its checkpoint; and what reading text, training
+/// and writing files throw.
 RNN_API History train_language_model(const LanguageModelRecipe& recipe,
                                      const LanguageModelRun& run);
 

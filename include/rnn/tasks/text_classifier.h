@@ -90,13 +90,13 @@ class RNN_API TextClassifier {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Trains and writes the model directory: the best model by validation, and a checkpoint after
-/// every epoch and when a callback stops it. Nothing is written before the texts have been read and
-/// found good. Returns the history.
-/// Throws ConfigError for an impossible recipe or run, also when a checkpoint to be resumed was
-/// made with another recipe or texts; TextError "file:line: ..." for texts that cannot be learned
-/// from: one label only, a label that is met in validation alone; and what reading text, training
-/// and writing files throw.
+/// Trains and writes the model directory: the best model by validation, and a checkpoint when
+/// `checkpoint` says so and when a callback stops it. Nothing is written before the texts have been
+/// read and found good. Returns the history. Throws ConfigError for an impossible recipe or run,
+/// also when what is to be resumed was made with another recipe (`epochs`, `lr`, `clip`,
+/// `clip_value` and `on_divergence` may change) or texts, or has lost its checkpoint; TextError
+/// "file:line: ..." for texts that cannot be learned from: one label only, a label that is met in
+/// validation alone; and what reading text, training and writing files throw.
 RNN_API History train_text_classifier(const TextClassifierRecipe& recipe,
                                       const TextClassifierRun& run);
 

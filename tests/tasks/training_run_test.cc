@@ -1,0 +1,257 @@
+// What a training does to the directory that it writes, whatever the task: what it goes on from,
+// what it refuses, and what it never replaces.
+#include "tasks/training_run.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+
+#include "rnn/error.h"
+#include "support/temporary_folder.h"
+#include "support/toy_source.h"
+
+namespace rnn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// A training of the toy network.
+struct ToyTraining {
+  std::int64_t epochs = 2;
+  double lr = 0.01;
+  int hidden = 3;
+  double clip = 0;
+  std::string data = "some text";
+  bool overwrite = false, resume = false;
+  std::vector<double> metrics{};  ///< of the epochs in turn; empty: the validation loss decides
+  std::vector<Callback*> callbacks{};
+};
+
+class TrainingRunTest : public ::testing::Test {
+ protected:
+  static Json recipe_of(const ToyTraining& toy) {
+    return {{"epochs", toy.epochs},    {"lr", toy.lr}, {"hidden", toy.hidden}, {"clip", toy.clip},
+            {"on_divergence", "stop"}, {"seed", 1}};
+  }
+  TrainingRun run_of(const ToyTraining& toy) {
+    return TrainingRun({.directory = directory_,
+                        .overwrite = toy.overwrite,
+                        .resume = toy.resume,
+                        .callbacks = toy.callbacks,
+                        .log = [this](const std::string& line) { log_ += line + "\n"; }},
+                       recipe_of(toy));
+  }
+  static Model model_of(const ToyTraining& toy) {
+    Model model(test::toy_network({.units = toy.hidden}));
+    model.compile({.optimizer = Adam{.learning_rate = static_cast<float>(toy.lr)},
+                   .clip_norm = static_cast<float>(toy.clip)});
+    return model;
+  }
+  History train(const ToyTraining& toy) {
+    log_.clear();
+    TrainingRun run = run_of(toy);
+    run.use_data(toy.data);
+    Model model = model_of(toy);
+    run.begin(model);
+    test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
+    FitOptions options{.epochs = toy.epochs, .validation = &valid};
+    if (!toy.metrics.empty()) {
+      options.metric = [&](const Model& now) { return toy.metrics[now.history().epochs.size()]; };
+    }
+    return run.fit(
+        model, data, options,
+        [&](ModelUpdate&, const Model&, const EpochRecord*) {
+          return Json{{"format", 1}, {"task", "test"}, {"recipe", recipe_of(toy)}};
+        },
+        [](const EpochRecord& record) { return "epoch " + std::to_string(record.epoch); });
+  }
+  std::string refused(const ToyTraining& toy) {
+    const auto before = files();
+    try {
+      train(toy);
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(files(), before) << error.what();
+      return error.what();
+    }
+    return "it was not refused";
+  }
+  std::string file(const std::string& name) const { return directory_ + "/" + name; }
+  std::string read(const std::string& name) const { return read_file(file(name)); }
+  std::map<std::string, std::string> files() const {
+    std::map<std::string, std::string> found;
+    if (!fs::exists(directory_)) return found;
+    for (const auto& entry : fs::recursive_directory_iterator(directory_)) {
+      const std::string path = entry.path().string();
+      found[path] = entry.is_directory() ? "" : read_file(path);
+    }
+    return found;
+  }
+  /// Of the model that is there; 0: of none.
+  std::int64_t epoch_of_model() const {
+    return parse_json(read("config.json"), "config")["resume"]["epoch"].get<std::int64_t>();
+  }
+
+  test::TemporaryFolder folder_;
+  const std::string directory_ = folder_.file("m");
+  std::string log_;
+};
+
+TEST_F(TrainingRunTest, ARemedyForADivergenceIsNoOtherRecipe) {
+  train({});
+  const std::int64_t steps = train({.epochs = 2, .resume = true}).epochs.back().steps;
+  EXPECT_EQ(log_.find("instead of"), std::string::npos) << log_;
+  const History history = train({.epochs = 4, .lr = 0.002, .clip = 0.5, .resume = true});
+  EXPECT_NE(log_.find("from step " + std::to_string(steps + 1) +
+                      " on: --lr 0.002 instead of 0.01, --clip 0.5 instead of 0"),
+            std::string::npos)
+      << log_;
+  EXPECT_FLOAT_EQ(static_cast<float>(history.epochs[1].learning_rate), 0.01f);
+  EXPECT_FLOAT_EQ(static_cast<float>(history.epochs[2].learning_rate), 0.002f);
+  const std::string message = refused({.hidden = 4, .resume = true});
+  EXPECT_NE(message.find("--hidden 3, now it is 4"), std::string::npos) << message;
+}
+
+TEST_F(TrainingRunTest, AModelWithoutItsCheckpointIsNotTrainedAnew) {
+  train({.epochs = 4});
+  ASSERT_GT(epoch_of_model(), 1);
+  fs::remove_all(file("checkpoint"));
+  for (const double lr : {0.01, 0.02}) {
+    const std::string message = refused({.epochs = 4, .lr = lr, .resume = true});
+    EXPECT_NE(message.find("--overwrite"), std::string::npos) << message;
+    EXPECT_NE(message.find(lr == 0.01 ? "checkpoint of the model there is missing" : "--lr 0.01"),
+              std::string::npos)
+        << message;
+  }
+  // Nor one that does not say how far it is.
+  Json config = parse_json(read("config.json"), "config");
+  config.erase("resume");
+  write_file(file("config.json"), config.dump());
+  const std::string message = refused({.epochs = 4, .resume = true});
+  EXPECT_NE(message.find("is missing"), std::string::npos) << message;
+  train({.epochs = 4, .overwrite = true});
+}
+
+TEST_F(TrainingRunTest, KilledBeforeItsFirstCheckpointItBeginsAnewAndWritesTheSame) {
+  train({.epochs = 1});
+  const std::string model = read("model.safetensors"), config = read("config.json");
+  fs::remove_all(file("checkpoint"));  // as if it had not been written yet
+  const std::string message = refused({.epochs = 1, .data = "another", .resume = true});
+  EXPECT_NE(message.find("another text"), std::string::npos) << message;
+  train({.epochs = 1, .resume = true});
+  EXPECT_NE(log_.find("no checkpoint yet"), std::string::npos) << log_;
+  EXPECT_EQ(read("model.safetensors"), model);
+  EXPECT_EQ(read("config.json"), config);
+}
+
+TEST_F(TrainingRunTest, ABrokenModelIsNeverTheBest) {
+  // The first epoch is broken, too.
+  const History history = train({.epochs = 4, .metrics = {kNaN, 0.5, kNaN, 0.4}});
+  EXPECT_EQ(history.best()->epoch, 2);
+  EXPECT_EQ(epoch_of_model(), 2);
+  EXPECT_NE(log_.find("has the model of epoch 2"), std::string::npos) << log_;
+  // After a resume as well: what is not a number is read back.
+  const double infinity = std::numeric_limits<double>::infinity();
+  train({.epochs = 7, .resume = true, .metrics = {kNaN, 0.5, kNaN, 0.4, kNaN, infinity, 0.45}});
+  EXPECT_EQ(epoch_of_model(), 2);
+  EXPECT_NE(read("history.csv").find(",nan,"), std::string::npos);
+}
+
+TEST_F(TrainingRunTest, AModelThatWasNeverWorthANumberIsSavedAtTheEnd) {
+  bool there = true;
+  OnEpoch watch([&](Model&, const History&) { there = fs::exists(file("model.safetensors")); });
+  train({.epochs = 2, .metrics = {kNaN, kNaN}, .callbacks = {&watch}});
+  EXPECT_FALSE(there);
+  EXPECT_EQ(epoch_of_model(), 0);
+}
+
+TEST_F(TrainingRunTest, AWorseModelNeverTakesABetterOnesPlace) {
+  train({.epochs = 2, .metrics = {0.1, 0.2}});
+  train({.epochs = 3, .resume = true, .metrics = {0.1, 0.2, 0.9}});
+  ASSERT_EQ(epoch_of_model(), 3);
+  const std::string model = read("model.safetensors");
+  // The newest checkpoint is lost, and the epoch goes another way this time.
+  fs::remove(file("checkpoint/checkpoint.safetensors"));
+  train({.epochs = 3, .lr = 0.3, .resume = true, .metrics = {0.1, 0.2, 0.5}});
+  EXPECT_NE(log_.find("keeps the model that was there"), std::string::npos) << log_;
+  EXPECT_EQ(read("model.safetensors"), model);
+  train({.epochs = 4, .lr = 0.3, .resume = true, .metrics = {0.1, 0.2, 0.5, 0.95}});
+  EXPECT_EQ(epoch_of_model(), 4);
+  EXPECT_NE(read("model.safetensors"), model);
+}
+
+TEST_F(TrainingRunTest, ASecondOneInTheDirectoryChangesNothing) {
+  train({.epochs = 3});
+  const ToyTraining again{.epochs = 4, .resume = true};
+  TrainingRun first = run_of(again);
+  first.use_data(again.data);
+  Model model = model_of(again);
+  first.begin(model);
+  // A checkpoint that the one before would have to stand in for.
+  std::ofstream(file("checkpoint/checkpoint.safetensors"), std::ios::binary) << "damaged";
+  const auto before = files();
+  TrainingRun second = run_of(again);
+  second.use_data(again.data);
+  Model other = model_of(again);
+  EXPECT_THROW(second.begin(other), IoError);
+  EXPECT_EQ(files(), before);
+}
+
+TEST_F(TrainingRunTest, WhatWasWrittenMeanwhileIsLookedAtAgain) {
+  TrainingRun late = run_of({});
+  late.use_data("some text");
+  train({});
+  const auto before = files();
+  Model model = model_of({});
+  try {
+    late.begin(model);
+    FAIL() << "it would replace a model that it did not see";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("there is a model already"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(files(), before);
+}
+
+TEST_F(TrainingRunTest, AnUnreadableCheckpointGivesItsPlaceUpAndIsKept) {
+  train({.epochs = 3});
+  const std::string newest = file("checkpoint/checkpoint.safetensors");
+  fs::remove(newest);
+  fs::create_directory(newest);  // opens, and fails to be read
+  std::ofstream(newest + "/inside") << "x";
+  const History history = train({.epochs = 4, .resume = true});
+  EXPECT_EQ(history.epochs.size(), 4u);
+  EXPECT_NE(log_.find(newest + ": cannot read"), std::string::npos) << log_;
+  EXPECT_NE(log_.find("kept as " + unread_checkpoint(newest)), std::string::npos) << log_;
+  EXPECT_EQ(read_file(unread_checkpoint(newest) + "/inside"), "x");
+}
+
+TEST_F(TrainingRunTest, ADivergenceSaysHowToGoOn) {
+  class Spoil : public Callback {
+   public:
+    void on_step_end(Model& model, const StepRecord& record) override {
+      if (record.steps != 6) return;
+      TensorList values = model.trained_parameters();
+      values[0][0] = std::numeric_limits<float>::infinity();
+      model.set_parameters(values);
+    }
+  } spoil;
+  try {
+    train({.epochs = 4, .callbacks = {&spoil}});
+    FAIL() << "a parameter that is not finite went unnoticed";
+  } catch (const DivergenceError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("is of step 4"), std::string::npos) << message;
+    EXPECT_NE(message.find("--resume goes on with another --lr"), std::string::npos) << message;
+  }
+  EXPECT_EQ(epoch_of_model(), 1);
+  train({.epochs = 4, .lr = 0.005, .resume = true});
+  EXPECT_NE(log_.find("from step 5 on: --lr 0.005 instead of 0.01"), std::string::npos) << log_;
+}
+
+}  // namespace
+}  // namespace rnn
