@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLastAnswers{1000};
 /// Bytes of an answer that the system keeps for a client; left alone, it keeps megabytes.
-constexpr int kSendBuffer = 1 << 18;
+constexpr int kSendBuffer = 1 << 16;
 /// So long a client may let itself be waited for before it can lose its place to another.
 constexpr std::chrono::milliseconds kGrace{500};
 
