@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLastAnswers{1000};
 /// Bytes of an answer that the system keeps for a client; left alone, it keeps megabytes.
-constexpr int kSendBuffer = 1 << 18;
+constexpr int kSendBuffer = 1 << 16;
 /// So long a client may let itself be waited for before it can lose its place to another.
 constexpr std::chrono::milliseconds kGrace{500};
 
@@ -141,8 +141,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     is_head_ = incoming_->is_head();
     HttpRequest request = incoming_->take();
     start_ = Clock::now();
-    auto quick = answered([&] { return server_.quick(request); });
-    if (quick) return write(std::move(*quick));
+    auto at_once = answered([&] { return server_.quick(request); });
+    if (at_once) return write(std::move(*at_once));
     if (server_.counters.waiting >= server_.options.most_waiting) {
       HttpResponse busy = http_error(503, "too many requests are waiting; try again");
       busy.headers.emplace_back("Retry-After", "1");
@@ -155,9 +155,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       // the connection is let go.
       try {
         HttpResponse answer = answered([&] { return self->answer_to(request); });
-        asio::io_context& io = self->server_.io;
-        asio::post(io, [self = std::move(self), counted = std::move(counted),
-                        answer = std::move(answer)]() mutable {
+        asio::io_context& reading = self->server_.io;
+        asio::post(reading, [self = std::move(self), counted = std::move(counted),
+                             answer = std::move(answer)]() mutable {
           counted.end();
           self->write(std::move(answer));
         });

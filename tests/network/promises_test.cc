@@ -1,10 +1,11 @@
-// Promises 1 to 3 of the library at the level of a whole network, bit by bit; kernels/promises_test
-// has them for the kernels.
+// Promises 1 to 3 of the library at the level of a whole network, bit by bit, for the reference and
+// on every execution path of the native backend (SIMD target and precision);
+// kernels/promises_test.cc and kernels/native_promises_test.cc have them for the kernels.
 #include <gtest/gtest.h>
 
 #include "rnn/session.h"
 #include "support/compare.h"
-#include "support/for_each_backend.h"
+#include "support/native_paths.h"
 #include "support/toy_network.h"
 
 namespace rnn {
@@ -13,10 +14,71 @@ namespace {
 using test::bits_equal;
 using test::random_batch;
 
-class NetworkPromises : public ::testing::TestWithParam<Cell> {
+/// A network of two recurrent layers, and its name as a parameter of tests.
+struct NamedNetwork {
+  std::string name;
+  Sequential network;
+};
+void PrintTo(const NamedNetwork& named, std::ostream* out) { *out << named.name; }
+
+constexpr Index kSymbols = 9;
+
+/// Every cell, and the cells that have options with all of them.
+std::vector<NamedNetwork> networks() {
+  std::vector<NamedNetwork> all;
+  for (Cell cell : test::kAllCells) {
+    std::string name(name_of(cell));
+    std::replace(name.begin(), name.end(), '-', '_');
+    all.push_back(
+        {name, test::toy_network(
+                   {.cell = cell, .symbols = kSymbols, .units = 7, .layers = 2, .dropout = 0.2f})});
+  }
+  const auto add = [&](const std::string& name, const Part& first, const Part& second) {
+    all.push_back({name, Sequential({Embedding({.input_dim = kSymbols, .output_dim = 7}), first,
+                                     second, Softmax({.units = kSymbols})})});
+  };
+  const LSTMOptions lstm{.units = 7,
+                         .dropout = 0.2f,
+                         .recurrent_dropout = 0.2f,
+                         .weight_drop = 0.2f,
+                         .zoneout_h = 0.1f,
+                         .zoneout_c = 0.1f,
+                         .layer_normalization = true,
+                         .peepholes = true,
+                         .coupled_gates = true,
+                         .projection = 5};
+  const GRUOptions gru{.units = 7,
+                       .dropout = 0.2f,
+                       .recurrent_dropout = 0.2f,
+                       .weight_drop = 0.2f,
+                       .zoneout_h = 0.1f,
+                       .layer_normalization = true};
+  add("lstm_options", LSTM(lstm), LSTM({.units = 7, .peepholes = true, .coupled_gates = true}));
+  add("gru_options", GRU(gru),
+      GRU({.units = 7, .reset_after = false, .recurrent_dropout = 0.2f, .zoneout_h = 0.1f}));
+  return all;
+}
+
+class NetworkPromises : public ::testing::TestWithParam<NamedNetwork> {
  protected:
-  const Sequential network_ = test::toy_network(
-      {.cell = GetParam(), .symbols = 9, .units = 7, .layers = 2, .dropout = 0.2f});
+  const Sequential& network_ = GetParam().network;
+
+  /// body(make) for each path, where make(threads) gives a backend to whose threads all work is
+  /// divided.
+  template <class Body>
+  static void for_each_path(const std::vector<test::NativePath>& paths, const Body& body) {
+    {
+      SCOPED_TRACE("reference");
+      body([](int) { return make_backend({.name = "reference"}); });
+    }
+    for (const test::NativePath& path : paths) {
+      SCOPED_TRACE(name_of(path));
+      body([&](int threads) -> std::shared_ptr<const Backend> {
+        return std::make_shared<NativeBackend>(
+            ThreadPoolOptions{.threads = threads, .least_work = 0}, path.target, path.precision);
+      });
+    }
+  }
 };
 
 Batch ragged(Index symbols) {
@@ -36,15 +98,14 @@ Batch alone(const Batch& whole, Index b, Index length) {
   return one;
 }
 
-TEST_P(NetworkPromises, AnyNumberOfThreadsGivesTheSameBits) {
-  for (const std::string& name : test::float_backends()) {
+TEST_P(NetworkPromises, AnyNumberOfThreadsGivesTheSameBitsInTraining) {
+  for_each_path(test::native_paths(), [&](const auto& make) {
     const auto train = [&](int threads) {
-      const auto backend =
-          make_backend({.name = name, .threads = {.threads = threads, .least_work = 0}});
+      const std::shared_ptr<const Backend> backend = make(threads);
       const Parameters parameters = network_.initial_parameters(1, *backend);
       Session session(network_, parameters, backend, {.seed = 3});
       State state = network_.zero_state(5, *backend);
-      const Batch batch = ragged(9);
+      const Batch batch = ragged(kSymbols);
       const double nats = session.forward(batch, state).nats;
       session.backward();
       return std::tuple(nats, session.gradients(), state);
@@ -60,15 +121,38 @@ TEST_P(NetworkPromises, AnyNumberOfThreadsGivesTheSameBits) {
         EXPECT_TRUE(bits_equal(other_state[s], state[s]));
       }
     }
-  }
+  });
+}
+
+TEST_P(NetworkPromises, AnyNumberOfThreadsGivesTheSameBitsInInference) {
+  for_each_path(test::all_native_paths(), [&](const auto& make) {
+    const auto infer = [&](int threads) {
+      const std::shared_ptr<const Backend> backend = make(threads);
+      const Parameters parameters = network_.initial_parameters(1, *backend);
+      Inference inference(network_, parameters, backend);
+      State state = network_.zero_state(5, *backend);
+      const View<const float> p = inference.predict(ragged(kSymbols), state);
+      Tensor predicted(p.shape());
+      std::copy(p.begin(), p.end(), predicted.data());
+      return std::pair(predicted, state);
+    };
+    const auto [predicted, state] = infer(1);
+    for (int threads : {2, 3}) {
+      const auto [other_predicted, other_state] = infer(threads);
+      EXPECT_TRUE(bits_equal(other_predicted, predicted));
+      for (std::size_t s = 0; s < state.size(); ++s) {
+        EXPECT_TRUE(bits_equal(other_state[s], state[s]));
+      }
+    }
+  });
 }
 
 TEST_P(NetworkPromises, MatesPlaceAndPaddingDoNotMatter) {
-  for (const std::string& name : test::float_backends()) {
-    const auto backend = make_backend({.name = name});
+  for_each_path(test::all_native_paths(), [&](const auto& make) {
+    const std::shared_ptr<const Backend> backend = make(2);
     const Parameters parameters = network_.initial_parameters(1, *backend);
     Inference inference(network_, parameters, backend);
-    const Batch batch = ragged(9);
+    const Batch batch = ragged(kSymbols);
     State state = network_.zero_state(5, *backend);
     inference.evaluate(batch, state);
     Tensor nats(Shape{6, 5});
@@ -86,15 +170,15 @@ TEST_P(NetworkPromises, MatesPlaceAndPaddingDoNotMatter) {
         }
       }
     }
-  }
+  });
 }
 
 TEST_P(NetworkPromises, TokenByTokenGivesTheBitsOfTheWhole) {
-  for (const std::string& name : test::float_backends()) {
-    const auto backend = make_backend({.name = name});
+  for_each_path(test::all_native_paths(), [&](const auto& make) {
+    const std::shared_ptr<const Backend> backend = make(2);
     const Parameters parameters = network_.initial_parameters(1, *backend);
     Inference inference(network_, parameters, backend);
-    const Batch batch = random_batch(7, 3, 9, 2);
+    const Batch batch = random_batch(7, 3, kSymbols, 2);
     State whole_state = network_.zero_state(3, *backend);
     const View<const float> p = inference.predict(batch, whole_state);
     Tensor whole(p.shape());
@@ -105,18 +189,18 @@ TEST_P(NetworkPromises, TokenByTokenGivesTheBitsOfTheWhole) {
         const Index here = std::min(steps, 7 - start);
         const View<const float> part =
             inference.predict(test::window_of(batch, start, here), state);
-        const View<const float> expected(whole.data() + start * 3 * 9, {here, 3, 9});
+        const View<const float> expected(whole.data() + start * 3 * kSymbols, {here, 3, kSymbols});
         EXPECT_TRUE(bits_equal(part, expected)) << start << " by " << steps;
       }
       for (std::size_t s = 0; s < state.size(); ++s) {
         EXPECT_TRUE(bits_equal(state[s], whole_state[s]));
       }
     }
-  }
+  });
 }
 
-INSTANTIATE_TEST_SUITE_P(Cells, NetworkPromises, ::testing::ValuesIn(test::kAllCells),
-                         test::cell_name);
+INSTANTIATE_TEST_SUITE_P(Networks, NetworkPromises, ::testing::ValuesIn(networks()),
+                         [](const auto& named) { return named.param.name; });
 
 }  // namespace
 }  // namespace rnn

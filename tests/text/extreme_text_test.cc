@@ -127,7 +127,7 @@ TEST(ExtremeText, WhatIsNotUtf8IsRefusedOrReplacedEachPartOnce) {
     const std::string path = files.write("bad", "good\n" + line + "\n");
     LineReader strict(path);
     ASSERT_TRUE(strict.next());
-    expect_error<TextError>([&] { strict.next(); }, "bad:2: ", "byte 3");
+    expect_error<TextError>([&] { strict.next(); }, "bad:2:3: ", "byte 3");
     LineReader replacing(path, {.replace_invalid = true});
     ASSERT_TRUE(replacing.next() && replacing.next());
     std::size_t marks = 0;

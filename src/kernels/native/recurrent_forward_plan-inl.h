@@ -64,15 +64,17 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
   p.steps =
       a.gates ? time : std::min(time, std::max<Index>(1, kChunkRows / std::max<Index>(1, batch)));
   const Index rows = p.steps * batch;
+  // First what stays packed, at places that depend on weights alone: the next call may have another
+  // batch.
   p.key = scratch.take<PackedKey>(1);
   p.packed_recurrent = scratch.take<float>(packed_floats(bf16, p.P, p.H) * gates_of(a.cell));
   if (!a.gates) p.packed_kernel = scratch.take<float>(packed_floats(bf16, p.I, p.width));
+  if (o.projection) p.packed_projection = scratch.take<float>(packed_floats(nullptr, p.H, p.P));
   p.bias = scratch.take<float>(p.width);
   p.zeros = scratch.take<float>(std::max(p.H, p.P));
   if (is_lstm(a.cell)) p.c = scratch.take<float>(batch * p.H);
   if (!a.gates) p.gates = scratch.take<float>(rows * p.width);
   if (!a.extra && a.cell == Cell::kGruResetBefore) p.extra = scratch.take<float>(batch * p.H);
-  if (o.projection) p.packed_projection = scratch.take<float>(packed_floats(nullptr, p.H, p.P));
   if (o.projection && !a.kept.output) p.output = scratch.take<float>(batch * p.H);
   if (o.kernel_gamma) p.product = scratch.take<float>(batch * p.width);
   if (o.cell_gamma) p.c_new = scratch.take<float>(batch * p.H);
