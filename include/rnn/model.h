@@ -67,12 +67,14 @@ struct FitOptions {
   std::vector<Callback*> callbacks{};             ///< called in this order
 };
 
-/// Memory of a training, in bytes.
+/// Memory of a training, in bytes: that of its steps. Data, validation and a program itself come on
+/// top.
 struct MemoryPlan {
   std::size_t parameters = 0, gradients = 0, optimizer = 0;
+  std::size_t averages = 0;     ///< of the parameters, where CompileOptions::averaging wants them
   std::size_t activations = 0;  ///< what forward keeps for backward, and scratch
-  std::size_t total() const { return parameters + gradients + optimizer + activations; }
-  /// "12.3 MB: parameters 3.1, gradients 3.1, optimizer 6.2, activations 0.0"
+  std::size_t total() const { return parameters + gradients + optimizer + averages + activations; }
+  /// "12.3 MB: parameters 3.1, gradients 3.1, optimizer 6.1, activations 0.0"
   RNN_API std::string to_string() const;
 };
 
@@ -130,11 +132,15 @@ class RNN_API Model {
   /// network's.
   void set_parameters(const TensorList& values, std::string_view where = "parameters");
   const History& history() const;
-  /// Layers, shapes, parameters, and which kernels run.
+  /// Layers, shapes, parameters, and which kernels run; the memory of a training once it is
+  /// planned.
   std::string summary() const;
   /// What training on batches of this size will hold. Takes the memory of the activations, so that
-  /// it is known to be there.
+  /// it is known to be there. Throws ConfigError before compile().
   MemoryPlan plan_training(Index time, Index batch);
+  /// The same for the batches that `data` gives in its first epoch, all of which are looked at;
+  /// other epochs may put together a larger one. Leaves `data` where it was.
+  MemoryPlan plan_training(BatchSource& data);
 
   /// An untrained model of the same network and options.
   Model clone() const;

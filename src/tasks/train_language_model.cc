@@ -88,8 +88,8 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   }
 
   training.begin(model);
-  training.log(model.summary() + "training takes " +
-               model.plan_training(recipe.bptt, recipe.batch).to_string() + "\n");
+  model.plan_training(recipe.bptt, recipe.batch);
+  training.log(model.summary());
   if (run.initial_evaluation && !training.resumes()) {
     const LossSum before = model.evaluate(valid, StatePolicy::kCarry);
     training.log("before training: valid loss " + to_fixed(before.mean(), 4) + "  ppl " +

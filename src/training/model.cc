@@ -1,5 +1,8 @@
 #include "rnn/model.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/require.h"
 #include "rnn/model_file.h"
 #include "training/model_impl.h"
@@ -22,6 +25,7 @@ void Model::compile(const CompileOptions& options) {
   Impl& m = *impl_;
   m.session.reset();
   m.inference.reset();
+  m.plan.reset();
   // What one optimiser remembers would mislead another.
   m.optimizer_state = {};
   m.saved_as.clear();
@@ -65,14 +69,51 @@ Session& Model::Impl::train() {
   return *session;
 }
 
+const MemoryPlan& Model::Impl::plan_training(std::size_t activations) {
+  const auto bytes = static_cast<std::size_t>(parameters.elements()) * sizeof(float);
+  const bool averages_too = options.averaging.kind != Averaging::Kind::kNone;
+  return plan.emplace(MemoryPlan{.parameters = bytes,
+                                 .gradients = bytes,
+                                 .optimizer = bytes * slots_of(options.optimizer),
+                                 .averages = averages_too ? bytes : 0,
+                                 .activations = activations});
+}
+
 MemoryPlan Model::plan_training(Index time, Index batch) {
   Session& session = impl_->train();
   session.reserve(time, batch);
-  const auto bytes = static_cast<std::size_t>(impl_->parameters.elements()) * sizeof(float);
-  return {.parameters = bytes,
-          .gradients = bytes,
-          .optimizer = bytes * slots_of(impl_->options.optimizer),
-          .activations = session.memory()};
+  return impl_->plan_training(session.memory());
+}
+
+MemoryPlan Model::plan_training(BatchSource& data) {
+  Session& session = impl_->train();
+  const BatchSource::Position before = data.position();
+  data.seek({});
+  Batch batch;
+  // Reserving is a walk through the network: worth it where a batch is larger in some way than all
+  // before it.
+  std::vector<std::size_t> largest, sizes;
+  std::size_t activations = 0;
+  while (data.next(batch)) {
+    sizes = {static_cast<std::size_t>(batch.time), static_cast<std::size_t>(batch.batch),
+             static_cast<std::size_t>(batch.time * batch.batch)};
+    for (const BatchInput& other : batch.other_inputs) {
+      sizes.push_back(other.ids.size());
+      sizes.push_back(static_cast<std::size_t>(other.values.size()));
+    }
+    largest.resize(std::max(largest.size(), sizes.size()), 0);
+    bool is_larger = false;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      is_larger = is_larger || sizes[i] > largest[i];
+      largest[i] = std::max(largest[i], sizes[i]);
+    }
+    if (!is_larger) continue;
+    session.reserve(batch);
+    activations =
+        std::max(activations, session.memory());  // of this batch; what is held only grows
+  }
+  data.seek(before);
+  return impl_->plan_training(activations);
 }
 
 LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {

@@ -1,6 +1,8 @@
 // What a Model holds: shared by the files that implement it.
 #pragma once
 
+#include <optional>
+
 #include "rnn/model.h"
 
 namespace rnn {
@@ -43,6 +45,7 @@ struct Model::Impl {
   std::vector<std::uint8_t> frozen{};  // one a parameter, not 0 while it stands still; or empty
   bool stopping = false;
   std::string stop_reason{};
+  std::optional<MemoryPlan> plan{};    // for summary()
   std::unique_ptr<Session> session{};  // made when first needed, kept for its memory
   std::unique_ptr<Inference> inference{};
   const Parameters* inferred = nullptr;  // what `inference` uses
@@ -54,6 +57,7 @@ struct Model::Impl {
   Inference& infer();
   void forget_averages();
   Session& train();
+  const MemoryPlan& plan_training(std::size_t activations);
 
   // A step, see train_step.cc: rate, then gradients of its batches, then the update.
   double learning_rate(double epochs, double total_epochs,

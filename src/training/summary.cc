@@ -23,7 +23,8 @@ std::string megabytes(std::size_t bytes) { return to_fixed(static_cast<double>(b
 
 std::string MemoryPlan::to_string() const {
   return megabytes(total()) + " MB: parameters " + megabytes(parameters) + ", gradients " +
-         megabytes(gradients) + ", optimizer " + megabytes(optimizer) + ", activations " +
+         megabytes(gradients) + ", optimizer " + megabytes(optimizer) +
+         (averages > 0 ? ", averages " + megabytes(averages) : "") + ", activations " +
          megabytes(activations);
 }
 
@@ -78,7 +79,9 @@ std::string Model::summary() const {
             std::to_string(impl_->backend->threads()) + " thread" +
             (impl_->backend->threads() == 1 ? "" : "s");
   }
-  return text + "\n";
+  text += "\n";
+  if (impl_->plan) text += "training takes " + impl_->plan->to_string() + "\n";
+  return text;
 }
 
 }  // namespace rnn

@@ -97,6 +97,18 @@ TEST_F(TaggerTask, LearnsAndEvaluationIsTheValidationOfTheTraining) {
   }
 }
 
+TEST_F(TaggerTask, TheMemoryOfATrainingIsToldBeforeIt) {
+  TaggerRun run = to("told");
+  std::string log;
+  run.log = [&](const std::string& text) {
+    if (log.find("epoch") == std::string::npos) log += text + "\n";
+  };
+  TaggerRecipe recipe = small();
+  recipe.epochs = 1;
+  train_tagger(recipe, run);
+  EXPECT_NE(log.find("\ntraining takes "), std::string::npos) << log;
+}
+
 TEST_F(TaggerTask, StoppedAfterEveryStepItBecomesTheSameModel) {
   TaggerRecipe recipe = small();
   recipe.epochs = 2;

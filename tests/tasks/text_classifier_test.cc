@@ -81,6 +81,18 @@ TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
   }
 }
 
+TEST_F(TextClassifierTask, TheMemoryOfATrainingIsToldBeforeIt) {
+  TextClassifierRun run = to("told");
+  std::string log;
+  run.log = [&](const std::string& text) {
+    if (log.find("epoch") == std::string::npos) log += text + "\n";
+  };
+  TextClassifierRecipe recipe = small();
+  recipe.epochs = 1;
+  train_text_classifier(recipe, run);
+  EXPECT_NE(log.find("\ntraining takes "), std::string::npos) << log;
+}
+
 TEST_F(TextClassifierTask, LearnsWhatOnlyTheOrderOfWordsTells) {
   TextClassifierRecipe recipe = small();
   recipe.ngrams = 1;
