@@ -63,10 +63,10 @@ class BasicTensor {
   void resize(const Shape& shape) {
     const Index needed = shape.size();
     if (needed > capacity_) {
-      T* data = static_cast<T*>(
+      release();  // first: the two are never there together
+      shape_ = Shape{0};
+      data_ = static_cast<T*>(
           memory_->allocate(static_cast<std::size_t>(needed) * sizeof(T), kAlignment));
-      release();
-      data_ = data;
       capacity_ = needed;
       std::fill_n(data_, needed, T{});
     }

@@ -157,7 +157,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
     model.set_parameters(values);
   }
   training.begin(model);
-  model.plan_training(batches);
+  model.plan_training(*batches);
   training.log(model.summary());
   return training.fit(
       model, *batches,

@@ -253,7 +253,7 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
     model.set_parameters(values);
   }
   training.begin(model);
-  model.plan_training(batches);
+  model.plan_training(*batches);
   training.log(model.summary());
 
   const std::vector<float> class_weights =
