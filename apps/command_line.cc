@@ -145,7 +145,11 @@ void CommandLine::read_config(const std::string& path) {
     option.string_key = trimmed(line.substr(0, equals));
     option.value = {trimmed(line.substr(equals + 1))};
     const std::string& name = option.string_key;
-    const auto* known = options.find_nothrow(name, false);
+    const po::option_description* known = nullptr;
+    try {  // the library takes some names, the empty one among them, for several at once
+      known = options.find_nothrow(name, false);
+    } catch (const po::error&) {
+    }
     if (!known || name == "config" || name == "help") {
       throw ConfigError(at(path, number, "unknown option '" + name + "'; see " + see_help()));
     }

@@ -68,6 +68,7 @@ TEST_F(CommandLineUse, AConfigFileIsReadStrictly) {
   };
   wrong("hidden = 3\nfrob = 1\n", {"c:2: unknown option 'frob'"});
   wrong("hid = 3\n", {"c:1: unknown option 'hid'"});
+  wrong("= 3\n", {"c:1: unknown option ''"});
   wrong("\nclip 3\n", {"c:2: expected `name = value`"});
   wrong("clip = x\n", {"c:1:", "clip"});
   wrong("clip = 1\nclip = 2\n", {"c:2: 'clip' was given in line 1 already"});
