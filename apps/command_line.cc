@@ -29,6 +29,19 @@ std::string without_comment(const std::string& line) {
 
 constexpr unsigned kHelpWidth = 80;
 
+/// What is wrong with one of the words. The library puts words into its messages where "%value%"
+/// and the like stand, and looks through the result again: with a word that has such a place in it,
+/// it never ends.
+std::string message_of(const po::error& error, const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (const auto first = word.find('%');
+        first != word.npos && word.find('%', first + 1) != word.npos) {
+      return "an option or its value is wrong, perhaps '" + word + "'";
+    }
+  }
+  return error.what();
+}
+
 }  // namespace
 
 std::string option_name(std::string_view field) {
@@ -112,7 +125,7 @@ bool CommandLine::parse(const std::vector<std::string>& given) {
   } catch (const po::too_many_positional_options_error&) {
     throw ConfigError("there is a word too many, which no option takes; see " + see_help());
   } catch (const po::error& error) {
-    throw ConfigError(error.what() + ("; see " + see_help()));
+    throw ConfigError(message_of(error, arguments) + "; see " + see_help());
   }
   if (has("help")) {
     std::cout << "Usage: rnn " << usage_ << "\n\n" << summary_ << "\n" << options;
@@ -167,7 +180,7 @@ void CommandLine::read_config(const std::string& path) {
       po::variables_map ignored;
       po::store(alone, ignored);
     } catch (const po::error& error) {
-      throw ConfigError(at(path, number, error.what()));
+      throw ConfigError(at(path, number, message_of(error, option.value)));
     }
   }
   po::store(parsed, values_);

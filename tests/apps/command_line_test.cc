@@ -71,6 +71,8 @@ TEST_F(CommandLineUse, AConfigFileIsReadStrictly) {
   wrong("= 3\n", {"c:1: unknown option ''"});
   wrong("\nclip 3\n", {"c:2: expected `name = value`"});
   wrong("clip = x\n", {"c:1:", "clip"});
+  wrong("clip = 1%value%\n", {"c:1:", "1%value%"});
+  refuses(2, train("m", {"--clip", "1%value%"}), {"1%value%"});
   wrong("clip = 1\nclip = 2\n", {"c:2: 'clip' was given in line 1 already"});
   wrong("config = c\n", {"c:1: unknown option 'config'"});
   wrong("help = 1\n", {"c:1: unknown option 'help'"});
