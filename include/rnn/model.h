@@ -115,7 +115,7 @@ class RNN_API Model {
   View<const float> predict(const Batch& batch);
 
   /// Calls `observer` after every layer, in training and out of it, from now on (see observer.h);
-  /// an empty one: nobody.
+  /// an empty one: nobody. It must not run the model it watches: ConfigError.
   void observe(Observer observer);
   /// Asks `fit` to return after this step; for callbacks.
   void stop(std::string reason);

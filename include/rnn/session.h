@@ -46,8 +46,9 @@ class RNN_API Inference {
   Inference(const Network& network, const Parameters& parameters,
             std::shared_ptr<const Backend> backend);
   /// The same in the memory of a session, for use between its steps: what a forward kept for its
-  /// backward is lost. They share an observer too.
-  Inference(const Session& session, const Parameters& parameters);
+  /// backward is lost, and from inside a step, as of an observer, it is a ConfigError. They share
+  /// an observer too.
+  Inference(Session& session, const Parameters& parameters);
   ~Inference();
   Inference(Inference&&) noexcept;
 

@@ -47,6 +47,8 @@ class BasicTensor {
   Index extent(int axis) const { return shape_[axis]; }
   Index size() const { return shape_.size(); }
   bool empty() const { return size() == 0; }
+  /// Elements that there is memory for.
+  Index capacity() const { return capacity_; }
   T* data() { return data_; }
   const T* data() const { return data_; }
   T& operator[](Index i) { return data_[i]; }

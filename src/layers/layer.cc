@@ -25,8 +25,8 @@ CallMemory& CallMemory::child(std::size_t number) {
 
 std::size_t CallMemory::size() const {
   std::size_t total = 0;
-  for (const auto& tensor : tensors_) total += tensor.size() * sizeof(float);
-  for (const auto& buffer : buffers_) total += buffer.size();
+  for (const auto& tensor : tensors_) total += tensor.capacity() * sizeof(float);
+  for (const auto& buffer : buffers_) total += buffer.capacity();
   for (const auto& child : children_) total += child->size();
   if (kept_) total += kept_->size();
   return total;

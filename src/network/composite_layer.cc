@@ -93,6 +93,7 @@ Sequence CompositeLayer::forward(const Sequence& x, Call& call) const {
                          .training = call.training,
                          .random = call.random,
                          .weights_version = call.weights_version,
+                         .shared_scratch = call.shared_scratch,
                          .parameters = call.parameters,
                          .state = call.state,
                          .new_state = call.new_state});

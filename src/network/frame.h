@@ -27,7 +27,8 @@ struct Frame {
             .memory = &memory,
             .training = training,
             .random = random,
-            .weights_version = all.version(),
+            // In shared scratch nothing stays packed.
+            .weights_version = shared_scratch ? 0 : all.version(),
             .shared_scratch = shared_scratch,
             .parameters = parameters};
   }

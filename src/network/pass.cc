@@ -7,6 +7,24 @@
 #include "network/dry_backend.h"
 
 namespace rnn {
+namespace {
+
+/// An observer that runs the pass it is called by would take memory away under its feet.
+class Running {
+ public:
+  explicit Running(bool& flag) : flag_(flag) {
+    if (flag) throw ConfigError("a pass through a network cannot be begun inside itself");
+    flag = true;
+  }
+  ~Running() { flag_ = false; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+}  // namespace
 
 Pass::Pass(const Network& network, std::shared_ptr<const Backend> backend)
     : network_(network), backend_(std::move(backend)) {
@@ -29,6 +47,7 @@ const Sequence& Pass::value(const Network::Source& source) const {
 
 void Pass::forward(const Parameters& parameters, const Batch& batch, State& state, bool training,
                    const Random& random) {
+  const Running running(running_);
   take_inputs(network_, batch, inputs_);
   require_state(network_, state, batch.batch);
   ready_for_backward_ = false;
@@ -72,6 +91,7 @@ void Pass::run(std::size_t number, const Parameters& parameters, State& state, b
 }
 
 LossSum Pass::loss() {
+  const Running running(running_);
   LossSum total;
   bool has_head = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
@@ -157,6 +177,7 @@ View<const float> Pass::run_back_from(std::size_t number, float scale, TensorLis
 }
 
 void Pass::backward(float scale, TensorList& gradients) {
+  const Running running(running_);
   if (!ready_for_backward_) {
     throw ConfigError("backward: each call needs a forward of its own before it");
   }
@@ -217,7 +238,7 @@ void Pass::reserve(const Parameters& parameters, Batch batch) {
 std::size_t Pass::memory() const {
   std::size_t total = scratch_.size();
   for (const Place& place : places_) {
-    total += place.memory.size() + static_cast<std::size_t>(place.sum.size()) * sizeof(float);
+    total += place.memory.size() + static_cast<std::size_t>(place.sum.capacity()) * sizeof(float);
   }
   for (const OutputPass& output : outputs_) total += output.memory();
   return total;

@@ -66,6 +66,7 @@ class Pass {
   std::vector<LossSum> losses_;
   CallMemory scratch_;  // see Call::scratch
   bool trains_ = false;
+  bool running_ = false;
   State before_;  // the state at the start, which backward still needs
   bool ready_for_backward_ = false;
   Observer observer_;

@@ -34,7 +34,7 @@ std::shared_ptr<Pass> make_pass(const Network& network, const Parameters& parame
 Inference::Inference(const Network& network, const Parameters& parameters,
                      std::shared_ptr<const Backend> backend)
     : impl_(new Impl{parameters, make_pass(network, parameters, std::move(backend))}) {}
-Inference::Inference(const Session& session, const Parameters& parameters)
+Inference::Inference(Session& session, const Parameters& parameters)
     : impl_(new Impl{parameters, session.impl_->pass}) {
   require_parameters(impl_->pass->network(), parameters);
 }

@@ -148,6 +148,7 @@ TapeValue Tape::call(const TapeModule& module, std::span<const TapeValue> inputs
                  .training = step_.training,
                  .random = random,
                  .weights_version = step_.weights_version,
+                 .shared_scratch = step_.shared_scratch,
                  .parameters = record.parameters};
   bind_states(record);
   record.call.state = record.state;
@@ -321,14 +322,14 @@ std::size_t Tape::memory() const {
   for (const auto& record : records_) {
     total += record->memory.size();
     for (const Tensor& tensor : record->state_before) {
-      total += static_cast<std::size_t>(tensor.size()) * sizeof(float);
+      total += static_cast<std::size_t>(tensor.capacity()) * sizeof(float);
     }
     for (const Tensor& tensor : record->dstate_tensors) {
-      total += static_cast<std::size_t>(tensor.size()) * sizeof(float);
+      total += static_cast<std::size_t>(tensor.capacity()) * sizeof(float);
     }
   }
   for (const Value& value : values_) {
-    total += static_cast<std::size_t>(value.sum.size()) * sizeof(float);
+    total += static_cast<std::size_t>(value.sum.capacity()) * sizeof(float);
   }
   return total;
 }

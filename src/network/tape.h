@@ -34,6 +34,7 @@ struct TapeStep {
   bool training = true;
   Random random{};
   std::uint64_t weights_version = 0;
+  CallMemory* shared_scratch = nullptr;  // as in Call
   std::span<const View<const float>> parameters{}, state{};
   std::span<const View<float>> new_state{};
 };

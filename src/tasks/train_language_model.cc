@@ -88,7 +88,9 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   }
 
   training.begin(model);
-  model.plan_training(recipe.bptt, recipe.batch);
+  // Random windows are rarely longer than by four deviations.
+  model.plan_training(recipe.bptt + (recipe.random_bptt ? 20 : 0), recipe.batch);
+  model.plan_training(kEvaluationWindow, 1);
   training.log(model.summary());
   if (run.initial_evaluation && !training.resumes()) {
     const LossSum before = model.evaluate(valid, StatePolicy::kCarry);

@@ -93,7 +93,6 @@ MemoryPlan Model::plan_training(BatchSource& data) {
   // Reserving is a walk through the network: worth it where a batch is larger in some way than all
   // before it.
   std::vector<std::size_t> largest, sizes;
-  std::size_t activations = 0;
   while (data.next(batch)) {
     sizes = {static_cast<std::size_t>(batch.time), static_cast<std::size_t>(batch.batch),
              static_cast<std::size_t>(batch.time * batch.batch)};
@@ -107,13 +106,10 @@ MemoryPlan Model::plan_training(BatchSource& data) {
       is_larger = is_larger || sizes[i] > largest[i];
       largest[i] = std::max(largest[i], sizes[i]);
     }
-    if (!is_larger) continue;
-    session.reserve(batch);
-    activations =
-        std::max(activations, session.memory());  // of this batch; what is held only grows
+    if (is_larger) session.reserve(batch);
   }
   data.seek(before);
-  return impl_->plan_training(activations);
+  return impl_->plan_training(session.memory());
 }
 
 LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {

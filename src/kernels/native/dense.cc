@@ -37,7 +37,7 @@ ForwardPlan lay_out(const DenseForward<float>& a, const Bf16Arithmetic* bf16, in
   p.F = a.x.extent(2);
   p.U = a.y.extent(2);
   p.key = scratch.take<PackedKey>(1);
-  if (rows <= kRowsToKeepPacked) {
+  if (rows <= kRowsToKeepPacked && a.weights_version != 0) {
     p.packed = scratch.take<float>(packed_floats(bf16, p.F, p.U));
   }
   p.x = scratch.take<const float*>(rows);
@@ -129,7 +129,7 @@ void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, Thr
                        .kind = a.transposed ? 101 : 100,
                        .layout = pool.threads(),
                        .arithmetic = bf16};
-  const bool valid = a.weights_version != 0 && *p.key == made;
+  const bool valid = p.packed && *p.key == made;
   SpinBarrier barrier;
   const int limit = pool.threads_for(rows * F * U);
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
@@ -148,7 +148,7 @@ void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, Thr
                     .b_transposed = a.transposed,
                     .start = a.bias ? Start::kBias : Start::kZero,
                     .bias = a.bias.data(),
-                    .packed = a.weights_version != 0 ? p.packed : nullptr,
+                    .packed = p.packed,
                     .packed_valid = valid,
                     .packed_panels = panels_of(vectors_of(U), kMaxVectors, pool.threads())},
                    member, members, p.buffers + member * product_buffer_floats());

@@ -286,6 +286,7 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
   const Index time = a.x.extent(0), batch = a.x.extent(1), vectors = vectors_of(p.H);
   const Index all_steps = longest(a.lengths, time);
   start_state(a, p);
+  if (all_steps == 0) *p.key = {};  // no chunk below says whose memory this is now
   SpinBarrier barrier;
   for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
     const Index steps = std::min(p.steps, all_steps - s0);
