@@ -149,8 +149,8 @@ class RNN_API Model {
   /// position in the data, recurrent state, history. Written under a temporary name, flushed,
   /// renamed; see checkpoint.h. Both throw IoError; saving throws DivergenceError rather than keep
   /// parameters that are not finite; loading throws FormatError when the file is damaged or belongs
-  /// to another network or optimiser. Learning rate and clipping may be others: what divergences
-  /// took from the learning rate is taken from that rate only.
+  /// to another network or optimiser. Learning rate and clipping may be others: then what
+  /// divergences took from the learning rate is not taken from the new one.
   void save_checkpoint(const std::string& path, const std::string& note = "") const;
   void load_checkpoint(const std::string& path);
 

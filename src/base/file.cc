@@ -54,14 +54,23 @@ void throw_beyond_memory(const std::string& path, std::uint64_t bytes) {
   throw IoError(path + ": its " + std::to_string(bytes) + " bytes do not fit into memory");
 }
 
+std::string target_of(std::string path) {
+  constexpr int kMostLinks = 40;  // as the kernel follows
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(path, error); ++i) {
+    const auto target = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = (std::filesystem::path(path).parent_path() / target).string();
+  }
+  return path;
+}
+
 namespace {
 
-/// Where a link leads, since the file is to be replaced and not the link; and no device.
-std::string file_to_replace(std::string path) {
+/// The file is to be replaced and not a link to it; and no device.
+std::string file_to_replace(const std::string& link) {
   std::error_code error;
-  if (std::filesystem::is_symlink(path, error)) {
-    path = std::filesystem::weakly_canonical(path, error).string();
-  }
+  std::string path = target_of(link);
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     throw IoError(path + ": is there and is no file; choose another name");
@@ -71,9 +80,8 @@ std::string file_to_replace(std::string path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path)
-    : path_(file_to_replace(std::move(path))),
-      temporary_(path_ + kTemporary + std::to_string(getpid())) {
+AtomicFile::AtomicFile(const std::string& path)
+    : path_(file_to_replace(path)), temporary_(path_ + kTemporary + std::to_string(getpid())) {
   descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_io_error(path_, "cannot create");
 }
@@ -116,9 +124,25 @@ void flush_folder(const std::string& path) {
 FolderLock::FolderLock(const std::string& path)
     : descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw_io_error(path, "cannot open");
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  close(descriptor_);
-  throw IoError(path + ": another process is writing there; wait until it has ended");
+  try {
+    while (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EINTR) continue;
+      if (errno == EWOULDBLOCK) {
+        throw IoError(path + ": another process is writing there; wait until it has ended");
+      }
+      throw_io_error(path, "cannot lock; give a directory on a file system that has locks");
+    }
+    // Who held it before may have taken the folder away.
+    struct stat locked {
+    }, there{};
+    if (fstat(descriptor_, &locked) != 0 || stat(path.c_str(), &there) != 0 ||
+        locked.st_dev != there.st_dev || locked.st_ino != there.st_ino) {
+      throw IoError(path + ": another process removed it meanwhile; try again");
+    }
+  } catch (...) {
+    close(descriptor_);
+    throw;
+  }
 }
 
 FolderLock::~FolderLock() { close(descriptor_); }

@@ -18,13 +18,14 @@ inline constexpr const char* kTemporary = ".tmp-";  ///< in the names of files b
 /// nothing behind. Every failure, a full disk too, is an IoError that names the file.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path);
+  explicit AtomicFile(const std::string& path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
-  /// The file that is there is first renamed to `keep_old_as`, unless that is empty.
+  /// The file that is there is first renamed to `keep_old_as`, in the folder of `target_of` the
+  /// path, unless that is empty.
   void commit(const std::string& keep_old_as = "");
 
  private:
@@ -35,13 +36,17 @@ class AtomicFile {
 /// Renames a file, which may replace another, and flushes the folder.
 void replace_file(const std::string& from, const std::string& to);
 
+/// Where a symbolic link leads, through others too and whether or not something is there; any other
+/// path as it is.
+std::string target_of(std::string path);
 /// "." for a name without a folder.
 std::string folder_of(const std::string& path);
 /// What was created, renamed or removed in a folder is so after a loss of power.
 void flush_folder(const std::string& path);
 
 /// Keeps other processes that ask for it out of a folder, until destroyed or until this process
-/// ends. Throws IoError when one of them is there.
+/// ends. Throws IoError when one of them is there, when the file system has no locks, and when the
+/// folder was removed before it was locked.
 class FolderLock {
  public:
   explicit FolderLock(const std::string& path);

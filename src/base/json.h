@@ -1,10 +1,14 @@
 // The one door to the JSON library.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rnn/fields.h"
@@ -36,14 +40,47 @@ struct LargeObject {
 LargeObject parse_large_object(std::string_view text, std::string_view where,
                                std::size_t most_members);
 
-/// A member that must be there and convert; else FormatError naming it.
+/// Whether a value is what T can hold. The JSON library converts any number to any other: it cuts
+/// fractions off, and what is out of range is undefined.
+template <class T>
+struct Holds {
+  template <class Value>
+  static bool value(const Value&) {
+    return true;  // checked by the conversion
+  }
+};
+template <std::integral T>
+requires(!std::same_as<T, bool>) struct Holds<T> {
+  template <class Value>
+  static bool value(const Value& number) {
+    if (number.is_number_unsigned()) {
+      return std::in_range<T>(number.template get<std::uint64_t>());
+    }
+    return number.is_number_integer() && std::in_range<T>(number.template get<std::int64_t>());
+  }
+};
+template <class T>
+struct Holds<std::vector<T>> {
+  template <class Value>
+  static bool value(const Value& list) {
+    return list.is_array() && std::all_of(list.begin(), list.end(), [](const Value& element) {
+             return Holds<T>::value(element);
+           });
+  }
+};
+
+/// A member that must be there and be a T, where that is a whole number one in its range; else
+/// FormatError naming it.
 template <class T, class Object>
 T member(const Object& object, const char* name, std::string_view where) {
   try {
-    return object.at(name).template get<T>();
+    const auto& found = object.at(name);
+    if (Holds<T>::value(found)) return found.template get<T>();
   } catch (const nlohmann::json::exception&) {
-    throw FormatError(std::string(where) + ": member '" + name + "' is missing or of another type");
+    // Said below.
   }
+  throw FormatError(std::string(where) + ": member '" + name +
+                    "' is missing, of another type or out of range");
 }
 
 /// Writes the fields it is shown as members of an object.

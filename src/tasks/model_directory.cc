@@ -40,6 +40,16 @@ std::string sum_line(const std::string& path, const std::string& name) {
   return sha256_of_file(path) + "  " + name + "\n";
 }
 
+/// The line that SHA256SUMS has for a file; empty: none.
+std::string line_of(const std::string& sums, const std::string& name) {
+  const std::string ending = "  " + name + "\n";
+  const auto end = sums.find(ending);
+  if (end == sums.npos) return "";
+  const auto before = sums.rfind('\n', end);
+  const std::size_t begin = before == sums.npos ? 0 : before + 1;
+  return sums.substr(begin, end + ending.size() - begin);
+}
+
 }  // namespace
 
 std::string ModelDirectory::file(const std::string& name) const {
@@ -48,9 +58,17 @@ std::string ModelDirectory::file(const std::string& name) const {
 
 /// Whether a file beside its place belongs to the model that the checksums are of.
 bool ModelDirectory::committed(const std::string& name) const {
-  const std::string fresh = place(name) + kNew, sums = place(kSums);
-  if (!is_there(fresh) || !is_there(sums)) return false;
-  return read_file(sums, kSumsLimit).find(sum_line(fresh, name)) != std::string::npos;
+  const std::string fresh = place(name) + kNew;
+  if (!is_there(fresh)) return false;
+  const std::string line = line_of(sums(), name);
+  return !line.empty() && line == sum_line(fresh, name);
+}
+
+std::string ModelDirectory::sums() const {
+  if (!is_there(place(kSums))) return "";
+  std::string text = read_file(place(kSums), kSumsLimit);
+  if (!text.ends_with('\n')) text += '\n';  // as an editor may leave it
+  return text;
 }
 
 void ModelDirectory::settle() const {
@@ -62,9 +80,7 @@ void ModelDirectory::settle() const {
       fs::remove(place(name) + kNew, ignored);
     }
     if (!is_there(place(name) + kGone)) continue;
-    const std::string sums = is_there(place(kSums)) ? read_file(place(kSums), kSumsLimit) : "";
-    const bool covered = sums.find("  " + std::string(name) + "\n") != std::string::npos;
-    if (!covered) fs::remove(place(name), ignored);
+    if (line_of(sums(), name).empty()) fs::remove(place(name), ignored);
     fs::remove(place(name) + kGone, ignored);
   }
   for (const std::string& folder : {path_, place(kCheckpoints)}) {
@@ -116,10 +132,13 @@ void ModelDirectory::remove_if_empty() const {
 }
 
 void ModelDirectory::seal() const {
+  const FolderLock lock(path_);
   settle();
   read_config("");
-  load_safetensors(file("model.safetensors"));
-  ModelUpdate(*this).commit();
+  load_safetensors(place("model.safetensors"));
+  std::string lines;
+  for (const std::string& name : files()) lines += sum_line(place(name), name);
+  write_file(place(kSums), lines);
 }
 
 void ModelDirectory::verify() const {
@@ -176,23 +195,27 @@ std::string ModelUpdate::file(const std::string& name) {
 }
 
 void ModelUpdate::commit() {
+  const std::string before = others_ == OtherFiles::kStay ? directory_.sums() : "";
   std::string sums;
+  std::vector<std::string> dropped;
   for (const char* name : kFiles) {
-    if (std::find(dropped_.begin(), dropped_.end(), name) != dropped_.end()) continue;
-    const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
-    const std::string path = directory_.place(name) + (is_new ? kNew : "");
-    if (is_new || is_there(path)) sums += sum_line(path, name);
+    const std::string place = directory_.place(name);
+    if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
+      sums += sum_line(place + kNew, name);
+    } else if (others_ == OtherFiles::kStay) {
+      sums += line_of(before, name);
+    } else if (is_there(place)) {
+      dropped.emplace_back(name);
+    }
   }
-  for (const std::string& name : dropped_) {
-    if (is_there(directory_.place(name))) write_file(directory_.place(name) + kGone, "");
-  }
+  for (const std::string& name : dropped) write_file(directory_.place(name) + kGone, "");
   write_file(directory_.place(kSums), sums);
   const std::vector<std::string> names = std::move(names_);
   names_.clear();  // from here on they are the model
   for (const std::string& name : names) {
     replace_file(directory_.place(name) + kNew, directory_.place(name));
   }
-  for (const std::string& name : dropped_) {
+  for (const std::string& name : dropped) {
     std::error_code ignored;
     fs::remove(directory_.place(name), ignored);
     flush_folder(directory_.path());

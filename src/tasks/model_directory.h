@@ -44,8 +44,9 @@ class ModelDirectory {
   /// Takes away what `create` made, unless something was written there since.
   void remove_if_empty() const;
 
-  /// Writes SHA256SUMS anew over the files that are there. Throws IoError, or FormatError when the
-  /// configuration or the weights cannot be read.
+  /// Writes SHA256SUMS anew over the files that are there, damaged or not; nothing else does.
+  /// Throws IoError, also while another process writes there, or FormatError when the configuration
+  /// or the weights cannot be read.
   void seal() const;
   /// Throws IoError or FormatError, naming the file, when one is missing or is not the one that was
   /// sealed.
@@ -56,9 +57,18 @@ class ModelDirectory {
   Json read_config(const std::string& task) const;
 
  private:
+  friend class ModelUpdate;
   bool committed(const std::string& name) const;
+  /// The contents of SHA256SUMS; empty when it is not there.
+  std::string sums() const;
 
   std::string path_;
+};
+
+/// What becomes of the files of a model that an update does not write.
+enum class OtherFiles {
+  kGo,   ///< they are of the model that is being replaced
+  kStay  ///< with the checksums that they have, so that damage remains to be seen
 };
 
 /// Files of a model that take their places together, whenever the program or the machine stops.
@@ -69,20 +79,20 @@ class ModelDirectory {
 /// model as it was.
 class ModelUpdate {
  public:
-  explicit ModelUpdate(const ModelDirectory& directory) : directory_(directory) {}
+  ModelUpdate(const ModelDirectory& directory, OtherFiles others)
+      : directory_(directory), others_(others) {}
   ~ModelUpdate();
   ModelUpdate(const ModelUpdate&) = delete;
   ModelUpdate& operator=(const ModelUpdate&) = delete;
 
   /// Where to write the file of that name for now.
   std::string file(const std::string& name);
-  /// The model will have no file of that name.
-  void drop(const std::string& name) { dropped_.push_back(name); }
   void commit();
 
  private:
   const ModelDirectory& directory_;
-  std::vector<std::string> names_, dropped_;
+  OtherFiles others_;
+  std::vector<std::string> names_{};
 };
 
 /// Writes config.json. Throws FormatError before that when it could not be read again, such as one

@@ -15,15 +15,20 @@ QuantizedModel quantize_model(const std::string& from, const std::string& to) {
   source.verify();
   Json config = source.read_config("");
   if (holds_int8(config)) throw ConfigError(from + ": is quantized already");
-  if (is_there(to) && !(fs::is_directory(to) && fs::is_empty(to))) {
-    throw ConfigError(to + ": exists already; give a new or empty directory as --output");
-  }
+  const auto require_free = [&] {
+    if (is_there(to) && !(fs::is_directory(to) && fs::is_empty(to))) {
+      throw ConfigError(to + ": exists already; give a new or empty directory as --output");
+    }
+  };
+  require_free();
   const std::string weights = source.file("model.safetensors");
   const SafetensorsContents contents = load_safetensors(weights);
   std::error_code error;
   fs::create_directories(to, error);
   if (error) throw IoError(to + ": cannot create the directory: " + error.message());
-  ModelUpdate update(copy);
+  const FolderLock lock(to);
+  require_free();  // another process may have written until now
+  ModelUpdate update(copy, OtherFiles::kGo);
   for (const std::string& name : source.files()) {
     if (name == "model.safetensors") {
       save_safetensors(update.file(name), contents.tensors, contents.metadata, Precision::kInt8);

@@ -1,5 +1,6 @@
 #include "rnn/tasks/saved_network.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "rnn/model_file.h"
 #include "rnn/version.h"
@@ -14,12 +15,18 @@ void save_network(const std::string& directory_path, const Network& network,
                     {"rnn_version", kVersion},
                     {"network", parse_json(network_to_json(network), "network")}};
   const ModelDirectory directory(directory_path);
-  directory.require_ours();
-  if (directory.holds_model() && !overwrite) {
-    throw ConfigError(directory_path + " holds a model already; overwrite replaces it");
-  }
+  const auto require_free = [&] {
+    directory.require_ours();
+    if (directory.holds_model() && !overwrite) {
+      throw ConfigError(directory_path + " holds a model already; overwrite replaces it");
+    }
+  };
+  require_free();
   directory.create();
-  ModelUpdate update(directory);
+  const FolderLock lock(directory_path);
+  require_free();  // another process may have written until now
+  directory.settle();
+  ModelUpdate update(directory, OtherFiles::kGo);
   write_config(update, config);
   save_safetensors(update.file("model.safetensors"), parameters);
   update.commit();

@@ -34,10 +34,8 @@ void TextPipeline::describe(Json& config) const {
 void TextPipeline::save(ModelUpdate& update, const Vocabulary& vocabulary) const {
   if (tokenizer->vocabulary() == nullptr) {
     vocabulary.save(update.file(kVocabulary));
-    update.drop(kTokenizerModel);
   } else {
     write_file(update.file(kTokenizerModel), tokenizer->model());
-    update.drop(kVocabulary);
   }
 }
 

@@ -146,12 +146,16 @@ void TrainingRun::require_same_data() const {
 }
 
 void TrainingRun::begin(Model& model) {
-  made_directory_ = !is_there(directory_.path());
+  const bool is_new = !is_there(directory_.path());
   directory_.create();
   lock_.emplace(directory_.path());
+  made_directory_ = is_new;  // only now: what another process has locked is not to be removed
   look();
   directory_.settle();
-  if (options_.resume) cost_ = cost_of_model();
+  if (options_.resume) {
+    look_for_damage();
+    cost_ = cost_of_model();
+  }
   if (!found_) {
     if (options_.resume) log("no checkpoint yet: starting from the beginning");
     remove_checkpoints(directory_.checkpoint());  // of a model that is being replaced
@@ -164,6 +168,18 @@ void TrainingRun::begin(Model& model) {
       recipe_.at("epochs").dump() + " epochs are done");
   if (!changes_.empty()) {
     log("from step " + std::to_string(found_->steps + 1) + " on: " + changes_);
+  }
+}
+
+/// The weights or the vocabulary of a model that is there: training does not need them, and leaves
+/// them as they are unless it finds a better model.
+void TrainingRun::look_for_damage() {
+  if (!is_there(directory_.file("config.json"))) return;  // no model yet
+  try {
+    directory_.verify();
+  } catch (const Error& error) {
+    damage_ = error.what();
+    log(damage_ + "; training goes on and leaves it as it is until a model is saved");
   }
 }
 
@@ -218,6 +234,10 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   };
   History history = train();
   if (!model.stopped().empty()) log("stopped: " + model.stopped());
+  if (!damage_.empty()) {
+    log(damage_);
+    return history;
+  }
   const EpochRecord* best = history.best();
   if (options_.keep_last && best) best = &history.epochs.back();
   if (std::isfinite(cost_) && (!best || cost_of(*best) > cost_)) {
@@ -242,7 +262,7 @@ void TrainingRun::save_epoch(const Model& model, const History& history, const S
     cost_ = cost_of(newest);
     return;
   }
-  ModelUpdate update(directory_);
+  ModelUpdate update(directory_, OtherFiles::kStay);
   write_file(update.file("history.csv"), history.to_csv());
   update.commit();
 }
@@ -250,7 +270,7 @@ void TrainingRun::save_epoch(const Model& model, const History& history, const S
 /// Together with the history. `record`: of the epoch that the model is of, or null.
 void TrainingRun::save_model(const Model& model, const History& history, const EpochRecord* record,
                              const Save& save) {
-  ModelUpdate update(directory_);
+  ModelUpdate update(directory_, OtherFiles::kGo);
   save_safetensors(update.file("model.safetensors"), model.parameters());
   Json config = save(update, model, record);
   config[kResume] = {{kData, fingerprint_}, {kEpoch, record ? record->epoch : 0}};
@@ -258,6 +278,7 @@ void TrainingRun::save_model(const Model& model, const History& history, const E
   write_config(update, config);
   write_file(update.file("history.csv"), history.to_csv());
   update.commit();
+  damage_.clear();
 }
 
 std::string Fingerprint::text() const {

@@ -82,6 +82,7 @@ class TrainingRun {
   void look();
   void require_same_recipe();
   void require_same_data() const;
+  void look_for_damage();
   double cost_of_model() const;
   void save_epoch(const Model& model, const History& history, const Save& save);
   void save_model(const Model& model, const History& history, const EpochRecord* record,
@@ -97,6 +98,7 @@ class TrainingRun {
   double cost_ = std::numeric_limits<double>::infinity();
   std::optional<FolderLock> lock_{};  // from `begin` on: no two trainings in one directory
   bool made_directory_ = false;
+  std::string damage_{};  // of the model in the directory, until another takes its place
 };
 
 /// FNV-1a with 64 bits (Fowler, Noll, Vo), a number at a time: tells one data set from another.

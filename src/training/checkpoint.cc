@@ -66,13 +66,11 @@ double number_from(const Json& json, const char* name, const std::string& where)
 
 std::int64_t count_from(const Json& json, const char* name, const std::string& where,
                         std::int64_t most = kMost) {
-  const Json value = member<Json>(json, name, where);
-  // Not by conversion, which would cut a number that is too large.
-  if (!value.is_number_integer() || value < 0 || value > most) {
-    throw FormatError(where + ": member '" + name + "' is no whole number from 0 to " +
-                      std::to_string(most));
+  const auto value = member<std::int64_t>(json, name, where);
+  if (value < 0 || value > most) {
+    throw FormatError(where + ": member '" + name + "' is not from 0 to " + std::to_string(most));
   }
-  return value.get<std::int64_t>();
+  return value;
 }
 
 Json to_json(const LossSum& loss) {
@@ -238,8 +236,9 @@ std::string checkpoint_checksum(std::span<const TensorGroup> groups,
   return sum.text();
 }
 
-std::string previous_checkpoint(const std::string& path) { return path + ".previous"; }
-std::string unread_checkpoint(const std::string& path) { return path + ".unread"; }
+// Beside the file, not beside a link to it: a rename never leaves its file system.
+std::string previous_checkpoint(const std::string& path) { return target_of(path) + ".previous"; }
+std::string unread_checkpoint(const std::string& path) { return target_of(path) + ".unread"; }
 
 std::optional<FoundCheckpoint> find_checkpoint(const std::string& path) {
   bool unread = false;
@@ -251,19 +250,22 @@ std::optional<FoundCheckpoint> take_checkpoint(const std::string& path) {
   std::optional<FoundCheckpoint> found = look_for_checkpoint(path, unread);
   if (!found || found->path == path) return found;
   if (unread) {
-    replace_file(path, unread_checkpoint(path));
+    replace_file(target_of(path), unread_checkpoint(path));
     found->warning += "; what could not be read is kept as " + unread_checkpoint(path);
   }
-  replace_file(found->path, path);
+  replace_file(found->path, target_of(path));
   found->path = path;
   return found;
 }
 
 void remove_checkpoints(const std::string& path) {
+  const std::string newest = target_of(path);
   std::error_code ignored;
-  for (const std::string& file : {path, previous_checkpoint(path), unread_checkpoint(path)}) {
-    fs::remove(file, ignored);
+  bool removed = false;
+  for (const std::string& file : {newest, previous_checkpoint(path), unread_checkpoint(path)}) {
+    removed = fs::remove(file, ignored) || removed;
   }
+  if (removed) flush_folder(folder_of(newest));
 }
 
 void Model::save_checkpoint(const std::string& path, const std::string& note) const {
@@ -286,6 +288,8 @@ void Model::Impl::save_checkpoint(const std::string& path, const std::string& no
   Json json = {{"format", kFormat},
                {"optimizer", m.options.optimizer.index()},
                {"learning_rate", learning_rate_of(m.options.optimizer)},
+               {"clip_norm", number(m.options.clip_norm)},
+               {"clip_value", number(m.options.clip_value)},
                {"optimizer_steps", m.optimizer_state.steps},
                {"optimizer_slots", m.optimizer_state.slots.size()},
                {"averaging", static_cast<int>(m.options.averaging.kind)},
@@ -318,7 +322,16 @@ void Model::load_checkpoint(const std::string& path) {
 
   // All is read and checked before anything is changed.
   TrainingProgress progress = progress_from(member<Json>(json, "progress", path), path);
-  if (number_from(json, "learning_rate", path) != double{learning_rate_of(m.options.optimizer)}) {
+  // With another remedy than the one that failed so often, training may go back as often again.
+  const auto is_another = [&](const char* name, float now) {
+    return number_from(json, name, path) != double{now};
+  };
+  const auto is_another_limit = [&](const char* name, float now) {
+    return json.contains(name) && is_another(name, now);  // the first checkpoints have none
+  };
+  if (is_another("learning_rate", learning_rate_of(m.options.optimizer)) ||
+      is_another_limit("clip_norm", m.options.clip_norm) ||
+      is_another_limit("clip_value", m.options.clip_value)) {
     progress.restored = 0;
   }
   History history;

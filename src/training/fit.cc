@@ -88,12 +88,17 @@ class Model::Impl::FitLoop {
     m_.stop_reason.clear();
     tell([&](Callback& c) { c.on_train_begin(model_); });
     saved_at_ = Clock::now();
+    newest_is_ours_ = previous_is_ours_ = fit_.checkpoint && m_.saved_as == fit_.checkpoint->path;
     const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
     if (restores && going_on() && m_.saved_as != fit_.checkpoint->path) save_checkpoint();
     while (going_on()) epoch();
     if (m_.stopping) is_finite();  // what is saved now must be worth it
     if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
-    tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
+    try {
+      tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
+    } catch (const IoError& error) {  // such as a full disk, which may have room for this
+      throw IoError(error.what() + saved());
+    }
     if (unsaved_) save_checkpoint();
   }
 
@@ -213,7 +218,12 @@ class Model::Impl::FitLoop {
     m_.history.epochs.push_back(record);
     progress_.position = {progress_.position.epoch + 1, 0};
     unsaved_ = fit_.checkpoint != nullptr;
-    tell([&](Callback& c) { c.on_epoch_end(model_, m_.history); });
+    try {
+      tell([&](Callback& c) { c.on_epoch_end(model_, m_.history); });
+    } catch (const IoError& error) {
+      // A checkpoint of now would have the epoch in its history, and nobody would save its model.
+      throw IoError(error.what() + saved_before());
+    }
     // A model that was the best is never older than the checkpoint: going back to that, by a kill
     // or by a divergence, keeps in the history what a later one must be better than.
     const bool best = m_.history.best() == &m_.history.epochs.back();
@@ -237,6 +247,8 @@ class Model::Impl::FitLoop {
 
   void save_checkpoint(const std::string& keep_old_as) {
     m_.save_checkpoint(fit_.checkpoint->path, fit_.checkpoint->note, keep_old_as);
+    if (!keep_old_as.empty()) previous_is_ours_ = newest_is_ours_;
+    newest_is_ours_ = true;
     m_.saved_as = fit_.checkpoint->path;
     unsaved_ = false;
     saved_at_ = Clock::now();
@@ -350,10 +362,14 @@ class Model::Impl::FitLoop {
     });
   }
 
-  /// The last one; where not one step was made since that, the one before, if it is whole. Returns
-  /// a warning about one that is not.
+  /// The last one; where not one step was made since that, the one before, if it is whole and not
+  /// what an earlier training left. Returns a warning about one that is not whole.
   std::string load_good_checkpoint() {
     const std::string &path = fit_.checkpoint->path, previous = previous_checkpoint(path);
+    if (!previous_is_ours_) {
+      model_.load_checkpoint(path);
+      return "";
+    }
     const bool led_here = m_.saved_as == path;
     const auto found = take_checkpoint(path);
     if (!found) throw IoError(path + ": the checkpoint is gone");
@@ -383,6 +399,8 @@ class Model::Impl::FitLoop {
   std::vector<double> validation_losses_{};
   bool averaging_ = false, data_is_over_ = false, restored_ = false;
   bool unsaved_ = false;  // there is something that the checkpoint does not have
+  // Whether the checkpoint that is there, and the one before, are of this training.
+  bool newest_is_ours_ = false, previous_is_ours_ = false;
   State state_before_{};  // the step at hand
   double last_norm_ = 0;  // of the gradients of the last update
   Clock::time_point last_{}, saved_at_{};

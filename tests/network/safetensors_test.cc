@@ -154,6 +154,13 @@ TEST_F(Safetensors, RefusesImpossibleEntriesBeforeTakingMemory) {
   expect_format_error(entry(f32, "[1,1,1,1,2]", "[0,8]"), 8);
   expect_format_error(entry(f32, "\"2\"", "[0,8]"), 8);
   expect_format_error(entry(f32, "[\"2\"]", "[0,8]"), 8);
+  // What a conversion would make a shape that fits of.
+  for (const char* shape : {"[1e300]", "[2.9]", "[true,2]", "[18446744073709551618]"}) {
+    expect_format_error(entry(f32, shape, "[0,8]"), 8);
+  }
+  for (const char* offsets : {"[0,8.5]", "[-0.5,8]", "[0,1e300]", "[false,8]", "[0,-8]"}) {
+    expect_format_error(entry(f32, "[2]", offsets), 8);
+  }
   expect_format_error(entry(R"("F64")", "[1]", "[0,8]"), 8);
   expect_format_error(entry("7", "[2]", "[0,8]"), 8);
   expect_format_error(entry(f32, "[0,9223372036854775807,4]", "[0,0]"), 0);

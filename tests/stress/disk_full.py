@@ -49,8 +49,9 @@ def attempt(rnn, folder, disk, whole):
         return f"it ended with {process.returncode}: {last}"
     if "No space left on device" not in last or str(model) not in last:
         return f"its last words were: {last}"
-    in_checkpoint = "checkpoint.safetensors" in last
-    if in_checkpoint and "training can go on from there" not in last:
+    # A file of the model or the checkpoint; before the first step there is nothing to go on from.
+    named = ["training can go on from there", "safetensors is of step"]
+    if f"{model}/" in last and not any(words in last for words in named):
         return f"its last words were: {last}"
     left = [str(path) for path in model.rglob("*") if ".tmp-" in path.name or ".new" in path.name]
     if left:

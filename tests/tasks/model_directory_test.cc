@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -31,7 +32,7 @@ class Directory : public ::testing::Test {
                R"({"format": 1, "task": "test", "version": )" + std::to_string(version) + "}");
   }
   void update(int version) {
-    ModelUpdate files(directory_);
+    ModelUpdate files(directory_, OtherFiles::kGo);
     for (const char* name : kNames) write(files.file(name), name, version);
     files.commit();
   }
@@ -91,7 +92,7 @@ TEST_F(Directory, ReadsOneModelAtEveryMomentOfAnUpdate) {
 TEST_F(Directory, AnUpdateThatIsNotCommittedLeavesTheModel) {
   update(1);
   {
-    ModelUpdate files(directory_);
+    ModelUpdate files(directory_, OtherFiles::kGo);
     write(files.file("config.json"), "config.json", 2);
   }
   EXPECT_EQ(versions(), std::vector<int>(3, 1));
@@ -101,6 +102,57 @@ TEST_F(Directory, AnUpdateThatIsNotCommittedLeavesTheModel) {
 TEST_F(Directory, IsOneProcessesToWrite) {
   const FolderLock lock(directory_.path());
   EXPECT_THROW(FolderLock(directory_.path()), IoError);  // another descriptor: as another process
+}
+
+TEST_F(Directory, AnUpdateOfSomeFilesDoesNotSealTheOthers) {
+  update(1);
+  const std::string weights = folder_.file("m/model.safetensors");
+  std::string bytes = read_file(weights);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(weights, std::ios::binary) << bytes;
+  {
+    ModelUpdate files(directory_, OtherFiles::kStay);
+    write(files.file("history.csv"), "history.csv", 2);
+    files.commit();
+  }
+  try {
+    directory_.verify();
+    ADD_FAILURE() << "the damaged weights became the sound ones";
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find(weights + ": damaged"), std::string::npos)
+        << error.what();
+  }
+  directory_.seal();
+  EXPECT_EQ(versions(), (std::vector<int>{1, 2, 1}));
+}
+
+TEST_F(Directory, AWholeModelLeavesNothingOfTheOneBefore) {
+  write_file(directory_.place("labels.txt"), "of another task");
+  update(1);
+  EXPECT_FALSE(is_there(directory_.place("labels.txt")));
+  EXPECT_EQ(versions(), std::vector<int>(3, 1));
+  EXPECT_EQ(directory_.files().size(), 3u);
+}
+
+TEST_F(Directory, IsNotSealedWhileAnotherProcessWrites) {
+  update(1);
+  const std::string half = directory_.place("model.safetensors") + ".new" + kTemporary + "1";
+  write_file(half, "half a fi");
+  {
+    const FolderLock lock(directory_.path());
+    EXPECT_THROW(directory_.seal(), IoError);
+    EXPECT_TRUE(is_there(half));
+  }
+  directory_.seal();
+  EXPECT_FALSE(is_there(half));
+}
+
+TEST_F(Directory, AFormatThatIsNoWholeNumberInRangeIsRefused) {
+  for (const char* format : {"4294967297", "1.5", "true", "1e300", "-1"}) {
+    write_file(directory_.place("config.json"),
+               std::string(R"({"task": "test", "format": )") + format + "}");
+    EXPECT_THROW(directory_.read_config("test"), FormatError) << format;
+  }
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "base/file.h"
 #include "rnn/composite_layer.h"
 #include "rnn/dropout.h"
 #include "rnn/error.h"
@@ -11,6 +14,7 @@
 #include "rnn/sequential.h"
 #include "rnn/session.h"
 #include "rnn/tasks/language_model.h"
+#include "rnn/tasks/quantize.h"
 #include "support/compare.h"
 #include "support/spelling_network.h"
 #include "support/temporary_folder.h"
@@ -35,6 +39,28 @@ TEST(SavedNetwork, IsReadWithTheSameBits) {
   EXPECT_THROW(save_network(folder.file("model"), network, parameters), ConfigError);
   EXPECT_NO_THROW(save_network(folder.file("model"), network, parameters, true));
   EXPECT_THROW(LanguageModel::load(folder.file("model")), Error);  // not a language model
+}
+
+TEST(SavedNetwork, IsNotWrittenWhereAnotherProcessWrites) {
+  const test::TemporaryFolder folder;
+  const auto backend = make_backend();
+  const Network network = test::spelling_network();
+  const Parameters parameters = network.initial_parameters(5, *backend);
+  const std::string model = folder.file("model"), copy = folder.file("copy");
+  save_network(model, network, parameters);
+  const std::string left = model + "/model.safetensors.new" + kTemporary + "1";
+  write_file(left, "half a fi");
+  std::filesystem::create_directory(copy);
+  {
+    const FolderLock lock(model), lock_of_copy(copy);
+    EXPECT_THROW(save_network(model, network, parameters, true), IoError);
+    EXPECT_THROW(quantize_model(model, copy), IoError);
+    EXPECT_TRUE(is_there(left));
+    EXPECT_TRUE(std::filesystem::is_empty(copy));
+  }
+  save_network(model, network, parameters, true);
+  EXPECT_FALSE(is_there(left)) << "what a run that was killed left";
+  EXPECT_NO_THROW(quantize_model(model, copy));
 }
 
 template <class Own>

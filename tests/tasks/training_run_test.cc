@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <map>
+#include <thread>
 
 #include "rnn/error.h"
 #include "support/temporary_folder.h"
@@ -251,6 +253,49 @@ TEST_F(TrainingRunTest, ADivergenceSaysHowToGoOn) {
   EXPECT_EQ(epoch_of_model(), 1);
   train({.epochs = 4, .lr = 0.005, .resume = true});
   EXPECT_NE(log_.find("from step 5 on: --lr 0.005 instead of 0.01"), std::string::npos) << log_;
+}
+
+TEST_F(TrainingRunTest, DamageToTheModelIsNoticedAndNotMadeGood) {
+  train({.epochs = 1, .metrics = {0.9}});
+  const std::string weights = file("model.safetensors");
+  std::string bytes = read_file(weights);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(weights, std::ios::binary) << bytes;
+  // No epoch is better: only the history is written.
+  train({.epochs = 3, .resume = true, .metrics = {0.9, 0.1, 0.2}});
+  EXPECT_NE(log_.find(weights + ": damaged or altered"), std::string::npos) << log_;
+  EXPECT_NE(log_.find("leaves it as it is"), std::string::npos) << log_;
+  EXPECT_EQ(log_.find("has the model of"), std::string::npos) << log_;
+  EXPECT_EQ(read("model.safetensors"), bytes);
+  EXPECT_THROW(ModelDirectory(directory_).verify(), FormatError);
+  train({.epochs = 4, .resume = true, .metrics = {0.9, 0.1, 0.2, 0.95}});
+  EXPECT_NE(log_.find("has the model of epoch 4"), std::string::npos) << log_;
+  EXPECT_NO_THROW(ModelDirectory(directory_).verify());
+}
+
+TEST_F(TrainingRunTest, OfTwoThatBeginAtOnceTheLoserLeavesTheDirectory) {
+  for (int time = 0; time < 50; ++time) {
+    fs::remove_all(directory_);
+    std::barrier start(2);
+    std::optional<TrainingRun> winners[2];
+    const auto begin = [&](int which) {
+      auto& run = winners[which];
+      run.emplace(TrainingRunOptions{.directory = directory_}, recipe_of({}));
+      run->use_data("some text");
+      Model model = model_of({});
+      start.arrive_and_wait();
+      try {
+        run->begin(model);
+      } catch (const Error&) {
+        run.reset();
+      }
+    };
+    std::thread other(begin, 1);
+    begin(0);
+    other.join();
+    EXPECT_NE(winners[0].has_value(), winners[1].has_value());
+    EXPECT_TRUE(fs::is_directory(file("checkpoint")));
+  }
 }
 
 }  // namespace

@@ -287,8 +287,8 @@ TEST_F(Resume, CountsThatNoTrainingHasAreRefusedAndChangeNothing) {
        {"/optimizer_steps", "/optimizer_slots", "/averaged_steps", "/progress/batches",
         "/progress/steps", "/progress/tokens", "/progress/epoch", "/progress/batch",
         "/progress/epoch_steps", "/progress/skipped", "/progress/restored",
-        "/progress/epoch_loss/targets", "/history/1/epoch", "/history/1/steps", "/history/1/tokens",
-        "/history/1/train/targets"}) {
+        "/progress/epoch_loss/targets", "/format", "/optimizer", "/averaging", "/history/1/epoch",
+        "/history/1/steps", "/history/1/tokens", "/history/1/train/targets"}) {
     for (const Json& value : {Json(-1), Json(std::uint64_t{1} << 63), Json(std::int64_t{1} << 62),
                               Json(1e300), Json(1.5), Json("1"), Json()}) {
       SCOPED_TRACE(place + (" " + value.dump()));
@@ -436,6 +436,27 @@ TEST_F(Resume, TheCheckpointBeforeIsKeptAndTakesADamagedOnesPlace) {
   EXPECT_THROW(find_checkpoint(path_), FormatError);
   remove_checkpoints(path_);
   EXPECT_FALSE(find_checkpoint(path_));
+}
+
+TEST_F(Resume, ThroughALinkTheCheckpointBeforeIsBesideTheFile) {
+  std::filesystem::create_directory(folder_.file("large"));
+  ASSERT_EQ(symlink("large/file", path_.c_str()), 0);
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
+  model.save_checkpoint(path_, "first");
+  train(model);
+  model.save_checkpoint(path_, "second");
+  EXPECT_TRUE(std::filesystem::is_symlink(path_));
+  EXPECT_EQ(folder_.names().size(), 2u) << "nothing beside the link";
+  EXPECT_EQ(find_checkpoint(path_)->note, "second");
+  EXPECT_EQ(find_checkpoint(folder_.file("large/file.previous"))->note, "first");
+  std::filesystem::remove(folder_.file("large/file"));  // as between the two renames
+  EXPECT_EQ(find_checkpoint(path_)->note, "first");
+  EXPECT_EQ(take_checkpoint(path_)->note, "first");
+  EXPECT_EQ(find_checkpoint(folder_.file("large/file"))->note, "first");
+  EXPECT_TRUE(std::filesystem::is_symlink(path_));
+  model.save_checkpoint(path_, "third");
+  remove_checkpoints(path_);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.file("large")));
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -467,6 +469,63 @@ TEST(Divergence, AnotherLearningRateIsTakenInFull) {
     resumed.load_checkpoint(checkpoint.path);
     const History& history = resumed.fit(data, {.epochs = 3});
     EXPECT_FLOAT_EQ(static_cast<float>(history.epochs.back().learning_rate), expected);
+  }
+}
+
+TEST(Divergence, AfterGoingBackTooOftenAnotherClippingIsARemedy) {
+  const test::TemporaryFolder folder;
+  const CheckpointOptions checkpoint{.path = folder.file("c")};
+  SometimesBad bad({1}), good({});
+  Model model = recovering(OnDivergence::kRestore);
+  expect_parts(divergence_of(model, bad, {.epochs = 2, .checkpoint = &checkpoint}),
+               {"going back to a checkpoint 10 times"});
+  for (const auto& [norm, value] : std::vector<std::pair<float, float>>{{0.5f, 0}, {0, 0.1f}}) {
+    Model resumed(Sequential({LSTM({.units = 4}), Softmax({.units = 6})}, 3));
+    resumed.compile(
+        {.optimizer = Adam{.learning_rate = 0.01f}, .clip_norm = norm, .clip_value = value});
+    resumed.load_checkpoint(checkpoint.path);
+    const History& history = resumed.fit(good, {.epochs = 3});
+    EXPECT_FLOAT_EQ(static_cast<float>(history.epochs.back().learning_rate), 0.01f);
+  }
+}
+
+TEST(Divergence, NeverGoesBackToWhatAnotherTrainingLeft) {
+  const test::TemporaryFolder folder;
+  const CheckpointOptions checkpoint{.path = folder.file("c"), .every_epochs = 0};
+  SometimesBad good({});
+  Model stranger = recovering(OnDivergence::kStop);
+  stranger.fit(good, {.epochs = 2, .checkpoint = &checkpoint});
+  for (const bool damaged : {false, true}) {
+    class BadAtOnce : public SometimesBad {
+     public:
+      explicit BadAtOnce(std::function<void()> and_then)
+          : SometimesBad({}), and_then_(std::move(and_then)) {}
+      bool next(Batch& batch) override {
+        const bool more = SometimesBad::next(batch);
+        if (more && std::exchange(bad_, false)) {
+          batch.values[0] = std::numeric_limits<float>::quiet_NaN();
+          and_then_();
+        }
+        return more;
+      }
+
+     private:
+      std::function<void()> and_then_;
+      bool bad_ = true;
+    } data([&] {
+      if (damaged) write_file(checkpoint.path, "damaged");
+    });
+    Model model = recovering(OnDivergence::kRestore);
+    Told told;
+    const FitOptions options{.epochs = 1, .checkpoint = &checkpoint, .callbacks = {&told}};
+    if (damaged) {
+      expect_parts(divergence_of(model, data, options), {"step 1", checkpoint.path});
+      continue;
+    }
+    model.fit(data, options);
+    ASSERT_EQ(told.messages.size(), 1u);
+    expect_parts(told.messages[0], {"step 1", "going on from step 0"});
+    EXPECT_EQ(model.history().epochs.back().steps, 6);
   }
 }
 

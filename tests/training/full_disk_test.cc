@@ -65,6 +65,57 @@ TEST_F(FullDisk, LeavesAHistoryWhole) {
   expect_whole([&] { csv.on_epoch_end(model_, model_.history()); });
 }
 
+TEST_F(FullDisk, OfWhoeverListensSaysWhatTrainingCanGoOnFrom) {
+  class Save : public Callback {
+   public:
+    Save(const std::string& path, bool at_end) : path_(path), at_end_(at_end) {}
+    void on_epoch_end(Model&, const History& history) override {
+      if (!at_end_ && history.epochs.size() == 2) save();
+    }
+    void on_step_end(Model& model, const StepRecord& record) override {
+      if (at_end_ && record.steps == 3) model.stop("enough");
+    }
+    void on_train_end(Model&, const History&) override {
+      if (at_end_) save();
+    }
+
+   private:
+    void save() const {
+      const test::FileSizeLimit limit(10);
+      write_file(path_, std::string(100, 'x'));
+    }
+    const std::string path_;
+    const bool at_end_;
+  };
+  for (const bool at_end : {false, true}) {
+    Model model(test::toy_network());
+    model.compile({.optimizer = Adam{}});
+    test::ToySource data = test::random_source(6, 1);
+    const CheckpointOptions checkpoint{.path = path_, .every_steps = 2};
+    Save save(folder_.file("model"), at_end);
+    try {
+      model.fit(data, {.epochs = 3, .checkpoint = &checkpoint, .callbacks = {&save}});
+      ADD_FAILURE() << "the full disk went unnoticed";
+    } catch (const IoError& error) {
+      const std::string message = error.what();
+      EXPECT_TRUE(message.starts_with(folder_.file("model") + ": cannot write")) << message;
+      const auto found = find_checkpoint(path_);
+      ASSERT_TRUE(found);
+      EXPECT_NE(
+          message.find("the checkpoint " + path_ + " is of step " + std::to_string(found->steps)),
+          std::string::npos)
+          << message;
+      // When it was to be stopped, not a step is lost.
+      EXPECT_TRUE(!at_end || found->steps == 3) << found->steps;
+    }
+    Model resumed(test::toy_network());
+    resumed.compile({.optimizer = Adam{}});
+    resumed.load_checkpoint(path_);
+    EXPECT_EQ(resumed.fit(data, {.epochs = 3, .checkpoint = &checkpoint}).epochs.size(), 3u);
+    remove_checkpoints(path_);
+  }
+}
+
 TEST_F(FullDisk, WhatCannotBeReplacedIsReportedAndCleanedUp) {
   // A name that is taken by a folder: the rename at the very end fails.
   EXPECT_THROW(write_file(folder_.file("no/such/folder"), "x"), IoError);
