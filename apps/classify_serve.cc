@@ -27,6 +27,20 @@ std::vector<std::string> read_examples(const std::string& path) {
   return examples;
 }
 
+/// A number that must be at least so large.
+template <class T>
+T at_least(const CommandLine& line, const char* option, T least) {
+  const T value = line.get<T>(option);
+  require(value >= least, "--" + std::string(option), "at least " + std::to_string(least), value);
+  return value;
+}
+
+std::chrono::milliseconds duration(const CommandLine& line, const char* option) {
+  const auto seconds = line.get<double>(option);
+  require(seconds >= 0.1 && seconds <= 3600, "--" + std::string(option), "0.1 to 3600", seconds);
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
 }  // namespace
 
 void classify_serve(const Arguments& arguments) {
@@ -41,30 +55,26 @@ void classify_serve(const Arguments& arguments) {
                      "IP address to listen on; whoever reaches it may use the model")(
       "port", po::value<int>()->default_value(8080)->value_name("N"), "0: one that is free")(
       "max-body", po::value<std::int64_t>()->default_value(4 << 20)->value_name("BYTES"),
-      "largest body of a request")("max-connections",
-                                   po::value<int>()->default_value(512)->value_name("N"),
-                                   "beyond them the client that is waited for longest gives way")(
+      "largest body of a request")(
+      "max-header", po::value<std::int64_t>()->default_value(16384)->value_name("BYTES"),
+      "largest header of a request")(
+      "max-texts", po::value<std::int64_t>()->default_value(1000)->value_name("N"),
+      "texts of one request")("max-connections",
+                              po::value<int>()->default_value(512)->value_name("N"),
+                              "beyond them the client that is waited for longest gives way")(
       "max-waiting", po::value<int>()->default_value(256)->value_name("N"),
       "requests that wait for their turn; others get status 503")(
       "timeout", po::value<double>()->default_value(15)->value_name("SECONDS"),
-      "for a client to send a request or take an answer");
+      "for a client to send a request or take an answer")(
+      "wait-timeout", po::value<double>()->default_value(20)->value_name("SECONDS"),
+      "for a request to wait for its turn; after it, status 503")(
+      "linger-timeout", po::value<double>()->default_value(2)->value_name("SECONDS"),
+      "for a client that was refused to stop sending and read why");
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");
   const int port = line.get<int>("port");
   require(port >= 0 && port <= 65535, "--port", "0 to 65535", port);
-  const auto body = line.get<std::int64_t>("max-body");
-  require(body >= 1, "--max-body", "at least 1", body);
-  const int connections = line.get<int>("max-connections"), waiting = line.get<int>("max-waiting");
-  require(connections >= 1, "--max-connections", "at least 1", connections);
-  require(waiting >= 1, "--max-waiting", "at least 1", waiting);
-  const double timeout = line.get<double>("timeout");
-  require(timeout >= 0.1 && timeout <= 3600, "--timeout", "0.1 to 3600", timeout);
-
-  // Bodies and answers of requests go back to the system when they are done with. Left alone, glibc
-  // keeps blocks of up to 32 MB for itself once it has seen one freed.
-  mallopt(M_MMAP_THRESHOLD, 1 << 17);
-
   // As many requests at once as there are threads, each computed by one: short texts leave nothing
   // to divide.
   BackendOptions backend = backend_options(line);
@@ -72,23 +82,34 @@ void classify_serve(const Arguments& arguments) {
                           ? backend.threads.threads
                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   backend.threads.threads = 1;
-  const TextClassifier model = TextClassifier::load(line.get<std::string>("model"), backend);
   const std::string host = line.get<std::string>("host");
+  const auto header = line.get<std::int64_t>("max-header");
+  require(header >= 256 && header <= 1 << 24, "--max-header", "256 to 16777216", header);
+  const auto most_texts = at_least<std::int64_t>(line, "max-texts", 1);
+  const HttpServerOptions options{
+      .address = host,
+      .port = static_cast<std::uint16_t>(port),
+      .workers = threads,
+      .largest_body = static_cast<std::uint64_t>(at_least<std::int64_t>(line, "max-body", 1)),
+      .largest_header = static_cast<std::uint32_t>(header),
+      .most_connections = at_least(line, "max-connections", 1),
+      .most_waiting = at_least(line, "max-waiting", 1),
+      .read_time = duration(line, "timeout"),
+      .write_time = duration(line, "timeout"),
+      .wait_time = duration(line, "wait-timeout"),
+      .linger_time = duration(line, "linger-timeout")};
+
+  // Bodies and answers of requests go back to the system when they are done with. Left alone, glibc
+  // keeps blocks of up to 32 MB for itself once it has seen one freed.
+  mallopt(M_MMAP_THRESHOLD, 1 << 17);
+
+  const TextClassifier model = TextClassifier::load(line.get<std::string>("model"), backend);
   const ClassifyApi api(model, {.examples = read_examples(line.get<std::string>("examples")),
-                                .only_loopback = host.starts_with("127.") || host == "::1"});
-  const auto milliseconds = std::chrono::milliseconds(static_cast<std::int64_t>(timeout * 1000));
+                                .only_loopback = host.starts_with("127.") || host == "::1",
+                                .most_texts = static_cast<std::size_t>(most_texts)});
   HttpServer* running = nullptr;
   HttpServer server(
-      {.address = host,
-       .port = static_cast<std::uint16_t>(port),
-       .workers = threads,
-       .largest_body = static_cast<std::uint64_t>(body),
-       .most_connections = connections,
-       .most_waiting = waiting,
-       .read_time = milliseconds,
-       .write_time = milliseconds,
-       .linger_time = std::min(milliseconds, HttpServerOptions{}.linger_time)},
-      [&](const HttpRequest& request) { return api.quick(request, running->counters()); },
+      options, [&](const HttpRequest& request) { return api.quick(request, running->counters()); },
       [&](const HttpRequest& request) { return api.work(request); });
   running = &server;
   const std::string shown = host.find(':') == host.npos ? host : "[" + host + "]";

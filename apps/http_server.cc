@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds kLastAnswers{1000};
 constexpr int kSendBuffer = 1 << 16;
 /// So long a client may let itself be waited for before it can lose its place to another.
 constexpr std::chrono::milliseconds kGrace{500};
+/// Before what the system refused is tried again.
+constexpr std::chrono::milliseconds kTryAgain{100};
 
 /// What answer() returns, or what to say of the exception that it let out.
 template <class Answer>
@@ -35,6 +37,13 @@ auto answered(Answer answer) -> decltype(answer()) {
   } catch (...) {
     return http_error(500, "an unknown failure");
   }
+}
+
+/// Whether a connection that ends would help.
+bool wants_room(beast::error_code error) {
+  return error == asio::error::no_descriptors || error == asio::error::no_memory ||
+         error == asio::error::no_buffer_space ||
+         error == beast::errc::too_many_files_open_in_system;
 }
 
 /// Counts for as long as it lives.
@@ -69,6 +78,7 @@ struct HttpServer::Impl {
   asio::thread_pool workers;
   asio::steady_timer last{io}, room{io};
   bool accepting = false;
+  int leaving = 0;  ///< connections that were cut off and have not ended yet
   std::atomic<bool> stopping{false};
 
   Impl(const HttpServerOptions& chosen, Quick quick_answers, Work answers)
@@ -81,6 +91,7 @@ struct HttpServer::Impl {
     return {.largest_body = options.largest_body, .largest_header = options.largest_header};
   }
   void accept();
+  void make_room();
   void connection_ended();
   void end();
 };
@@ -94,6 +105,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
   ~Connection() {
     leave_idle();
+    if (is_cut_off_) --server_.leaving;
     --server_.counters.connections;
     server_.connection_ended();
   }
@@ -112,6 +124,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   /// Of one that is idle: makes room for another client.
   void cut_off() {
     leave_idle();
+    is_cut_off_ = true;
+    ++server_.leaving;
     stream_.close();
   }
 
@@ -132,6 +146,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
 
   void has_read(beast::error_code error) {
     leave_idle();
+    if (is_cut_off_) return;  // whatever arrived just before
     if (error == http::error::end_of_stream) return close();
     if (error) {
       if (auto answer = incoming_->refusal(error)) refuse(std::move(*answer));
@@ -196,7 +211,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
 
   void has_written(beast::error_code error) {
     leave_idle();
-    if (error) return;
+    if (error || is_cut_off_) return;
     if (keep_alive_ && !server_.stopping) return read();
     response_.reset();
     close();
@@ -225,31 +240,23 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   std::optional<IncomingRequest> incoming_;
   std::optional<OutgoingResponse> response_;
   Clock::time_point start_{}, idle_since_{};
-  bool keep_alive_ = false, is_head_ = false, lingers_ = false;
+  bool keep_alive_ = false, is_head_ = false, lingers_ = false, is_cut_off_ = false;
   std::array<char, 16384> thrown_away_;
 };
 
-/// Takes clients while there is room, and one more; then the one that has let itself be waited for
-/// longest, and long enough, loses its place, so that those who send slowly, do not read or do not
-/// go cannot keep others out. When all wait for workers, new ones wait in the system's queue.
+/// Takes clients while there is room, and one more.
 void HttpServer::Impl::accept() {
   if (accepting || stopping) return;
-  if (counters.connections > options.most_connections) {
-    if (idle.empty()) return;
-    const Clock::time_point may_go = idle.front()->idle_since() + kGrace;
-    if (may_go <= Clock::now()) return idle.front()->cut_off();  // its end leads back here
-    room.expires_at(may_go);
-    room.async_wait([this](beast::error_code error) {
-      if (!error) accept();
-    });
-    return;
-  }
+  if (counters.connections > options.most_connections) return make_room();
   acceptor.async_accept([this](beast::error_code error, tcp::socket socket) {
     accepting = false;
     if (stopping) return;
-    if (error) {  // such as too many open files: try again in a moment
-      last.expires_after(std::chrono::milliseconds(100));
-      last.async_wait([this](beast::error_code) { accept(); });
+    if (error) {
+      last.expires_after(kTryAgain);
+      last.async_wait([this](beast::error_code ended) {
+        if (!ended) accept();
+      });
+      if (wants_room(error)) make_room();  // the system may give fewer places than the options
       return;
     }
     beast::error_code ignored;
@@ -259,6 +266,19 @@ void HttpServer::Impl::accept() {
     accept();
   });
   accepting = true;
+}
+
+/// The one that has let itself be waited for longest, and long enough, loses its place, so that
+/// those who send slowly, do not read or do not go cannot keep others out. When all wait for
+/// workers, new ones wait in the system's queue.
+void HttpServer::Impl::make_room() {
+  if (leaving > 0 || idle.empty()) return;  // the end of one leads back to accept()
+  const Clock::time_point may_go = idle.front()->idle_since() + kGrace;
+  if (may_go <= Clock::now()) return idle.front()->cut_off();
+  room.expires_at(may_go);
+  room.async_wait([this](beast::error_code error) {
+    if (!error) accept();
+  });
 }
 
 void HttpServer::Impl::connection_ended() {
@@ -312,12 +332,23 @@ void HttpServer::run() {
   signals.async_wait([this](beast::error_code error, int) {
     if (!error) impl_->end();
   });
-  // What is thrown there, for want of memory, is one connection's affair, which it has ended.
-  for (bool goes_on = true; goes_on;) {
+  const auto accepts = [this] {
     try {
       impl_->accept();
-      impl_->io.run();
-      goes_on = false;
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  };
+  // What is thrown there, for want of memory, is one connection's affair, which it has ended. Where
+  // there is none even to wait for clients, those that are there must go on, and give some back.
+  while (!impl_->io.stopped()) {
+    try {
+      if (accepts()) {
+        impl_->io.run();
+      } else {
+        impl_->io.run_for(kTryAgain);
+      }
     } catch (const std::exception&) {
     }
   }

@@ -109,6 +109,17 @@ TEST(HttpServer, ClientsThatDoNotGoCannotKeepOthersOut) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(15));
 }
 
+TEST(HttpServer, OneGivesWayToOne) {
+  const Running server({.most_connections = 4, .read_time = seconds(60)});
+  const Clients slow = clients(4, server.port(), "GET / HTTP/1.1\r\nHost: localhost\r\n");
+  std::this_thread::sleep_for(seconds(1));  // by now all have let themselves be waited for enough
+  Client newcomer(server.port());
+  EXPECT_EQ(status(newcomer.ask(get("/"))), 200);
+  int answered = 0;
+  for (const auto& client : slow) answered += status(client->ask("\r\n")) == 200;
+  EXPECT_EQ(answered, 3);
+}
+
 TEST(HttpServer, NobodyIsWaitedForLongerThanTheOptionsSay) {
   const Running server({.read_time = milliseconds(200),
                         .write_time = milliseconds(200),

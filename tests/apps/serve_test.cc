@@ -1,4 +1,6 @@
 // `rnn classify serve` over real sockets.
+#include <sys/resource.h>
+
 #include "apps/command.h"
 #include "apps/http_client.h"
 #include "support/notes.h"
@@ -28,15 +30,21 @@ class Serve : public Command {
               "--embedding", "8", "--buckets", "101", "--epochs", "1", "--threads", "1"});
   }
 
-  /// Runs the server with more options while `visit` talks to it, then ends it with SIGTERM.
-  void serve(const Words& more, const std::function<void(int port)>& visit) const {
+  /// Runs the server with more options while `visit` talks to it, then ends it with SIGTERM. Once
+  /// it listens it may have so many open files.
+  void serve(const Words& more, const std::function<void(int port)>& visit,
+             rlim_t open_files = 1024) const {
     Words words{"classify", "serve", "--model", "m", "--port", "0", "--examples", "examples.txt"};
     words.insert(words.end(), more.begin(), more.end());
     const std::string output = files.write("url", "");
-    const RunResult result = run(words, {.output = output, .meanwhile = [&](pid_t server) {
-                                           visit(port_in(output));
-                                           kill(server, SIGTERM);
-                                         }});
+    const RunResult result =
+        run(words, {.output = output, .meanwhile = [&](pid_t server) {
+                      const int port = port_in(output);
+                      const rlimit limit{open_files, open_files};
+                      EXPECT_EQ(prlimit(server, RLIMIT_NOFILE, &limit, nullptr), 0);
+                      visit(port);
+                      kill(server, SIGTERM);
+                    }});
     EXPECT_EQ(result.code, 0) << result.err;
   }
   static int port_in(const std::string& path) {
@@ -139,6 +147,37 @@ TEST_F(Serve, SaysInJsonWhatIsWrong) {
   });
 }
 
+TEST_F(Serve, LimitsAreOptions) {
+  serve({"--max-header", "1000", "--max-texts", "2", "--linger-timeout", "0.2"}, [](int port) {
+    Client client(port);
+    EXPECT_EQ(status(client.ask(post("/v1/predict", R"({"texts":["x","y"]})"))), 200);
+    const std::string many = client.ask(post("/v1/predict", R"({"texts":["x","y","z"]})"));
+    EXPECT_EQ(status(many), 413);
+    EXPECT_NE(many.find("at most 2 texts"), many.npos) << many;
+    EXPECT_EQ(status(client.ask(get("/healthz", "X: " + std::string(800, 'x') + "\r\n"))), 200);
+    EXPECT_EQ(status(client.ask(get("/healthz", "X: " + std::string(1000, 'x') + "\r\n"))), 431);
+  });
+  // More work than a thread gets through in this time waits behind the first.
+  serve({"--wait-timeout", "0.1", "--threads", "1"}, [](int port) {
+    std::string text;
+    for (int i = 0; i < 200000; ++i) text += "north ";
+    std::vector<std::unique_ptr<Client>> many;
+    for (int i = 0; i < 20; ++i) {
+      many.push_back(std::make_unique<Client>(port));
+      many.back()->send(post("/v1/predict", "{\"text\":\"" + text + "\"}"));
+    }
+    int late = 0;
+    for (const auto& client : many) {
+      late += client->receive().find("waited too long") != std::string::npos;
+    }
+    EXPECT_GE(late, 1);
+    EXPECT_LT(late, 20);
+  });
+  for (const char* option : {"--max-header", "--max-texts", "--wait-timeout", "--linger-timeout"}) {
+    refuses(2, {"classify", "serve", "--model", "m", option, "0"}, {option});
+  }
+}
+
 TEST_F(Serve, IsNotHeldUpBySlowOrManyClients) {
   serve({"--timeout", "2", "--max-waiting", "1", "--threads", "1"}, [](int port) {
     std::vector<std::unique_ptr<Client>> slow, many;
@@ -176,6 +215,19 @@ TEST_F(Serve, SlowClientsCannotTakeAllPlaces) {
     EXPECT_EQ(status(Client(port).ask(post("/v1/predict", R"({"text":"x"})"))), 200);
     EXPECT_EQ(slow.front()->receive(), "");  // it gave way
   });
+}
+
+TEST_F(Serve, SlowClientsCannotTakeAllOpenFiles) {
+  const auto visit = [](int port) {
+    std::vector<std::unique_ptr<Client>> slow;
+    for (int i = 0; i < 40; ++i) {
+      slow.push_back(std::make_unique<Client>(port));
+      slow.back()->send("POST /v1/predict HTTP/1.1\r\nContent-Le");
+    }
+    EXPECT_EQ(status(Client(port).ask(get("/healthz"))), 200);
+    EXPECT_EQ(slow.front()->receive(), "");  // it gave way
+  };
+  serve({"--timeout", "60"}, visit, 24);  // a dozen of them are the server's own
 }
 
 TEST_F(Serve, AnswersAClientThatHasNothingMoreToSay) {

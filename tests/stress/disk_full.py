@@ -29,6 +29,14 @@ def fill(folder, room):
         os.posix_fallocate(file.fileno(), 0, max(1, size))
 
 
+def size_of(checkpoint):
+    """Bytes. Between the two renames of a new one, the one before it is there under its other name."""
+    try:
+        return checkpoint.stat().st_size
+    except FileNotFoundError:
+        return os.stat(f"{checkpoint}.previous").st_size
+
+
 def attempt(rnn, folder, disk, whole):
     """Says what is wrong; None when all is well."""
     model = disk / "model"
@@ -41,7 +49,7 @@ def attempt(rnn, folder, disk, whole):
         while not wanted.exists() and process.poll() is None:
             time.sleep(0.001)
         time.sleep(random.uniform(0, 0.05))
-        fill(disk, random.randrange(checkpoint.stat().st_size))
+        fill(disk, random.randrange(size_of(checkpoint)))
         errors = process.stderr.read()
         process.wait()
     last = errors.splitlines()[-1] if errors else ""
