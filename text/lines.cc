@@ -86,8 +86,11 @@ bool LineCursor::next() {
   }
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(line_[bad]);
-  throw_text_error(*name_, number_, column_of(line_, bad),
-                   "invalid UTF-8 at byte " + std::to_string(bad + 1) + " of the line (0x" +
+  // Columns and bytes are the same whether the mark is kept or not: editors do not show it.
+  const bool marked = policy_.keep_marks && number_ == 1 && line_.starts_with(kByteOrderMark);
+  const std::size_t mark = marked ? kByteOrderMark.size() : 0;
+  throw_text_error(*name_, number_, column_of(line_.substr(mark), bad - mark),
+                   "invalid UTF-8 at byte " + std::to_string(bad - mark + 1) + " of the line (0x" +
                        kDigits[byte >> 4] + kDigits[byte & 15] +
                        "); convert the file to UTF-8, or go on with U+FFFD in place of such bytes: "
                        "--replace-invalid");
