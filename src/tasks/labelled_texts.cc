@@ -26,8 +26,8 @@ std::string listed(std::span<const std::string> labels) {
 
 EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder,
                           const Vocabulary& vocabulary, std::span<const std::string> labels,
-                          bool multi_label, const std::string& directory) {
-  EncodedTexts encoded(directory);
+                          bool multi_label, const Storage& storage) {
+  EncodedTexts encoded(storage);
   const SourceTexts& source = texts.source();
   std::vector<std::int32_t> number_of;  // of each label of the source among `labels`, or -1
   for (std::int32_t label = 0; label < source.label_count(); ++label) {

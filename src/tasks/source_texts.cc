@@ -30,8 +30,8 @@ const std::string& SourceTexts::file(std::int64_t i) const {
 }
 
 SourceTexts read_labelled(std::span<const std::string> paths, const LabelledOptions& options,
-                          const std::string& directory) {
-  SourceTexts texts(directory);
+                          const Storage& storage) {
+  SourceTexts texts(storage);
   LabelledText one;
   for (const std::string& path : paths) {
     LabelledReader reader(path, options);

@@ -15,12 +15,11 @@ namespace rnn {
 
 /// Labelled texts in the order in which they were added. They are needed several times, to hold
 /// some out, to count words and to make numbers of them, but may come from a pipe: DiskVectors keep
-/// them, and memory does not grow with them.
+/// them, and memory does not grow with them unless the storage is memory alone.
 class SourceTexts {
  public:
-  /// `directory` is as CorpusOptions::directory.
-  explicit SourceTexts(const std::string& directory = {})
-      : texts_(directory), labels_(directory), lines_(directory) {}
+  explicit SourceTexts(const Storage& storage = {})
+      : texts_(storage), labels_(storage), lines_(storage) {}
 
   /// `file` is for messages.
   void add(const LabelledText& text, const std::string& file);
@@ -48,7 +47,7 @@ class SourceTexts {
 
 /// Throws TextError when there is no text in the files.
 SourceTexts read_labelled(std::span<const std::string> paths, const LabelledOptions& options,
-                          const std::string& directory);
+                          const Storage& storage);
 
 /// Some of the texts, in their order; they must live as long.
 class SelectedTexts {

@@ -43,8 +43,8 @@ std::int64_t TaggedPart::words() const {
 }
 
 TaggedPart read_tagged(std::span<const std::string> paths, const TagReaderOptions& options,
-                       const std::string& directory) {
-  const auto sentences = std::make_shared<TaggedSentences>(directory);
+                       const Storage& storage) {
+  const auto sentences = std::make_shared<TaggedSentences>(storage);
   std::string first = "no file";
   for (const std::string& path : paths) {
     TagReader reader(path, options);

@@ -18,9 +18,8 @@ namespace rnn {
 /// is in memory once; the sentences are numbers of these, which DiskVectors keep.
 class TaggedSentences {
  public:
-  /// `directory` is as CorpusOptions::directory.
-  explicit TaggedSentences(const std::string& directory = {})
-      : words_(directory), tags_(directory), lines_(directory) {}
+  explicit TaggedSentences(const Storage& storage = {})
+      : words_(storage), tags_(storage), lines_(storage) {}
 
   /// `file` is for messages.
   void add(const TaggedSentence& sentence, const std::string& file);
@@ -97,8 +96,8 @@ class TaggedPart {
   std::int64_t begin_ = 0, end_ = 0;
 };
 
-/// `directory` is as CorpusOptions::directory. Throws TextError when there is no sentence at all.
+/// Throws TextError when there is no sentence at all.
 TaggedPart read_tagged(std::span<const std::string> paths, const TagReaderOptions& options,
-                       const std::string& directory);
+                       const Storage& storage);
 
 }  // namespace rnn

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "rnn/tasks/language_model.h"
+#include "support/file_size_limit.h"
 #include "support/notes.h"
 #include "tasks/first_values.h"
 #include "tasks/labelled_texts.h"
@@ -176,6 +177,25 @@ TEST_F(TextClassifierTask, FitsTextsInMemory) {
                        b = loaded.predict("north ship south");
   EXPECT_EQ(a.probabilities, b.probabilities);
   EXPECT_EQ(fitted.labels(), (std::vector<std::string>{"no", "none", "yes"}));
+}
+
+TEST_F(TextClassifierTask, TextsInMemoryNeedNoDiskHoweverManyTheyAre) {
+  std::string text;
+  for (int word = 0; word < 1500; ++word) text += word % 3 ? "ship " : "north ";
+  // More units than a DiskVector keeps in memory.
+  const std::vector<std::string> many(200, text);
+  std::vector<LabelledText> labelled;
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    labelled.push_back({.labels = {i % 2 ? "odd" : "even"}, .text = many[i]});
+  }
+  TextClassifierRecipe recipe = small("bag");
+  recipe.epochs = 1;
+  recipe.holdout = 0;
+  recipe.max_units = 2000;
+  const test::FileSizeLimit limit(0);
+  const TextClassifier model = TextClassifier::fit(labelled, recipe);
+  const std::vector<Classification> answers = model.predict(many);
+  EXPECT_EQ(answers.back().probabilities, model.predict(text).probabilities);
 }
 
 TEST_F(TextClassifierTask, GivesAnyNumberOfLabels) {
