@@ -5,10 +5,12 @@
 #include <thread>
 
 #include "rnn/tasks/language_model.h"
+#include "support/environment_variable.h"
 #include "support/file_size_limit.h"
 #include "support/notes.h"
 #include "tasks/first_values.h"
 #include "tasks/labelled_texts.h"
+#include "tasks/numbers_folder.h"
 #include "text/text_files.h"
 
 namespace rnn {
@@ -401,6 +403,17 @@ TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
   recipe.early_stopping = 1;
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "early-stopping",
                             "--holdout");
+}
+
+TEST_F(TextClassifierTask, TextsAreKeptBesideTheModelUnlessTMPDIRNamesAPlace) {
+  const std::string model = files.path("made/later");
+  for (const char* none : {static_cast<const char*>(nullptr), ""}) {
+    const test::EnvironmentVariable variable("TMPDIR", none);
+    EXPECT_EQ(numbers_folder(model), files.directory().string());
+  }
+  // Also a mistyped one, so that whoever writes there tells of it.
+  const test::EnvironmentVariable variable("TMPDIR", "/no such directory");
+  EXPECT_EQ(numbers_folder(model), "");
 }
 
 TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {

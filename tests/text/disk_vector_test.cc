@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rnn/error.h"
+#include "support/environment_variable.h"
 #include "support/file_size_limit.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
@@ -74,6 +75,20 @@ TEST(DiskVector, AShortOneNeedsNoDisk) {
   EXPECT_EQ(bytes[kMegabyte - 1], 'x');
   expect_error<IoError>([&] { bytes.append('y'); }, "cannot keep the texts", place.path("none"),
                         "No such file", "TMPDIR");
+}
+
+TEST(DiskVector, StandsWhereTMPDIRSaysOrSaysThatItCannot) {
+  const TextFiles place;
+  const std::vector<char> more(static_cast<std::size_t>(kMegabyte) + 1, 'x');
+  {
+    const test::EnvironmentVariable mistyped("TMPDIR", place.path("none").c_str());
+    DiskVector<char> bytes;
+    expect_error<IoError>([&] { bytes.append(more); }, place.path("none") + ": No such file");
+  }
+  const test::EnvironmentVariable empty("TMPDIR", "");
+  DiskVector<char> bytes;
+  bytes.append(more);
+  EXPECT_EQ(bytes.size(), kMegabyte + 1);
 }
 
 TEST(DiskVector, InMemoryAloneALongOneNeedsNoDisk) {
