@@ -23,7 +23,7 @@ struct EncodedTexts {
   std::int64_t size() const { return sequences.size(); }
 };
 
-/// Throws TextError "file:line: ..." for a label that is not among
+/// Throws TextError "file:line:1: ..." for a label that is not among
 /// `labels`, and unless `multi_label` for a text that has not exactly one.
 EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder,
                           const Vocabulary& vocabulary, std::span<const std::string> labels,

@@ -173,11 +173,27 @@ TEST(LabelledReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(read("jsonl", "{\"text\": \"a\"}\n"), "x.txt:1:1: ", "\"label\"");
   expect_error<TextError>(read("jsonl", "{\"text\": \"a\", \"label\": null}\n"),
                           "x.txt:1:1: ", "string");
-  expect_error<TextError>(read("csv", "x\n"), "x.txt:1:1: ", "one column");
+  expect_error<TextError>(read("csv", "x\n"), "x.txt:1:2: ", "one column");
+  const auto read_csv = [&](std::string_view bytes, const LabelledOptions& options) {
+    return [&files, bytes, options] { examples_of(files.write("x.csv", bytes), options); };
+  };
+  expect_error<TextError>(read_csv("\u00E9,b\n\"a\nb\",\n", {.format = "csv", .label_column = 2}),
+                          "x.csv:3:4: ", "label is empty");
+  expect_error<TextError>(read_csv("\u00E9,\"b\"\n", {.format = "csv", .text_columns = {3}}),
+                          "x.csv:1:6: ", "`text_columns`", "column 3");
   expect_error<ConfigError>(read("xml", ""), "`format`", "fasttext", "\"xml\"");
   expect_error<ConfigError>(
       [&] { LabelledReader(files.write("x.txt", ""), {.format = "csv", .label_column = 0}); },
       "`label_column`");
+}
+
+TEST(LabelledReader, TellsItsNameForMessages) {
+  const TextFiles files;
+  for (const char* format : {"tab", "csv", "jsonl"}) {
+    EXPECT_EQ(LabelledReader("-", {.format = format}).name(), "<stdin>");
+    const std::string path = files.write("x.txt", "");
+    EXPECT_EQ(LabelledReader(path, {.format = format}).name(), path);
+  }
 }
 
 TEST(ConllReader, SentencesOfColumns) {
