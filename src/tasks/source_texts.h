@@ -10,6 +10,7 @@
 #include "rnn/text/disk_vector.h"
 #include "rnn/text/labelled_reader.h"
 #include "rnn/text/symbol_table.h"
+#include "tasks/source_files.h"
 
 namespace rnn {
 
@@ -32,7 +33,7 @@ class SourceTexts {
   std::int32_t label_count() const { return names_.size(); }
   std::string_view label(std::int32_t number) const { return names_[number]; }
   /// The name of its file.
-  const std::string& file(std::int64_t i) const;
+  const std::string& file(std::int64_t i) const { return files_.of(i); }
   /// The number of its line in the file.
   std::int64_t line(std::int64_t i) const { return lines_[i]; }
 
@@ -41,8 +42,7 @@ class SourceTexts {
   DiskLists<std::int32_t> labels_;
   DiskVector<std::int64_t> lines_;
   SymbolTable names_{};
-  std::vector<std::string> files_{};
-  std::vector<std::int64_t> first_{};  // text of each file
+  SourceFiles files_{};
 };
 
 /// Throws TextError when there is no text in the files.
