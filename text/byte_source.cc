@@ -18,7 +18,8 @@ namespace rnn {
 struct ByteSource::Inflater {
   z_stream stream{};
   std::vector<char> packed = std::vector<char>(std::size_t{1} << 16);
-  bool inside = true;  // a member of the archive is under way
+  bool inside = true;    // a member of the archive is under way
+  std::string damage{};  // met already; what came before it is given out first
 
   Inflater() {
     // 16: gzip and nothing else.
@@ -104,6 +105,7 @@ void ByteSource::recognise() {
 std::size_t ByteSource::read(std::span<char> to) {
   if (!recognised_) recognise();
   if (!inflater_) return read_raw(to);
+  if (!inflater_->damage.empty()) throw UnpackError(name_, inflater_->damage);
   z_stream& stream = inflater_->stream;
   stream.next_out = reinterpret_cast<Bytef*>(to.data());
   stream.avail_out = static_cast<uInt>(std::min<std::size_t>(to.size(), 1u << 30));
@@ -127,10 +129,11 @@ std::size_t ByteSource::read(std::span<char> to) {
     const int result = inflate(&stream, Z_NO_FLUSH);
     if (result == Z_STREAM_END) {
       inflater_->inside = false;
-    } else if (result != Z_OK && result != Z_BUF_ERROR && stream.avail_out == wanted) {
-      // What came before is given out first; asked again, zlib says the same.
-      throw UnpackError(
-          name_, "damaged gzip data" + (stream.msg ? std::string(" (") + stream.msg + ")" : ""));
+    } else if (result != Z_OK && result != Z_BUF_ERROR) {
+      inflater_->damage =
+          "damaged gzip data" + (stream.msg ? std::string(" (") + stream.msg + ")" : "");
+      if (stream.avail_out == wanted) throw UnpackError(name_, inflater_->damage);
+      break;
     }
   }
   return wanted - stream.avail_out;

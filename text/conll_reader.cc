@@ -192,11 +192,12 @@ void ConlluReader::check_heads(const ConlluSentence& sentence) const {
     const std::int64_t head = whole_number(word.head);
     if (word.head != "_" && (head < 0 || head > words)) {
       const std::size_t line = sentence.source.words[i];
+      std::string_view text = sentence.source.lines[line];
+      if (line == 0) text.remove_prefix(sentence.source.mark);
       std::size_t column = 0;  // the seventh
-      for (int tabs = 0; tabs < 6; ++tabs)
-        column = sentence.source.lines[line].find('\t', column) + 1;
+      for (int tabs = 0; tabs < 6; ++tabs) column = text.find('\t', column) + 1;
       throw_text_error(lines_.name(), sentence.source.first + static_cast<std::int64_t>(line),
-                       column_of(sentence.source.lines[line], column),
+                       column_of(text, column),
                        "word " + word.id + " has the head \"" + word.head + "\"; expected 0 to " +
                            std::to_string(words) + " or _");
     }

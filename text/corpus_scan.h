@@ -210,8 +210,8 @@ class CorpusScan {
     if (task.unreadable != nullptr) {
       try {
         std::rethrow_exception(task.unreadable);
-      } catch (const UnpackError& error) {
-        throw error.in_line(lines_ + 1);
+      } catch (...) {
+        rethrow_in_line(lines_ + 1);
       }
     }
     if (task.failed) go_through(task, lines_);

@@ -21,13 +21,27 @@ struct CsvReader::Impl {
   CsvOptions options;
   LineReader lines;
   std::vector<std::string> fields{};
-  std::size_t expected = 0;  // fields of the first record
+  std::vector<Place> places{};  // of each field, and of the end
+  std::size_t place_byte = 0;   // of the last place, in its line
+  std::size_t expected = 0;     // fields of the first record
   std::int64_t first_line = 0;
   std::string_view line{};
   std::size_t at = 0;
 
   [[noreturn]] void fail(std::size_t byte, const std::string& what) const {
     throw_text_error(lines.name(), lines.line_number(), column_of(line, byte), what);
+  }
+
+  void add_place() {
+    const std::int64_t number = lines.line_number();
+    if (places.empty() || places.back().line != number) {
+      places.push_back({number, column_of(line, at)});
+    } else {
+      const std::string_view since = line.substr(place_byte, at - place_byte);
+      const auto more = static_cast<std::int64_t>(count_code_points(since));
+      places.push_back({number, places.back().column + more});
+    }
+    place_byte = at;
   }
 
   bool next_line() {
@@ -71,7 +85,9 @@ struct CsvReader::Impl {
     } while (at_end_of_record());
     first_line = lines.line_number();
     fields.clear();
+    places.clear();
     while (true) {
+      add_place();
       std::string& field = fields.emplace_back();
       if (options.quotes && at < line.size() && line[at] == '"') {
         read_quoted(field);
@@ -88,6 +104,7 @@ struct CsvReader::Impl {
       if (!at_separator()) break;
       ++at;
     }
+    add_place();
     if (expected == 0) expected = fields.size();
     if (fields.size() != expected) {
       fail(at, "expected " + std::to_string(expected) + " fields as in the first record, found " +
@@ -109,6 +126,7 @@ CsvReader& CsvReader::operator=(CsvReader&&) noexcept = default;
 
 bool CsvReader::next() { return impl_->next(); }
 const std::vector<std::string>& CsvReader::fields() const { return impl_->fields; }
+CsvReader::Place CsvReader::place(std::size_t i) const { return impl_->places[i]; }
 std::int64_t CsvReader::line_number() const { return impl_->first_line; }
 const std::string& CsvReader::name() const { return impl_->lines.name(); }
 std::int64_t CsvReader::bytes_read() const { return impl_->lines.bytes_read(); }

@@ -15,6 +15,7 @@ class LabelledReader::Format {
  public:
   virtual ~Format() = default;
   virtual bool next(LabelledText& example) = 0;
+  virtual const std::string& name() const = 0;
 };
 
 namespace {
@@ -35,6 +36,8 @@ class LineFormat : public LabelledReader::Format {
     read(lines_.line(), example);
     return true;
   }
+
+  const std::string& name() const final { return lines_.name(); }
 
  protected:
   virtual void read(std::string_view line, LabelledText& example) = 0;
@@ -161,7 +164,7 @@ class RecordFormat final : public LabelledReader::Format {
     const std::vector<std::string>& fields = records_.fields();
     example.labels.assign(1, field(options_.label_column, "label_column"));
     if (all_white_space(example.labels[0])) {
-      throw_text_error(records_.name(), records_.line_number(), 1, "the label is empty");
+      fail(static_cast<std::size_t>(options_.label_column - 1), "the label is empty");
     }
     example.text.clear();
     example.line = records_.line_number();
@@ -170,8 +173,7 @@ class RecordFormat final : public LabelledReader::Format {
       example.text += field(column, "text_columns");
     };
     if (fields.size() == 1 && options_.text_columns.empty()) {
-      throw_text_error(records_.name(), records_.line_number(), 1,
-                       "expected a label and a text, found one column");
+      fail(fields.size(), "expected a label and a text, found one column");
     }
     for (const std::int64_t column : options_.text_columns) add(column);
     for (std::size_t i = 1; options_.text_columns.empty() && i <= fields.size(); ++i) {
@@ -179,15 +181,21 @@ class RecordFormat final : public LabelledReader::Format {
     }
     return true;
   }
+  const std::string& name() const override { return records_.name(); }
 
  private:
+  /// At the start of a field, or at the end of the record for their number.
+  [[noreturn]] void fail(std::size_t field, const std::string& what) const {
+    const CsvReader::Place place = records_.place(field);
+    throw_text_error(records_.name(), place.line, place.column, what);
+  }
+
   const std::string& field(std::int64_t column, const char* option) const {
     const std::vector<std::string>& fields = records_.fields();
     if (column < 1 || column > static_cast<std::int64_t>(fields.size())) {
-      throw_text_error(records_.name(), records_.line_number(), 1,
-                       std::string("option `") + option + "` asks for column " +
-                           std::to_string(column) + ", but the record has " +
-                           std::to_string(fields.size()));
+      fail(fields.size(), std::string("option `") + option + "` asks for column " +
+                              std::to_string(column) + ", but the record has " +
+                              std::to_string(fields.size()));
     }
     return fields[static_cast<std::size_t>(column - 1)];
   }
@@ -219,5 +227,6 @@ LabelledReader::LabelledReader(LabelledReader&&) noexcept = default;
 LabelledReader& LabelledReader::operator=(LabelledReader&&) noexcept = default;
 
 bool LabelledReader::next(LabelledText& example) { return format_->next(example); }
+const std::string& LabelledReader::name() const { return format_->name(); }
 
 }  // namespace rnn

@@ -21,8 +21,8 @@ bool LineReader::next() {
   while (!impl_->cursor.next()) {
     try {
       if (!impl_->reader.next(impl_->block)) return false;
-    } catch (const UnpackError& error) {
-      throw error.in_line(line_number() + 1);
+    } catch (...) {
+      rethrow_in_line(line_number() + 1);
     }
     impl_->cursor = LineCursor(impl_->block, name(), line_number(), impl_->policy);
   }

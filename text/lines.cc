@@ -10,6 +10,34 @@
 
 namespace rnn {
 
+namespace {
+
+std::string too_long(std::size_t longest) {
+  return "this line is longer than " + std::to_string(longest >> 20) +
+         " MiB, which no line of text is; is this a text file?";
+}
+
+}  // namespace
+
+LongLineError::LongLineError(std::string name, std::size_t longest)
+    : TextError(name + ": " + too_long(longest)),
+      name_(std::move(name)),
+      what_(too_long(longest)) {}
+
+TextError LongLineError::in_line(std::int64_t line) const {
+  return TextError(at(name_, line, 1, what_));
+}
+
+void rethrow_in_line(std::int64_t line) {
+  try {
+    throw;
+  } catch (const UnpackError& error) {
+    throw error.in_line(line);
+  } catch (const LongLineError& error) {
+    throw error.in_line(line);
+  }
+}
+
 bool BlockReader::next(Block& block, std::size_t wanted) {
   // A file smaller than the block does not need all of it; one that is packed may be larger inside.
   constexpr std::int64_t kLeast = 1 << 14;
@@ -25,11 +53,7 @@ bool BlockReader::next(Block& block, std::size_t wanted) {
   std::copy(rest_.begin(), rest_.end(), block.memory.begin());
   rest_.clear();
   while (!ended_) {
-    if (block.size >= kLongestLine) {
-      throw TextError(source_.name() + ": a line is longer than " +
-                      std::to_string(kLongestLine >> 20) +
-                      " MiB, which no line of text is; is this a text file?");
-    }
+    if (block.size >= longest_line_) throw LongLineError(source_.name(), longest_line_);
     if (block.size == block.memory.size()) block.memory.resize(2 * block.memory.size());
     char* const fresh = block.memory.data() + block.size;
     const std::size_t count = source_.read({fresh, block.memory.size() - block.size});
@@ -86,8 +110,11 @@ bool LineCursor::next() {
   }
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(line_[bad]);
-  throw_text_error(*name_, number_, column_of(line_, bad),
-                   "invalid UTF-8 at byte " + std::to_string(bad + 1) + " of the line (0x" +
+  // Columns and bytes are the same whether the mark is kept or not: editors do not show it.
+  const bool marked = policy_.keep_marks && number_ == 1 && line_.starts_with(kByteOrderMark);
+  const std::size_t mark = marked ? kByteOrderMark.size() : 0;
+  throw_text_error(*name_, number_, column_of(line_.substr(mark), bad - mark),
+                   "invalid UTF-8 at byte " + std::to_string(bad - mark + 1) + " of the line (0x" +
                        kDigits[byte >> 4] + kDigits[byte & 15] +
                        "); convert the file to UTF-8, or go on with U+FFFD in place of such bytes: "
                        "--replace-invalid");

@@ -15,6 +15,21 @@ namespace rnn {
 /// A line is held whole, so there is an end to what one may take: an endless one would take all.
 inline constexpr std::size_t kLongestLine = std::size_t{1} << 30;
 
+/// A line that is longer, for whoever knows how many lines came before.
+class LongLineError : public TextError {
+ public:
+  LongLineError(std::string name, std::size_t longest);
+  /// The same, with the line that was reached.
+  TextError in_line(std::int64_t line) const;
+
+ private:
+  std::string name_, what_;
+};
+
+/// Throws the error at hand again: with the line that was reached if it is an UnpackError or a
+/// LongLineError.
+[[noreturn]] void rethrow_in_line(std::int64_t line);
+
 /// Bytes that end at the end of a line or of the file.
 struct Block {
   std::vector<char> memory{};
@@ -24,17 +39,19 @@ struct Block {
 
 class BlockReader {
  public:
-  explicit BlockReader(std::string path) : source_(std::move(path)) {}
+  explicit BlockReader(std::string path, std::size_t longest_line = kLongestLine)
+      : source_(std::move(path)), longest_line_(longest_line) {}
 
   /// Fills the block with about `wanted` bytes (more when a line is longer); false at the end of
-  /// the file. A pipe is not waited for once there is a whole line. Throws UnpackError in the line
-  /// that comes after all that it gave.
+  /// the file. A pipe is not waited for once there is a whole line. Throws UnpackError
+  /// or LongLineError in the line that comes after all that it gave.
   bool next(Block& block, std::size_t wanted = std::size_t{1} << 19);
 
   const ByteSource& source() const { return source_; }
 
  private:
   ByteSource source_;
+  std::size_t longest_line_;
   std::string rest_;  // the start of a line whose end is still to be read
   bool started_ = false;
   bool ended_ = false;

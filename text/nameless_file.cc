@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "rnn/error.h"
@@ -14,6 +13,12 @@
 namespace rnn {
 
 NamelessFile::NamelessFile(const std::string& directory, const char* what) {
+#ifdef O_TMPFILE
+  // It never has a name, so a program that is killed here leaves nothing behind.
+  descriptor_ = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (descriptor_ >= 0) return;
+#endif
+  // Some file systems cannot do that.
   std::string path = directory + "/rnn-tokens." + std::string(6, 'X');
   descriptor_ = mkostemp(path.data(), O_CLOEXEC);
   if (descriptor_ < 0) throw_no_room(what, directory, 0);
@@ -45,9 +50,9 @@ std::size_t NamelessFile::write_at(std::int64_t offset, std::span<const std::byt
 
 std::string temporary_directory(const std::string& asked) {
   if (!asked.empty()) return asked;
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::temp_directory_path(error);
-  return error ? std::string("/tmp") : path.string();
+  // As it is named: where it is mistyped, the error must say so.
+  const char* const named = std::getenv("TMPDIR");
+  return named != nullptr && *named != '\0' ? named : "/tmp";
 }
 
 void throw_no_room(const char* what, const std::string& directory, std::int64_t bytes,

@@ -1,4 +1,4 @@
-// NamelessFile: a temporary file that nothing can leave behind.
+// NamelessFile: a temporary file without a name, which goes with whoever has it open.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,8 @@
 
 namespace rnn {
 
-/// A file that loses its name as soon as it is made. Movable.
+/// A file that never has a name, or loses it as soon as it is made where the file system knows no
+/// such file. Movable.
 class NamelessFile {
  public:
   /// In `directory`; throws as throw_no_room does.
@@ -25,7 +26,7 @@ class NamelessFile {
   int descriptor_ = -1;
 };
 
-/// `asked`, or the system's directory for temporary files, which TMPDIR names.
+/// `asked`, or the directory that TMPDIR names, or /tmp. It need not be there.
 std::string temporary_directory(const std::string& asked);
 
 /// IoError that `what` cannot be kept in the directory for the reason that errno has, after so many

@@ -41,7 +41,7 @@ struct PrefetchSource::Impl {
   }
 
   /// Drops what was read ahead and calls `work` with the source; when that fails, reading goes on
-  /// after the batch delivered last.
+  /// after the batch delivered last, or next() tells why it cannot.
   template <class Work>
   void with_source(Work work) {
     std::unique_lock lock(mutex);
@@ -54,7 +54,12 @@ struct PrefetchSource::Impl {
     try {
       work(*source);
     } catch (...) {
-      source->seek(delivered);
+      try {
+        source->seek(delivered);
+      } catch (...) {  // nobody knows where the source stands: next() must not read from there
+        ended = true;
+        ready.emplace_back().error = std::current_exception();
+      }
       changed.notify_all();
       throw;
     }
@@ -63,7 +68,7 @@ struct PrefetchSource::Impl {
   }
 
   void keep(Batch batch) {
-    batch.weights.clear();  // whoever had the batch may have added them
+    batch.clear();  // whoever had the batch may have added to it
     spare.push_back(std::move(batch));
   }
 

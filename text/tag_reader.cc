@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "rnn/error.h"
+#include "text/places.h"
 
 namespace rnn {
 namespace {
@@ -19,13 +20,17 @@ std::int64_t conllu_column(const std::string& field) {
   return field == "upos" ? 4 : field == "xpos" ? 5 : 6;
 }
 
+/// Where the text of a line ends. A carriage return elsewhere is part of a cell.
+std::size_t end_of(std::string_view line) {
+  if (!line.ends_with('\n')) return line.size();
+  return line.size() - (line.ends_with("\r\n") ? 2 : 1);
+}
+
 /// The line with a cell replaced, or added at its end when it has one column too few.
 /// `mark`: bytes before the first cell.
 std::string with_cell(const std::string& line, std::size_t mark, std::int64_t column,
                       std::string_view separators, const std::string& value) {
-  // A carriage return elsewhere is part of a cell.
-  std::size_t end = line.size();
-  if (line.ends_with('\n')) end -= line.ends_with("\r\n") ? 2 : 1;
+  const std::size_t end = end_of(line);
   std::size_t begin = mark, stop = mark;
   for (std::int64_t i = 1;; ++i) {
     begin = std::min(line.find_first_not_of(separators, stop), end);
@@ -63,11 +68,14 @@ struct TagReader::Impl {
       const std::vector<std::string>& row = sentence.rows[i];
       const auto columns_here = static_cast<std::int64_t>(row.size());
       const auto fail = [&](const char* what, std::int64_t wanted) {
-        const auto line = source().first + static_cast<std::int64_t>(source().words[i]);
-        throw TextError(at(name(), line,
-                           std::string("expected the ") + what + " in column " +
-                               std::to_string(wanted) + ", the row has " +
-                               std::to_string(columns_here) + "; is --column right?"));
+        const std::size_t place = source().words[i];
+        std::string_view line = source().lines[place];
+        if (place == 0) line.remove_prefix(source().mark);
+        throw_text_error(name(), source().first + static_cast<std::int64_t>(place),
+                         column_of(line, end_of(line)),
+                         std::string("expected the ") + what + " in column " +
+                             std::to_string(wanted) + ", the row has " +
+                             std::to_string(columns_here) + "; is --column right?");
       };
       if (options.word_column > columns_here) fail("word", options.word_column);
       to.words.push_back(row[static_cast<std::size_t>(options.word_column - 1)]);

@@ -6,6 +6,7 @@
 
 #include "rnn/error.h"
 #include "rnn/text/line_reader.h"
+#include "text/places.h"
 
 namespace rnn {
 namespace {
@@ -42,8 +43,8 @@ class Lines {
     const std::string_view last = take_last(rest), first = take_last(rest);
     if (take_last(rest).empty() && parse(first, count) && parse(last, width)) {
       if (width < 1 || width > kLargestWidth || count < 0) {
-        wrong("a header of " + std::string(first) + " vectors, " + std::string(last) +
-              " numbers wide");
+        wrong(0, "a header of " + std::string(first) + " vectors, " + std::string(last) +
+                     " numbers wide");
       }
       width_ = width;
       claimed_ = count;
@@ -56,7 +57,7 @@ class Lines {
     while (!take_last(rest).empty()) ++fields;
     width_ = fields - 1;
     if (width_ < 1 || width_ > kLargestWidth) {
-      wrong("a line of " + std::to_string(fields) + " fields");
+      wrong(0, "a line of " + std::to_string(fields) + " fields");
     }
   }
 
@@ -74,15 +75,17 @@ class Lines {
     std::string_view rest = reader_.line();
     for (Index i = width_; i-- > 0;) {
       const std::string_view field = take_last(rest);
-      if (field.empty()) wrong("fewer than " + std::to_string(width_) + " numbers");
+      if (field.empty())
+        wrong(reader_.line().size(), "fewer than " + std::to_string(width_) + " numbers");
       float& value = values[static_cast<std::size_t>(i)];
       if (!parse(field, value) || !std::isfinite(value)) {
-        wrong("'" + std::string(field.substr(0, 40)) + "' where a number should be");
+        wrong(static_cast<std::size_t>(field.data() - reader_.line().data()),
+              "'" + std::string(field.substr(0, 40)) + "' where a number should be");
       }
     }
     // One separator stands between word and numbers; more would be part of the word.
     if (!rest.empty()) rest.remove_suffix(1);
-    if (rest.empty()) wrong("no word before the numbers");
+    if (rest.empty()) wrong(0, "no word before the numbers");
     word_ = rest;
     word = word_;
     ++read_;
@@ -91,10 +94,11 @@ class Lines {
   }
 
  private:
-  [[noreturn]] void wrong(const std::string& what) const {
-    throw TextError(at(reader_.name(), reader_.line_number(),
-                       what + "; expected a word and its numbers, as word2vec and GloVe write "
-                              "them as text"));
+  [[noreturn]] void wrong(std::size_t byte, const std::string& what) const {
+    throw_text_error(reader_.name(), reader_.line_number(), column_of(reader_.line(), byte),
+                     what +
+                         "; expected a word and its numbers, as word2vec and GloVe write "
+                         "them as text");
   }
 
   LineReader reader_;

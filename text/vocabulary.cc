@@ -42,17 +42,17 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
 Vocabulary Vocabulary::load(const std::string& path) {
   // The text is checked here, so that the message tells of the escape for such bytes.
   LineReader reader(path, {.any_bytes = true});
-  const auto fail = [&](const std::string& what) {
-    throw FormatError(at(reader.name(), reader.line_number(), what));
-  };
   const auto fail_at = [&](std::size_t byte, const std::string& what) {
     throw FormatError(
         at(reader.name(), reader.line_number(), column_of(reader.line(), byte), what));
   };
   std::vector<VocabularyEntry> entries;
   SymbolTable seen;
+  std::int64_t end_line = 1, end_column = 1;  // where the file ends
   while (reader.next()) {
     const std::string_view line = reader.line();
+    end_line = reader.line_number();
+    end_column = column_of(line, line.size());
     if (const std::size_t bad = find_invalid_utf8(line); bad != std::string_view::npos) {
       fail_at(bad, "invalid UTF-8 at byte " + std::to_string(bad + 1) +
                        " of the line; write such a byte as \\xHH");
@@ -63,7 +63,7 @@ Vocabulary Vocabulary::load(const std::string& path) {
     if (!unescape(line.substr(0, tab), entry.symbol, error_at)) {
       fail_at(error_at, "unknown escape; expected \\s \\t \\n \\r \\\\ \\xHH or \\u{H...}");
     }
-    if (entry.symbol.empty()) fail("the symbol is empty; a space is written \\s");
+    if (entry.symbol.empty()) fail_at(0, "the symbol is empty; a space is written \\s");
     const std::size_t space = line.substr(0, tab).find(' ');
     if (space != std::string_view::npos && entry.symbol != " ") {
       fail_at(space,
@@ -73,18 +73,20 @@ Vocabulary Vocabulary::load(const std::string& path) {
       const char* const end = line.data() + line.size();
       const auto result = std::from_chars(line.data() + tab + 1, end, entry.count);
       if (result.ec != std::errc{} || result.ptr != end || entry.count < 0) {
-        fail("expected a count after the tab, given \"" + escape(line.substr(tab + 1)) + "\"");
+        fail_at(tab + 1,
+                "expected a count after the tab, given \"" + escape(line.substr(tab + 1)) + "\"");
       }
     }
     if (seen.insert(entry.symbol) != static_cast<std::int32_t>(entries.size())) {
-      fail("the symbol \"" + escape(entry.symbol) + "\" is there already, in line " +
-           std::to_string(seen.find(entry.symbol) + 1));
+      fail_at(0, "the symbol \"" + escape(entry.symbol) + "\" is there already, in line " +
+                     std::to_string(seen.find(entry.symbol) + 1));
     }
     entries.push_back(std::move(entry));
   }
   for (const std::string_view special : {kUnknownSymbol, kEndSymbol}) {
     if (seen.find(special) < 0) {
-      fail("the file ends without the special symbol " + std::string(special));
+      throw FormatError(at(reader.name(), end_line, end_column,
+                           "the file ends without the special symbol " + std::string(special)));
     }
   }
   return Vocabulary(entries);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "rnn/error.h"
+#include "text/places.h"
 
 namespace rnn {
 namespace {
@@ -26,8 +27,8 @@ std::string listed(std::span<const std::string> labels) {
 
 EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder,
                           const Vocabulary& vocabulary, std::span<const std::string> labels,
-                          bool multi_label, const std::string& directory) {
-  EncodedTexts encoded(directory);
+                          bool multi_label, const Storage& storage) {
+  EncodedTexts encoded(storage);
   const SourceTexts& source = texts.source();
   std::vector<std::int32_t> number_of;  // of each label of the source among `labels`, or -1
   for (std::int32_t label = 0; label < source.label_count(); ++label) {
@@ -42,14 +43,14 @@ EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder
       numbers.push_back(number_of[static_cast<std::size_t>(label)]);
       if (numbers.back() < 0) {
         throw TextError(
-            at(source.file(i), source.line(i),
+            at(source.file(i), source.line(i), 1,
                "the label '" + std::string(source.label(label)) +
                    "' is not one that the model learns, which are " + listed(labels) +
                    "; correct it, leave the text out, or train with texts that have it"));
       }
     }
     if (!multi_label && numbers.size() != 1) {
-      throw TextError(at(source.file(i), source.line(i),
+      throw TextError(at(source.file(i), source.line(i), 1,
                          "expected one label, got " + std::to_string(numbers.size()) +
                              "; give --multi-label for texts with any number of them"));
     }

@@ -11,11 +11,9 @@
 
 namespace rnn {
 
-/// Texts as numbers. Memory does not grow with them.
+/// Texts as numbers. Memory does not grow with them unless the storage is memory alone.
 struct EncodedTexts {
-  /// `directory` is as CorpusOptions::directory.
-  explicit EncodedTexts(const std::string& directory = {})
-      : sequences(directory), labels(directory) {}
+  explicit EncodedTexts(const Storage& storage = {}) : sequences(storage), labels(storage) {}
 
   Sequences sequences;             ///< the target is the first label, -1 for none
   DiskLists<std::int32_t> labels;  ///< of each text, ascending
@@ -25,11 +23,11 @@ struct EncodedTexts {
   std::int64_t size() const { return sequences.size(); }
 };
 
-/// Numbers are kept in `directory`. Throws TextError "file:line: ..." for a label that is not among
+/// Throws TextError "file:line:1: ..." for a label that is not among
 /// `labels`, and unless `multi_label` for a text that has not exactly one.
 EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder,
                           const Vocabulary& vocabulary, std::span<const std::string> labels,
-                          bool multi_label, const std::string& directory);
+                          bool multi_label, const Storage& storage);
 
 /// The factor of each label in training, see TextClassifierRecipe::class_weights; empty for "".
 /// Throws ConfigError for a label that is not there or a factor that is none.

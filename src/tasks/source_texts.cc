@@ -1,6 +1,5 @@
 #include "tasks/source_texts.h"
 
-#include <algorithm>
 #include <set>
 
 #include "rnn/error.h"
@@ -8,10 +7,7 @@
 namespace rnn {
 
 void SourceTexts::add(const LabelledText& text, const std::string& file) {
-  if (files_.empty() || files_.back() != file) {
-    files_.push_back(file);
-    first_.push_back(size());
-  }
+  files_.add(size(), file);
   std::vector<std::int32_t> numbers;
   for (const std::string& label : text.labels) numbers.push_back(names_.insert(label));
   texts_.append(text.text);
@@ -24,18 +20,13 @@ std::string_view SourceTexts::text(std::int64_t i) const {
   return {text.data(), text.size()};
 }
 
-const std::string& SourceTexts::file(std::int64_t i) const {
-  const auto after = std::upper_bound(first_.begin(), first_.end(), i);
-  return files_[static_cast<std::size_t>(after - first_.begin()) - 1];
-}
-
 SourceTexts read_labelled(std::span<const std::string> paths, const LabelledOptions& options,
-                          const std::string& directory) {
-  SourceTexts texts(directory);
+                          const Storage& storage) {
+  SourceTexts texts(storage);
   LabelledText one;
   for (const std::string& path : paths) {
     LabelledReader reader(path, options);
-    while (reader.next(one)) texts.add(one, path);
+    while (reader.next(one)) texts.add(one, reader.name());
   }
   if (texts.size() == 0) {
     throw TextError((paths.empty() ? std::string("texts") : paths.front()) +

@@ -10,17 +10,17 @@
 #include "rnn/text/disk_vector.h"
 #include "rnn/text/labelled_reader.h"
 #include "rnn/text/symbol_table.h"
+#include "tasks/source_files.h"
 
 namespace rnn {
 
 /// Labelled texts in the order in which they were added. They are needed several times, to hold
 /// some out, to count words and to make numbers of them, but may come from a pipe: DiskVectors keep
-/// them, and memory does not grow with them.
+/// them, and memory does not grow with them unless the storage is memory alone.
 class SourceTexts {
  public:
-  /// `directory` is as CorpusOptions::directory.
-  explicit SourceTexts(const std::string& directory = {})
-      : texts_(directory), labels_(directory), lines_(directory) {}
+  explicit SourceTexts(const Storage& storage = {})
+      : texts_(storage), labels_(storage), lines_(storage) {}
 
   /// `file` is for messages.
   void add(const LabelledText& text, const std::string& file);
@@ -33,7 +33,7 @@ class SourceTexts {
   std::int32_t label_count() const { return names_.size(); }
   std::string_view label(std::int32_t number) const { return names_[number]; }
   /// The name of its file.
-  const std::string& file(std::int64_t i) const;
+  const std::string& file(std::int64_t i) const { return files_.of(i); }
   /// The number of its line in the file.
   std::int64_t line(std::int64_t i) const { return lines_[i]; }
 
@@ -42,13 +42,12 @@ class SourceTexts {
   DiskLists<std::int32_t> labels_;
   DiskVector<std::int64_t> lines_;
   SymbolTable names_{};
-  std::vector<std::string> files_{};
-  std::vector<std::int64_t> first_{};  // text of each file
+  SourceFiles files_{};
 };
 
 /// Throws TextError when there is no text in the files.
 SourceTexts read_labelled(std::span<const std::string> paths, const LabelledOptions& options,
-                          const std::string& directory);
+                          const Storage& storage);
 
 /// Some of the texts, in their order; they must live as long.
 class SelectedTexts {

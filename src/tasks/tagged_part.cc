@@ -1,16 +1,11 @@
 #include "tasks/tagged_part.h"
 
-#include <algorithm>
-
 #include "rnn/error.h"
 
 namespace rnn {
 
 void TaggedSentences::add(const TaggedSentence& sentence, const std::string& file) {
-  if (files_.empty() || files_.back() != file) {
-    files_.push_back(file);
-    first_.push_back(size());
-  }
+  files_.add(size(), file);
   std::vector<std::int32_t> words, tags;
   for (const std::string& word : sentence.words) words.push_back(word_names_.insert(word));
   for (const std::string& tag : sentence.tags) tags.push_back(tag_names_.insert(tag));
@@ -31,11 +26,6 @@ void TaggedSentences::get(std::int64_t i, TaggedSentence& sentence) const {
   sentence.lines.assign(lines.begin(), lines.end());
 }
 
-const std::string& TaggedSentences::file(std::int64_t i) const {
-  const auto after = std::upper_bound(first_.begin(), first_.end(), i);
-  return files_[static_cast<std::size_t>(after - first_.begin()) - 1];
-}
-
 std::int64_t TaggedPart::words() const {
   if (size() == 0) return 0;
   return sentences_->words_before(end_ - 1) + sentences_->length(end_ - 1) -
@@ -43,8 +33,8 @@ std::int64_t TaggedPart::words() const {
 }
 
 TaggedPart read_tagged(std::span<const std::string> paths, const TagReaderOptions& options,
-                       const std::string& directory) {
-  const auto sentences = std::make_shared<TaggedSentences>(directory);
+                       const Storage& storage) {
+  const auto sentences = std::make_shared<TaggedSentences>(storage);
   std::string first = "no file";
   for (const std::string& path : paths) {
     TagReader reader(path, options);

@@ -11,6 +11,7 @@
 #include "rnn/text/disk_vector.h"
 #include "rnn/text/symbol_table.h"
 #include "rnn/text/tag_reader.h"
+#include "tasks/source_files.h"
 
 namespace rnn {
 
@@ -18,9 +19,8 @@ namespace rnn {
 /// is in memory once; the sentences are numbers of these, which DiskVectors keep.
 class TaggedSentences {
  public:
-  /// `directory` is as CorpusOptions::directory.
-  explicit TaggedSentences(const std::string& directory = {})
-      : words_(directory), tags_(directory), lines_(directory) {}
+  explicit TaggedSentences(const Storage& storage = {})
+      : words_(storage), tags_(storage), lines_(storage) {}
 
   /// `file` is for messages.
   void add(const TaggedSentence& sentence, const std::string& file);
@@ -36,14 +36,13 @@ class TaggedSentences {
   std::int32_t word_types() const { return word_names_.size(); }
   std::string_view word(std::int32_t number) const { return word_names_[number]; }
   /// The name of the file of sentence `i`.
-  const std::string& file(std::int64_t i) const;
+  const std::string& file(std::int64_t i) const { return files_.of(i); }
 
  private:
   SymbolTable word_names_{}, tag_names_{};
   DiskLists<std::int32_t> words_, tags_;
   DiskLists<std::int64_t> lines_;
-  std::vector<std::string> files_{};
-  std::vector<std::int64_t> first_{};  // sentence of each file
+  SourceFiles files_{};
 };
 
 /// Some sentences that stand side by side.
@@ -97,8 +96,8 @@ class TaggedPart {
   std::int64_t begin_ = 0, end_ = 0;
 };
 
-/// `directory` is as CorpusOptions::directory. Throws TextError when there is no sentence at all.
+/// Throws TextError when there is no sentence at all.
 TaggedPart read_tagged(std::span<const std::string> paths, const TagReaderOptions& options,
-                       const std::string& directory);
+                       const Storage& storage);
 
 }  // namespace rnn

@@ -148,8 +148,8 @@ std::vector<std::vector<float>> Tagger::marginals(const Words& sentence) const {
 }
 
 TaggerEvaluation Tagger::evaluate(std::span<const std::string> paths) const {
-  const TaggedPart part = read_tagged(paths, impl_->reader, "");
-  const TaggerValidation validation(part, impl_->vocabulary, impl_->labels, "");
+  const TaggedPart part = read_tagged(paths, impl_->reader, {});
+  const TaggerValidation validation(part, impl_->vocabulary, impl_->labels, {});
   TagWorkers workers = impl_->workers(validation.size());
   return validation.evaluate(workers);
 }

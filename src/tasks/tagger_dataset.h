@@ -12,9 +12,8 @@ namespace rnn {
 
 /// Sentences as sequences of forms; their targets are labels, or -1 where there are none.
 struct TaggerSentences {
-  /// `directory` is as CorpusOptions::directory.
-  explicit TaggerSentences(const TaggerVocabulary& vocabulary, const std::string& directory = {})
-      : forms(vocabulary), sequences(directory) {}
+  explicit TaggerSentences(const TaggerVocabulary& vocabulary, const Storage& storage = {})
+      : forms(vocabulary), sequences(storage) {}
 
   void add(std::span<const std::string> words, const std::vector<std::int32_t>& labels) {
     sequences.add(forms.add(words), labels);

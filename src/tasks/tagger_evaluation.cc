@@ -32,13 +32,12 @@ SortedSentences::SortedSentences(const TaggerVocabulary& vocabulary,
           [&](TaggerSentences& data, std::size_t i) {
             data.add(sentences[i], std::vector<std::int32_t>(sentences[i].size(), -1));
           },
-          "") {}
+          Storage::memory_alone()) {}
 
 SortedSentences::SortedSentences(
     const TaggerVocabulary& vocabulary, std::span<const std::int32_t> lengths,
-    const std::function<void(TaggerSentences& data, std::size_t i)>& add,
-    const std::string& directory)
-    : vocabulary_(vocabulary), data_(vocabulary, directory) {
+    const std::function<void(TaggerSentences& data, std::size_t i)>& add, const Storage& storage)
+    : vocabulary_(vocabulary), data_(vocabulary, storage) {
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     if (lengths[i] > 0) order_.push_back(static_cast<std::uint32_t>(i));
   }
@@ -74,7 +73,7 @@ std::int64_t SortedSentences::batches() const {
 }
 
 TaggerValidation::TaggerValidation(const TaggedPart& part, const TaggerVocabulary& vocabulary,
-                                   const TaggerLabels& labels, const std::string& directory)
+                                   const TaggerLabels& labels, const Storage& storage)
     : part_(part),
       labels_(labels),
       sorted_(
@@ -87,7 +86,7 @@ TaggerValidation::TaggerValidation(const TaggedPart& part, const TaggerVocabular
             unseen_ += std::count(numbers.begin(), numbers.end(), -1);
             data.add(sentence.words, numbers);
           },
-          directory) {}
+          storage) {}
 
 TaggerEvaluation TaggerValidation::evaluate(TagWorkers& workers) const {
   TaggerEvaluation result{.entities = labels_.entities()};

@@ -17,14 +17,13 @@ namespace rnn {
 /// out.
 class SortedSentences {
  public:
-  /// Sentences without labels.
+  /// Sentences without labels. They are in memory, so their numbers are too.
   SortedSentences(const TaggerVocabulary& vocabulary,
                   std::span<const std::vector<std::string>> sentences);
-  /// `lengths` of the sentences; `add(data, i)` adds sentence `i` to the data. They are kept in
-  /// `directory`, which is as CorpusOptions::directory.
+  /// `lengths` of the sentences; `add(data, i)` adds sentence `i` to the data.
   SortedSentences(const TaggerVocabulary& vocabulary, std::span<const std::int32_t> lengths,
                   const std::function<void(TaggerSentences& data, std::size_t i)>& add,
-                  const std::string& directory);
+                  const Storage& storage);
 
   bool empty() const { return order_.empty(); }
   /// How many batches they make.
@@ -52,9 +51,9 @@ class SortedSentences {
 /// A part that models are evaluated on, after every epoch or once.
 class TaggerValidation {
  public:
-  /// All must live as long. `directory` is as CorpusOptions::directory.
+  /// All must live as long.
   TaggerValidation(const TaggedPart& part, const TaggerVocabulary& vocabulary,
-                   const TaggerLabels& labels, const std::string& directory);
+                   const TaggerLabels& labels, const Storage& storage);
 
   TaggerEvaluation evaluate(TagWorkers& workers) const;
   std::int64_t size() const { return sorted_.batches(); }

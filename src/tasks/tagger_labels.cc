@@ -4,6 +4,7 @@
 #include <set>
 
 #include "rnn/error.h"
+#include "text/places.h"
 
 namespace rnn {
 namespace {
@@ -112,7 +113,7 @@ std::vector<std::string> TaggerLabels::training_tags(const TaggedSentence& sente
   try {
     return convert_tags(sentence.tags, *scheme_, training_scheme_);
   } catch (const TextError& error) {
-    throw TextError(at(file, sentence.lines.front(),
+    throw TextError(at(file, sentence.lines.front(), 1,
                        std::string("in the sentence that starts here ") + error.what() +
                            "; mend it, or give --scheme iob1, which reads I-X as the start of an "
                            "entity wherever it stands"));

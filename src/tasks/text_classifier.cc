@@ -117,11 +117,12 @@ TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
                                    const TextClassifierRecipe& recipe,
                                    const BackendOptions& backend) {
   validate(recipe);
-  SourceTexts sources;
+  const Storage storage = Storage::memory_alone();  // as the texts are
+  SourceTexts sources(storage);
   for (const LabelledText& text : train) sources.add(text, "texts");
   if (sources.size() == 0) throw TextError("texts: expected at least two with different labels");
   ClassifierTexts texts =
-      encode_for_training(recipe, "", SelectedTexts(sources), nullptr, nullptr, "");
+      encode_for_training(recipe, "", SelectedTexts(sources), nullptr, nullptr, storage);
   Model model = classifier_model(recipe, texts, backend);
   const std::unique_ptr<BatchSource> batches = training_batches(recipe, texts, model);
   const std::vector<float> class_weights =
@@ -140,7 +141,7 @@ Classification TextClassifier::predict(std::string_view text) const {
 
 std::vector<Classification> TextClassifier::predict(std::span<const std::string> texts) const {
   const Impl& m = *impl_;
-  Sequences sequences;
+  Sequences sequences(Storage::memory_alone());  // as the texts are
   std::vector<std::int32_t> ids;
   // The longest first, so that texts of a batch have nearly one length.
   std::vector<std::vector<std::int32_t>> encoded;
@@ -193,9 +194,9 @@ ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths
                                               const LabelledOptions& reader) const {
   const Impl& m = *impl_;
   const auto encoded = [&] {
-    const SourceTexts sources = read_labelled(paths, reader, "");
+    const SourceTexts sources = read_labelled(paths, reader, {});
     return encode_texts(SelectedTexts(sources), m.encoder, m.vocabulary, m.labels, multi_label(),
-                        "");
+                        {});
   };
   const EncodedTexts texts = encoded();
   ClassifierBatches batches(texts, m.labels.size(), multi_label(), kEvaluationBatches);

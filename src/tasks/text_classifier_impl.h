@@ -69,12 +69,12 @@ struct ClassifierTexts {
   std::string fingerprint() const;
 };
 
-/// Counts the vocabulary, unless one is `given`, and turns texts into numbers, which are kept in
-/// `directory`. `valid` may be null. Throws TextError.
+/// Counts the vocabulary, unless one is `given`, and turns texts into numbers. `valid` may be null.
+/// Throws TextError.
 ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
                                     const std::string& tokenizer_model, const SelectedTexts& train,
                                     const SelectedTexts* valid, const Vocabulary* given,
-                                    const std::string& directory);
+                                    const Storage& storage);
 
 /// The model to train on them, compiled, and its batches.
 Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts& texts,

@@ -126,7 +126,7 @@ std::string ClassifierTexts::fingerprint() const {
 ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
                                     const std::string& tokenizer_model, const SelectedTexts& train,
                                     const SelectedTexts* valid, const Vocabulary* given,
-                                    const std::string& directory) {
+                                    const Storage& storage) {
   TextEncoder encoder(recipe, tokenizer_model);
   std::vector<std::string> labels = labels_of(train, recipe.multi_label);
   const auto vocabulary_of = [&] {
@@ -139,7 +139,7 @@ ClassifierTexts encode_for_training(const TextClassifierRecipe& recipe,
   };
   Vocabulary vocabulary = vocabulary_of();
   const auto encoded = [&](const SelectedTexts& texts) {
-    return encode_texts(texts, encoder, vocabulary, labels, recipe.multi_label, directory);
+    return encode_texts(texts, encoder, vocabulary, labels, recipe.multi_label, storage);
   };
   EncodedTexts train_texts = encoded(train);
   EncodedTexts valid_texts = valid ? encoded(*valid) : EncodedTexts();

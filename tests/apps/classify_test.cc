@@ -149,11 +149,11 @@ TEST_F(Classify, SaysWhatIsWrongWithItsInput) {
   files.write("two.txt", "__label__yes __label__no both\n__label__no one\n");
   files.write("latin.tsv", "yes\tcaf\xE9\nno\tx\n");
   refuses(1, train("m", {"--train", "one.tsv"}), {"one.tsv", "two labels", "only 'a'"});
-  refuses(1, train("m", {"--valid", "other.tsv"}), {"other.tsv:2", "'maybe'", "no, none, yes"});
+  refuses(1, train("m", {"--valid", "other.tsv"}), {"other.tsv:2:1: ", "'maybe'", "no, none, yes"});
   refuses(1, train("m", {"--train", "open.csv", "--format", "csv"}),
           {"open.csv:1", "never closed"});
   refuses(1, train("m", {"--train", "two.txt", "--valid", "two.txt", "--format", "fasttext"}),
-          {"two.txt:1", "one label", "--multi-label"});
+          {"two.txt:1:1: ", "one label", "--multi-label"});
   refuses(1, train("m", {"--train", "latin.tsv"}), {"latin.tsv:1", "UTF-8"});
   refuses(1, train("m", {"--train", "nothing.tsv"}), {"nothing.tsv"});
   refuses(2, train("m", {"--arch", "bert"}), {"arch", "bilstm", "bert"});
@@ -162,6 +162,8 @@ TEST_F(Classify, SaysWhatIsWrongWithItsInput) {
   must_run(train("m"));
   refuses(2, train("m"), {"--overwrite", "--resume"});
   refuses(1, {"classify", "eval", "--model", "m", "--text", "other.tsv"}, {"other.tsv:2", "maybe"});
+  refuses(1, {"classify", "eval", "--model", "m", "--text", "-"}, {"<stdin>:2:1: ", "maybe"},
+          {.input = read("other.tsv"), .input_is_pipe = true});
   refuses(1, {"lm", "eval", "--model", "m", "--text", "train.txt"}, {"text-classifier"});
 }
 

@@ -2,37 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "rnn/error.h"
+#include "support/environment_variable.h"
 #include "support/for_each_backend.h"
 
 namespace rnn {
 namespace {
-
-/// RNN_BACKEND as wished while it lives; null for unset.
-class BackendVariable {
- public:
-  explicit BackendVariable(const char* value) {
-    if (const char* before = std::getenv(kName)) before_ = before;
-    set(value);
-  }
-  ~BackendVariable() { set(before_ ? before_->c_str() : nullptr); }
-
- private:
-  static constexpr const char* kName = "RNN_BACKEND";
-  static void set(const char* value) {
-    if (value) {
-      setenv(kName, value, 1);
-    } else {
-      unsetenv(kName);
-    }
-  }
-  std::optional<std::string> before_;
-};
 
 TEST(Backend, EveryNameGivesThatBackend) {
   for (const std::string& name : test::float_backends()) {
@@ -91,15 +69,15 @@ TEST(Backend, APrecisionThatABackendLacksIsRefusedByName) {
 
 TEST(Backend, VariableDecidesOnlyWhenNothingIsChosen) {
   {
-    const BackendVariable forced("reference");
+    const test::EnvironmentVariable forced("RNN_BACKEND", "reference");
     EXPECT_EQ(make_backend()->name(), "reference");
   }
   {
-    const BackendVariable forced("abacus");
+    const test::EnvironmentVariable forced("RNN_BACKEND", "abacus");
     EXPECT_THROW(make_backend(), ConfigError);
     EXPECT_EQ(make_backend({.name = "reference"})->name(), "reference");
   }
-  const BackendVariable unset(nullptr);
+  const test::EnvironmentVariable unset("RNN_BACKEND", nullptr);
   EXPECT_NO_THROW(make_backend());
 }
 

@@ -8,6 +8,7 @@
 #include "rnn/model.h"
 #include "rnn/model_file.h"
 #include "rnn/text/entity_tags.h"
+#include "support/file_size_limit.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
 
@@ -175,6 +176,15 @@ void TaggerTask::expect_no_dependence(const TaggerRecipe& recipe) const {
   std::vector<Words> backwards(words.rbegin(), words.rend());
   const std::vector<Words> other = tagger.tag(backwards);
   EXPECT_TRUE(std::equal(together.begin(), together.end(), other.rbegin(), other.rend()));
+}
+
+TEST_F(TaggerTask, TagsManySentencesWithoutADisk) {
+  const Tagger tagger = trained();
+  // More words than a DiskVector keeps in memory.
+  const std::vector<Words> sentences(300, Words(1000, "Mira"));
+  const test::FileSizeLimit limit(0);
+  const std::vector<Words> tags = tagger.tag(sentences);
+  EXPECT_EQ(tags.front(), tags.back());
 }
 
 TEST_F(TaggerTask, StartsFromVectorsOfAFile) {

@@ -5,9 +5,12 @@
 #include <thread>
 
 #include "rnn/tasks/language_model.h"
+#include "support/environment_variable.h"
+#include "support/file_size_limit.h"
 #include "support/notes.h"
 #include "tasks/first_values.h"
 #include "tasks/labelled_texts.h"
+#include "tasks/numbers_folder.h"
 #include "text/text_files.h"
 
 namespace rnn {
@@ -176,6 +179,25 @@ TEST_F(TextClassifierTask, FitsTextsInMemory) {
                        b = loaded.predict("north ship south");
   EXPECT_EQ(a.probabilities, b.probabilities);
   EXPECT_EQ(fitted.labels(), (std::vector<std::string>{"no", "none", "yes"}));
+}
+
+TEST_F(TextClassifierTask, TextsInMemoryNeedNoDiskHoweverManyTheyAre) {
+  std::string text;
+  for (int word = 0; word < 1500; ++word) text += word % 3 ? "ship " : "north ";
+  // More units than a DiskVector keeps in memory.
+  const std::vector<std::string> many(200, text);
+  std::vector<LabelledText> labelled;
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    labelled.push_back({.labels = {i % 2 ? "odd" : "even"}, .text = many[i]});
+  }
+  TextClassifierRecipe recipe = small("bag");
+  recipe.epochs = 1;
+  recipe.holdout = 0;
+  recipe.max_units = 2000;
+  const test::FileSizeLimit limit(0);
+  const TextClassifier model = TextClassifier::fit(labelled, recipe);
+  const std::vector<Classification> answers = model.predict(many);
+  EXPECT_EQ(answers.back().probabilities, model.predict(text).probabilities);
 }
 
 TEST_F(TextClassifierTask, GivesAnyNumberOfLabels) {
@@ -381,6 +403,17 @@ TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
   recipe.early_stopping = 1;
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "early-stopping",
                             "--holdout");
+}
+
+TEST_F(TextClassifierTask, TextsAreKeptBesideTheModelUnlessTMPDIRNamesAPlace) {
+  const std::string model = files.path("made/later");
+  for (const char* none : {static_cast<const char*>(nullptr), ""}) {
+    const test::EnvironmentVariable variable("TMPDIR", none);
+    EXPECT_EQ(numbers_folder(model), files.directory().string());
+  }
+  // Also a mistyped one, so that whoever writes there tells of it.
+  const test::EnvironmentVariable variable("TMPDIR", "/no such directory");
+  EXPECT_EQ(numbers_folder(model), "");
 }
 
 TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {

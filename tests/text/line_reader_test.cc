@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rnn/error.h"
+#include "text/lines.h"
 #include "text/packed.h"
 #include "text/text_files.h"
 
@@ -124,10 +125,35 @@ TEST(LineReader, DamagedGzipIsAnErrorInTheLineThatWasReached) {
             std::string_view(error.what())
                 .starts_with(reader.name() + ":" + std::to_string(lines + 1) + ": cannot unpack: "))
             << error.what();
+        // Also where all data are there and only the length that they should have is wrong.
+        EXPECT_NE(std::string_view(error.what())
+                      .find(bytes.size() == whole.size() ? "damaged gzip data" : "end too early"),
+                  std::string_view::npos)
+            << error.what();
         EXPECT_GT(lines, 20'000);  // what came before is read
       }
     }
   }
+}
+
+TEST(LineReader, ALineWithoutEndIsAnErrorInThatLine) {
+  const TextFiles files;
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  const std::string path = files.write("x.txt", "one\ntwo\n" + std::string(3 * kMiB, 'x'));
+  const auto read = [&] {
+    BlockReader reader(path, 2 * kMiB);
+    Block block;
+    ASSERT_TRUE(reader.next(block));
+    LineCursor cursor(block, path, 0, {});
+    while (cursor.next()) {
+    }
+    try {
+      reader.next(block);
+    } catch (...) {
+      rethrow_in_line(cursor.line_number() + 1);
+    }
+  };
+  expect_error<TextError>(read, "x.txt:3:1: ", "longer than 2 MiB");
 }
 
 TEST(LineReader, MissingFileAndDirectoryAreErrors) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "rnn/error.h"
@@ -99,15 +100,30 @@ TEST(Prefetch, HoldsOutWhatTheSourceDoes) {
   expect_same(*plain, fetched);
 }
 
-TEST(Prefetch, WeightsThatWereAddedToABatchDoNotComeBack) {
-  const auto numbers = ids();
-  PrefetchSource fetched(lanes(numbers), 1);
+/// Counts its batches in `time` and leaves alone whatever else is in them.
+class Counting final : public BatchSource {
+ public:
+  bool next(Batch& batch) override {
+    batch.time = ++position_.batch;
+    return true;
+  }
+  void seek(const Position& position) override { position_ = position; }
+  Position position() const override { return position_; }
+
+ private:
+  Position position_{};
+};
+
+TEST(Prefetch, WhatWasAddedToABatchDoesNotComeBack) {
+  PrefetchSource fetched(std::make_unique<Counting>(), 1);
   Batch batch;
-  for (int i = 0; i < 10; ++i) {
-    batch.weights.clear();
+  for (std::int64_t i = 1; i <= 10; ++i) {
     ASSERT_TRUE(fetched.next(batch));
+    EXPECT_EQ(batch.time, i);
     EXPECT_TRUE(batch.weights.empty()) << i;
-    batch.weights.assign(batch.targets.size(), 2.0f);
+    EXPECT_TRUE(batch.examples.empty()) << i;
+    batch.weights.assign(3, 2.0f);
+    batch.examples.assign(3, 7);
   }
 }
 
@@ -141,6 +157,27 @@ TEST(Prefetch, ErrorsComeWhenTheirBatchIsAskedFor) {
   source.seek({});
   ASSERT_TRUE(source.next(batch));
   EXPECT_EQ(batch.time, 1);
+}
+
+/// Goes nowhere, and numbers the times that it was asked to.
+class Stuck final : public BatchSource {
+ public:
+  bool next(Batch&) override { return true; }
+  void seek(const Position&) override {
+    throw TextError("cannot go there, asked " + std::to_string(++asked_) + " times");
+  }
+  Position position() const override { return {}; }
+
+ private:
+  int asked_ = 0;
+};
+
+TEST(Prefetch, ASourceThatCannotGoBackIsAnErrorAndNoEndlessWait) {
+  PrefetchSource source(std::make_unique<Stuck>(), 2);
+  Batch batch;
+  ASSERT_TRUE(source.next(batch));
+  expect_error<TextError>([&] { source.seek({}); }, "asked 1 times");
+  expect_error<TextError>([&] { source.next(batch); }, "asked 2 times");
 }
 
 TEST(Prefetch, WrongUseIsRefused) {

@@ -81,6 +81,11 @@ TEST(CsvReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(read("a,b\nc,d\ne\n"), "x.csv:3:2: ", "expected 2 fields", "found 1");
   expect_error<TextError>(read("a,b\nc,d,e\n"), "x.csv:2:6: ", "found 3");
   expect_error<TextError>(read("a\n\xFF\n"), "x.csv:2:1: ", "UTF-8");
+  // A byte-order mark is no character of its line.
+  const std::string_view mark = "\xEF\xBB\xBF";
+  const std::string first = std::string(mark) + "a,b\xFF\n", second = "a,b\n" + first;
+  expect_error<TextError>(read(first), "x.csv:1:4: ", "byte 4 of the line");
+  expect_error<TextError>(read(second), "x.csv:2:5: ", "byte 7 of the line");
   expect_error<ConfigError>([&] { CsvReader(files.path("x.csv"), {.separator = '"'}); },
                             "`separator`");
 }
@@ -168,11 +173,27 @@ TEST(LabelledReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(read("jsonl", "{\"text\": \"a\"}\n"), "x.txt:1:1: ", "\"label\"");
   expect_error<TextError>(read("jsonl", "{\"text\": \"a\", \"label\": null}\n"),
                           "x.txt:1:1: ", "string");
-  expect_error<TextError>(read("csv", "x\n"), "x.txt:1:1: ", "one column");
+  expect_error<TextError>(read("csv", "x\n"), "x.txt:1:2: ", "one column");
+  const auto read_csv = [&](std::string_view bytes, const LabelledOptions& options) {
+    return [&files, bytes, options] { examples_of(files.write("x.csv", bytes), options); };
+  };
+  expect_error<TextError>(read_csv("\u00E9,b\n\"a\nb\",\n", {.format = "csv", .label_column = 2}),
+                          "x.csv:3:4: ", "label is empty");
+  expect_error<TextError>(read_csv("\u00E9,\"b\"\n", {.format = "csv", .text_columns = {3}}),
+                          "x.csv:1:6: ", "`text_columns`", "column 3");
   expect_error<ConfigError>(read("xml", ""), "`format`", "fasttext", "\"xml\"");
   expect_error<ConfigError>(
       [&] { LabelledReader(files.write("x.txt", ""), {.format = "csv", .label_column = 0}); },
       "`label_column`");
+}
+
+TEST(LabelledReader, TellsItsNameForMessages) {
+  const TextFiles files;
+  for (const char* format : {"tab", "csv", "jsonl"}) {
+    EXPECT_EQ(LabelledReader("-", {.format = format}).name(), "<stdin>");
+    const std::string path = files.write("x.txt", "");
+    EXPECT_EQ(LabelledReader(path, {.format = format}).name(), path);
+  }
 }
 
 TEST(ConllReader, SentencesOfColumns) {
@@ -269,6 +290,12 @@ TEST(ConlluReader, ErrorsHaveLineAndColumn) {
   expect_error<TextError>(with("3\tgo", "03\tgo"), "x.conllu:6:1: ", "expected the id 3", "\"03\"");
   expect_error<TextError>(with("\t0\troot", "\t9\troot"), "x.conllu:6:26: ", "head", "\"9\"");
   expect_error<TextError>(with("\t0\troot", "\tx\troot"), "x.conllu:6:26: ", "head", "\"x\"");
+  // A byte-order mark is no character of its line.
+  for (const std::string mark : {"", "\xEF\xBB\xBF"}) {
+    ConlluReader reader(files.write("y.conllu", mark + "1\ta\ta\tX\t_\t_\t7\t_\t_\t_\n"));
+    ConlluSentence sentence;
+    expect_error<TextError>([&] { reader.next(sentence); }, "y.conllu:1:13: ", "head", "\"7\"");
+  }
 }
 
 }  // namespace

@@ -139,7 +139,9 @@ TEST(TagReader, ErrorsNameTheLineAndTheOption) {
   };
   expect_error<TextError>(read("a B\n\nc\n", {.column = 2}), "x.txt:3:2:", "expected 2 columns",
                           "found 1");
-  expect_error<TextError>(read("\na\nb\n", {.column = 2}), "x.txt:2:", "tag in column 2", "has 1");
+  expect_error<TextError>(read("\na\nb\n", {.column = 2}), "x.txt:2:2: ", "tag in column 2",
+                          "has 1");
+  expect_error<TextError>(read("\xEF\xBB\xBF\u00E9 b\r\n", {.column = 3}), "x.txt:1:4: ", "has 2");
   expect_error<TextError>(read("a\n", {.column = 3, .needs_tags = false}), "tag in column 3");
   expect_error<TextError>(read("a\n", {.column = 1, .word_column = 2}), "word in column 2");
   expect_error<TextError>(read("a\n", {.field = "upos"}), "x.txt:1:", "10 columns");

@@ -50,19 +50,19 @@ TEST_F(Vectors, MayHaveTabsLineEndsOfWindowsAndWordsThatAreNumbers) {
   EXPECT_EQ(table.view()(2, 2), 3);
 }
 
-TEST_F(Vectors, AreRefusedByFileAndLine) {
+TEST_F(Vectors, AreRefusedByFileLineAndColumn) {
   refuses("", "empty");
-  refuses("the\n", ":1:", "1 fields");
-  refuses("the 1 2\nfox 1\n", ":2:", "'fox' where a number should be");
-  refuses("the 1 2\nfox 1 x\n", ":2:", "'x'");
-  refuses("the 1 2\nfox 1 nan\n", ":2:", "'nan'");
+  refuses("the\n", ":1:1: ", "1 fields");
+  refuses("the 1 2\nfox 1\n", ":2:1: ", "'fox' where a number should be");
+  refuses("the 1 2\nfox 1 x\n", ":2:7: ", "'x'");
+  refuses("the 1 2\n\u00E9 1 nan\n", ":2:5: ", "'nan'");
   refuses("the 1 2\nfox 1 1e99\n", ":2:", "'1e99'");
-  refuses("the 1 2\n1 2\n", ":2:", "no word");
-  refuses("the 1 2\n2\n", ":2:", "fewer than 2 numbers");
+  refuses("the 1 2\n1 2\n", ":2:1: ", "no word");
+  refuses("the 1 2\n2\n", ":2:2: ", "fewer than 2 numbers");
   refuses("the 1 2\n\xFF 1 2\n", ":2:", "invalid UTF-8");
   refuses("2 2\nthe 1 2\n", "header claims 2 vectors, it has 1");
   refuses("1 2\nthe 1 2\nfox 1 2\n", "header claims 1 vectors, it has 2");
-  refuses("5 0\n", ":1:", "header");
+  refuses("5 0\n", ":1:1: ", "header");
   refuses("5 99999999999\nthe 1 2\n", ":1:", "header");
   EXPECT_THROW(vectors_width(files.path("none")), IoError);
 }

@@ -179,21 +179,21 @@ TEST(VocabularyFile, ErrorsNameFileAndLine) {
     return [&files, bytes] { Vocabulary::load(files.write("v.txt", bytes)); };
   };
   const std::string_view good = "<unk>\t1\n</s>\t1\n";
-  expect_error<FormatError>(load("<unk>\t1\n</s>\t1\na\t1\nb\t1\na\t2\n"), "v.txt:5: ", "\"a\"",
+  expect_error<FormatError>(load("<unk>\t1\n</s>\t1\na\t1\nb\t1\na\t2\n"), "v.txt:5:1: ", "\"a\"",
                             "line 3");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\\q\t1\n"), "v.txt:3:1: ", "escape");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\u00E9b\\x4\t1\n"), "v.txt:3:3: ", "escape");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\\u{d800}\t1\n"), "v.txt:3:1: ", "escape");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\\u{}\t1\n"), "v.txt:3:1: ", "escape");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\nx\\\t1\n"), "v.txt:3:2: ", "escape");
-  expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\t1\n"), "v.txt:3: ", "empty");
+  expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\t1\n"), "v.txt:3:1: ", "empty");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\nthe 12\n"), "v.txt:3:4: ", "space", "tab");
-  expect_error<FormatError>(load("<unk>\t1\n</s>\tone\n"), "v.txt:2: ", "count", "one");
-  expect_error<FormatError>(load("<unk>\t1\n</s>\t-1\n"), "v.txt:2: ", "count", "-1");
+  expect_error<FormatError>(load("<unk>\t1\n</s>\tone\n"), "v.txt:2:6: ", "count", "one");
+  expect_error<FormatError>(load("<unk>\t1\n</s>\t-1\n"), "v.txt:2:6: ", "count", "-1");
   expect_error<FormatError>(load("<unk>\t1\n</s>\t1\n\xE9t\xE9\t1\n"), "v.txt:3:1: ", "byte 1",
                             "\\xHH");
-  expect_error<FormatError>(load("<unk>\t1\na\t1\n"), "v.txt:2: ", "</s>");
-  expect_error<FormatError>(load(""), "v.txt:0: ", "<unk>");
+  expect_error<FormatError>(load("<unk>\t1\na\t1\n"), "v.txt:2:4: ", "</s>");
+  expect_error<FormatError>(load(""), "v.txt:1:1: ", "<unk>");
   expect_error<IoError>([&] { Vocabulary::load(files.path("nowhere")); }, "nowhere");
   EXPECT_EQ(Vocabulary::load(files.write("v.txt", good)).size(), 2);
 }

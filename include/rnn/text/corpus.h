@@ -20,8 +20,8 @@ struct CorpusOptions {
   const Normalizer* normalizer = nullptr;
   /// Threads that tokenize. The result does not depend on it.
   int threads = 1;
-  /// Where TokenFile keeps its file, 4 bytes a token; empty: the system's directory for temporary
-  /// files, which the environment variable TMPDIR names.
+  /// Where TokenFile keeps its file, 4 bytes a token; empty: the directory that the environment
+  /// variable TMPDIR names, or /tmp where it names none.
   std::string directory{};
   /// Called now and then from the calling thread with the bytes done and their total, which is -1
   /// when unknown. It may throw to stop.

@@ -38,6 +38,11 @@ class RNN_API CsvReader {
   bool next();
   /// Valid until the next call of next().
   const std::vector<std::string>& fields() const;
+  /// Where field `i` (from 0) of the record starts, or the record ends for their number.
+  struct Place {
+    std::int64_t line = 0, column = 0;  ///< from 1; the column in characters
+  };
+  Place place(std::size_t i) const;
   /// The line in which the record starts, from 1.
   std::int64_t line_number() const;
   const std::string& name() const;

@@ -1,18 +1,34 @@
 // DiskVector: values one after another on disk, however many they are.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "rnn/export.h"
 
 namespace rnn {
+
+/// Where values are kept that may be many.
+struct Storage {
+  /// On disk in this directory, which is as CorpusOptions::directory.
+  Storage(std::string on_disk_in = {}) : directory(std::move(on_disk_in)) {}
+  /// For values made of what is in memory already: nothing is written to disk, however many they
+  /// are.
+  static Storage memory_alone() {
+    Storage storage;
+    storage.in_memory = true;
+    return storage;
+  }
+
+  std::string directory;
+  bool in_memory = false;
+};
 
 /// Bytes that are written to a file without a name and mapped into memory. Pages are read when they
 /// are touched and can be dropped by the system. Movable.
@@ -39,15 +55,28 @@ class RNN_API GrowingFile {
 };
 
 /// Grows at its end alone. The last values, up to a megabyte, are in memory, the others in a
-/// GrowingFile, so that a short one never touches the disk and a long one needs no more memory.
-/// Movable; safe to read from many threads.
+/// GrowingFile, so that a short one never touches the disk and a long one needs no more memory;
+/// with Storage::memory_alone() all are in memory. Safe to read from many threads. Movable; one
+/// that was moved from may only be assigned to or destroyed.
 template <class Value>
 class RNN_API DiskVector {
   static_assert(std::is_trivially_copyable_v<Value>);
 
  public:
-  /// `directory` is as CorpusOptions::directory.
-  explicit DiskVector(const std::string& directory = {}) : file_(directory) {}
+  explicit DiskVector(const Storage& storage = {})
+      : file_(storage.directory), in_memory_(storage.in_memory) {}
+  DiskVector(DiskVector&& other) noexcept
+      : file_(std::move(other.file_)),
+        in_memory_(other.in_memory_),
+        on_disk_(std::exchange(other.on_disk_, 0)),
+        last_(std::move(other.last_)) {}
+  DiskVector& operator=(DiskVector&& other) noexcept {
+    std::swap(file_, other.file_);
+    std::swap(in_memory_, other.in_memory_);
+    std::swap(on_disk_, other.on_disk_);
+    std::swap(last_, other.last_);
+    return *this;
+  }
 
   std::int64_t size() const { return on_disk_ + static_cast<std::int64_t>(last_.size()); }
   Value operator[](std::int64_t i) const { return *at(i); }
@@ -57,13 +86,13 @@ class RNN_API DiskVector {
                         : last_.data() + (i - on_disk_);
   }
 
-  /// IoError as GrowingFile::append's.
+  /// IoError as GrowingFile::append's; the values that were there stay good.
   void append(std::span<const Value> values) {
-    if (last_.size() + values.size() > kInMemory) {
+    if (!in_memory_ && last_.size() + values.size() > kInMemory) {
       store(last_);
       last_.clear();
     }
-    if (values.size() > kInMemory) {
+    if (!in_memory_ && values.size() > kInMemory) {
       store(values);
     } else {
       last_.insert(last_.end(), values.begin(), values.end());
@@ -81,6 +110,7 @@ class RNN_API DiskVector {
   }
 
   GrowingFile file_;
+  bool in_memory_ = false;
   std::int64_t on_disk_ = 0;
   std::vector<Value> last_{};
 };
@@ -89,11 +119,9 @@ class RNN_API DiskVector {
 template <class Value>
 class RNN_API DiskLists {
  public:
-  explicit DiskLists(const std::string& directory = {}) : values_(directory), ends_(directory) {}
+  explicit DiskLists(const Storage& storage = {}) : values_(storage), ends_(storage) {}
 
   std::int64_t size() const { return ends_.size(); }
-  /// Of all lists.
-  std::int64_t values() const { return values_.size(); }
   /// Where list `i` begins among the values of all.
   std::int64_t begin(std::int64_t i) const { return i > 0 ? ends_[i - 1] : 0; }
   std::int64_t length(std::int64_t i) const { return ends_[i] - begin(i); }
@@ -104,6 +132,8 @@ class RNN_API DiskLists {
   }
   Value at(std::int64_t i, std::int64_t k) const { return values_[begin(i) + k]; }
 
+  /// IoError as GrowingFile::append's: part of the list may be there, and the lists are unusable
+  /// afterwards.
   void append(std::span<const Value> list) {
     values_.append(list);
     ends_.append(values_.size());

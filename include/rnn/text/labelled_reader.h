@@ -49,6 +49,8 @@ class RNN_API LabelledReader {
 
   /// Replaces `example` by the next one; false at the end.
   bool next(LabelledText& example);
+  /// The path as given, "<stdin>" for "-": for messages.
+  const std::string& name() const;
 
   class Format;
 

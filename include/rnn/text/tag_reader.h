@@ -31,7 +31,7 @@ struct TaggedSentence {
 
 /// Reads the words proper of CoNLL-U, not its multiword tokens and empty nodes. Errors: those of
 /// ConllReader and ConlluReader; ConfigError for options that name no tag; TextError
-/// "file:line: ..." for a row without the tag's or the word's column.
+/// "file:line:column: ..." for a row without the tag's or the word's column.
 class RNN_API TagReader {
  public:
   /// What a file has since the sentence before, up to and with the empty line after a sentence.
