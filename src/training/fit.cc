@@ -75,6 +75,8 @@ class Model::Impl::FitLoop {
   /// Whatever ended the training, model and data are whole again.
   ~FitLoop() {
     m_.frozen.clear();
+    m_.fitting = false;
+    m_.inference.reset();
     try {
       if (held_out_) data_.hold_out(0);
     } catch (const Error&) {  // of a source that cannot even be put back
@@ -84,6 +86,8 @@ class Model::Impl::FitLoop {
   FitLoop& operator=(const FitLoop&) = delete;
 
   void run() {
+    m_.fitting = true;
+    m_.inference.reset();
     m_.stopping = false;
     m_.stop_reason.clear();
     tell([&](Callback& c) { c.on_train_begin(model_); });

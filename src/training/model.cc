@@ -45,8 +45,9 @@ Inference& Model::Impl::infer() {
   require_compiled();
   const Parameters& wanted = best_parameters();
   if (!inference || inferred != &wanted) {
-    inference = session ? std::make_unique<Inference>(*session, wanted)
-                        : std::make_unique<Inference>(network, wanted, backend);
+    // Alone it keeps weights packed from call to call; in training they change all the time.
+    inference = fitting && session ? std::make_unique<Inference>(*session, wanted)
+                                   : std::make_unique<Inference>(network, wanted, backend);
     inferred = &wanted;
     inference->observe(observer);
   }

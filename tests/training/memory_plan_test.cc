@@ -78,6 +78,25 @@ TEST(MemoryPlan, IsWhatATrainingHoldsAtMost) {
   }
 }
 
+TEST(MemoryPlan, CoversAValidationOfBatchesNoLargerThanItsOwn) {
+  for (const std::string& name : test::float_backends()) {
+    SCOPED_TRACE(name);
+    const CountedTensors counted;
+    Model model(network());
+    model.compile({.backend = {.name = name, .threads = {.threads = 2}}});
+    const MemoryPlan plan = model.plan_training(20, 16);
+    test::ToySource data = test::random_source(300, 1, 60, 20, 16);
+    test::ToySource validation = test::random_source(300, 2, 3, 20, 16);
+    model.fit(data, {.epochs = 2, .validation = &validation});
+    const auto most = static_cast<double>(counted.memory().most_bytes());
+    EXPECT_NEAR(static_cast<double>(plan.total()), most, kTolerance * most);
+    // Outside of fit there is memory of its own, in which weights stay packed.
+    EXPECT_EQ(model.evaluate(validation, StatePolicy::kReset).nats,
+              model.history().epochs.back().validation->nats);
+    EXPECT_GT(counted.memory().bytes(), static_cast<std::size_t>(most));
+  }
+}
+
 TEST(MemoryPlan, OfASourceCoversItsLargestBatches) {
   std::vector<Batch> batches;
   for (const auto& [time, batch] :
