@@ -22,7 +22,7 @@ void Tape::begin(const TapeStep& step) {
   went_back_ = false;
 }
 
-TapeValue Tape::input(const Sequence& sequence, bool needs_gradient) {
+TapeValue Tape::input(Sequence sequence, bool needs_gradient) {
   if (!step_.backend) throw ConfigError("tape: begin a step before values are made");
   if (went_back_) throw ConfigError("tape: the step is over after backward; begin the next one");
   if (used_values_ == values_.size()) values_.emplace_back(memory_);

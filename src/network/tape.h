@@ -91,7 +91,8 @@ class Tape {
   void begin(const TapeStep& step);
   const TapeStep& step() const { return step_; }
 
-  TapeValue input(const Sequence& sequence, bool needs_gradient);
+  /// By value: what a value of this tape holds may move when another is made.
+  TapeValue input(Sequence sequence, bool needs_gradient);
   TapeValue call(const TapeModule& module, std::span<const TapeValue> inputs);
   /// Writes the state of layers that were not called, which is as it was before.
   void finish_states();
