@@ -96,7 +96,7 @@ class Model::Impl::FitLoop {
     const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
     if (restores && going_on() && m_.saved_as != fit_.checkpoint->path) save_checkpoint();
     while (going_on()) epoch();
-    if (m_.stopping) is_finite();  // what is saved now must be worth it
+    if (m_.stopping) finite_or_restored();  // what is saved now must be worth it
     if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
     try {
       tell([&](Callback& c) { c.on_train_end(model_, m_.history); });
@@ -184,7 +184,7 @@ class Model::Impl::FitLoop {
     record.epoch_loss = progress_.epoch_loss;
     unsaved_ = fit_.checkpoint != nullptr;
     tell([&](Callback& c) { c.on_step_end(model_, record); });
-    if (checkpoint_is_due() && is_finite()) save_checkpoint();
+    if (checkpoint_is_due() && finite_or_restored()) save_checkpoint();
     return true;
   }
 
@@ -197,7 +197,7 @@ class Model::Impl::FitLoop {
                             to_text(progress_.position.epoch + 1) + " was skipped" + kAdvice +
                             saved());
     }
-    if (!is_finite()) return;
+    if (!finite_or_restored()) return;
     EpochRecord record{
         .epoch = progress_.position.epoch + 1,
         .steps = progress_.steps,
@@ -294,7 +294,7 @@ class Model::Impl::FitLoop {
   }
 
   /// Whether the last update left all parameters finite; if not, training went back, or throws.
-  bool is_finite() {
+  bool finite_or_restored() {
     const std::string bad = m_.first_bad_parameter();
     if (bad.empty()) return true;
     restore_or_throw("training diverged at step " + to_text(progress_.steps) + ": gradient norm " +

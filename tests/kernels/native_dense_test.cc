@@ -122,22 +122,43 @@ TEST_P(NativeDense, RowsDoNotDependOnBatchMates) {
   EXPECT_TRUE(same_bits(together, apart));
 }
 
+/// Dense layers of one kernel [40,70] whose calls share scratch, as those of one layer do.
+class SharedScratch {
+ public:
+  explicit SharedScratch(const NativeBackend& native) : native_(native) {}
+  /// The scratch that a call needs; what stood there stays.
+  template <class Args>
+  std::span<std::byte> take(const Args& args) {
+    bytes_.resize(std::max(bytes_.size(), native_.scratch_bytes(args)));
+    return bytes_;
+  }
+  Tensor forward(View<const float> x, std::uint64_t version) {
+    Tensor y({x.extent(0), x.extent(1), 70});
+    DenseForward<float> f;
+    f.x = x;
+    f.kernel = kernel.view();
+    f.y = y.view();
+    f.weights_version = version;
+    f.scratch = take(f);
+    native_.dense_forward(f);
+    return y;
+  }
+
+  const Tensor kernel = random_tensor({40, 70}, 2);
+
+ private:
+  const NativeBackend& native_;
+  std::vector<std::byte> bytes_;
+};
+
 // Many rows pack nothing but overwrite what few rows had packed into the same scratch: a call with
 // few after one with many once took that for weights.
 TEST_P(NativeDense, FewRowsAfterManyInTheSameScratch) {
   const NativeBackend native = backend(2);
-  const Tensor x = random_tensor({1, 100, 40}, 1), kernel = random_tensor({40, 70}, 2);
-  std::vector<std::byte> scratch;
+  SharedScratch shared(native);
+  const Tensor x = random_tensor({1, 100, 40}, 1);
   const auto run = [&](Index rows, std::uint64_t version) {
-    Tensor y({1, rows, 70});
-    DenseForward<float> f;
-    f.x = View<const float>(x.data(), {1, rows, 40});
-    f.kernel = kernel.view();
-    f.y = y.view();
-    f.weights_version = version;
-    scratch.resize(std::max(scratch.size(), native.scratch_bytes(f)));
-    f.scratch = scratch;
-    native.dense_forward(f);
+    Tensor y = shared.forward({x.data(), {1, rows, 40}}, version);
     y.resize({1, 3, 70});
     return y;
   };
@@ -149,37 +170,24 @@ TEST_P(NativeDense, FewRowsAfterManyInTheSameScratch) {
 // So does a backward pass, also one that has no valid row.
 TEST_P(NativeDense, ABackwardPassInTheSameScratchForgetsWhatWasPacked) {
   const NativeBackend native = backend(2);
-  const Tensor x = random_tensor({2, 3, 40}, 1), kernel = random_tensor({40, 70}, 2);
-  const Tensor dy = random_tensor({2, 3, 70}, 3);
-  std::vector<std::byte> scratch;
-  const auto forward = [&](std::uint64_t version) {
-    Tensor y({2, 3, 70});
-    DenseForward<float> f;
-    f.x = x.view();
-    f.kernel = kernel.view();
-    f.y = y.view();
-    f.weights_version = version;
-    scratch.resize(std::max(scratch.size(), native.scratch_bytes(f)));
-    f.scratch = scratch;
-    native.dense_forward(f);
-    return y;
-  };
+  SharedScratch shared(native);
+  const Tensor x = random_tensor({2, 3, 40}, 1), dy = random_tensor({2, 3, 70}, 3);
   for (const std::vector<std::int32_t>& lengths :
        {std::vector<std::int32_t>{0, 0, 0}, {2, 0, 1}, {}}) {
     Tensor dx({2, 3, 40}), dkernel({40, 70});
     DenseBackward<float> g;
     g.x = x.view();
     g.lengths = lengths;
-    g.kernel = kernel.view();
+    g.kernel = shared.kernel.view();
     g.dy = dy.view();
     g.dx = dx.view();
     g.dkernel = dkernel.view();
-    scratch.resize(std::max(scratch.size(), native.scratch_bytes(g)));
-    const Tensor expected = forward(0);
-    EXPECT_TRUE(same_bits(expected, forward(7)));
-    g.scratch = scratch;
+    shared.take(g);
+    const Tensor expected = shared.forward(x, 0);
+    EXPECT_TRUE(same_bits(expected, shared.forward(x, 7)));
+    g.scratch = shared.take(g);
     native.dense_backward(g);
-    EXPECT_TRUE(same_bits(expected, forward(7))) << lengths.size();
+    EXPECT_TRUE(same_bits(expected, shared.forward(x, 7))) << lengths.size();
   }
 }
 
