@@ -5,58 +5,12 @@
 #include <thread>
 
 #include "rnn/tasks/language_model.h"
-#include "support/environment_variable.h"
 #include "support/file_size_limit.h"
-#include "support/notes.h"
 #include "tasks/first_values.h"
-#include "tasks/labelled_texts.h"
-#include "tasks/numbers_folder.h"
-#include "text/text_files.h"
+#include "tasks/text_classifier_fixture.h"
 
 namespace rnn {
 namespace {
-
-class TextClassifierTask : public ::testing::Test {
- protected:
-  TextClassifierTask() {
-    train = files.write("train.tsv", test::as_lines(test::made_up_notes(150, 1)));
-    valid = files.write("valid.tsv", test::as_lines(test::made_up_notes(45, 2)));
-  }
-
-  static TextClassifierRecipe small(const std::string& arch = "bilstm") {
-    TextClassifierRecipe recipe;
-    recipe.arch = arch;
-    recipe.embedding = recipe.hidden = recipe.filters = 8;
-    recipe.buckets = 101;
-    recipe.epochs = 3;
-    recipe.batch = 8;
-    recipe.lr = 0.02f;
-    recipe.word_dropout = 0.05f;
-    recipe.schedule.kind = Schedule::Kind::kCosine;
-    return recipe;
-  }
-  TextClassifierRun to(const std::string& name) const {
-    return {.train = {train}, .valid = valid, .directory = files.path(name)};
-  }
-  TextClassifier trained(const TextClassifierRecipe& recipe) const {
-    train_text_classifier(recipe, to("m"));
-    return TextClassifier::load(files.path("m"));
-  }
-  static std::vector<std::string> texts() {
-    std::vector<std::string> texts{"", "north south", "zebra \xF0\x9F\xA6\x93 quagga",
-                                   "The old ship sailed north and then south by night."};
-    for (int i = 0; i < 40; ++i) texts.push_back(std::string(static_cast<std::size_t>(i), 'a'));
-    for (int i = 0; i < 40; ++i) {
-      std::string text;
-      for (int w = 0; w < i; ++w) text += w % 3 ? "ship " : "north ";
-      texts.push_back(text);
-    }
-    return texts;
-  }
-
-  TextFiles files;
-  std::string train, valid;
-};
 
 TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
   for (const char* arch :
@@ -347,34 +301,6 @@ TEST_F(TextClassifierTask, StartsFromVectorsOfAFile) {
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "exclude each other");
 }
 
-TEST_F(TextClassifierTask, ClassWeightsAreBalancedOrGiven) {
-  const std::vector<std::string> labels{"a", "b b", "c=d"};
-  EncodedTexts texts;
-  for (const std::int32_t label : {0, 0, 0, 1, 2, 2}) {
-    texts.sequences.add({}, label);
-    texts.labels.append(std::vector{label});
-  }
-  EXPECT_TRUE(class_weights_of("", labels, texts).empty());
-  EXPECT_EQ(class_weights_of("balanced", labels, texts), (std::vector<float>{2.0f / 3, 2, 1}));
-  EXPECT_EQ(class_weights_of("c=d=0.5 a=3", labels, texts), (std::vector<float>{3, 1, 0.5f}));
-  for (const char* bad : {"a", "a=", "a=x", "a=-1", "a=1,", "a=nan", "even", "a=1 x=2"}) {
-    expect_error<ConfigError>([&] { class_weights_of(bad, labels, texts); }, "class-weights");
-  }
-  // A label that counts for nothing is not learned.
-  TextClassifierRecipe recipe = small();
-  recipe.class_weights = "none=0";
-  recipe.epochs = 8;
-  recipe.holdout = 0;
-  TextClassifierRun run = to("m");
-  run.valid
-      .clear();  // so that the last epoch is kept, not one chosen by a loss that weighs nothing
-  train_text_classifier(recipe, run);
-  const std::string paths[] = {valid};
-  const ClassificationReport report = TextClassifier::load(files.path("m")).evaluate(paths);
-  EXPECT_EQ(report.labels[1].predicted, 0);  // no, none, yes
-  EXPECT_GT(report.labels[0].correct + report.labels[2].correct, 15);
-}
-
 TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
   for (const char* choose : {"loss", "accuracy", "macro-f1"}) {
     TextClassifierRecipe recipe = small();
@@ -403,78 +329,6 @@ TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
   recipe.early_stopping = 1;
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "early-stopping",
                             "--holdout");
-}
-
-TEST_F(TextClassifierTask, TextsAreKeptBesideTheModelUnlessTMPDIRNamesAPlace) {
-  const std::string model = files.path("made/later");
-  for (const char* none : {static_cast<const char*>(nullptr), ""}) {
-    const test::EnvironmentVariable variable("TMPDIR", none);
-    EXPECT_EQ(numbers_folder(model), files.directory().string());
-  }
-  // Also a mistyped one, so that whoever writes there tells of it.
-  const test::EnvironmentVariable variable("TMPDIR", "/no such directory");
-  EXPECT_EQ(numbers_folder(model), "");
-}
-
-TEST_F(TextClassifierTask, HoldsOutTheLastTextsOfEachLabel) {
-  SourceTexts texts;
-  const auto add = [&](const char* label, int count) {
-    for (int i = 0; i < count; ++i) {
-      const std::int64_t line = texts.size();
-      texts.add({.labels = {label}, .text = "text " + std::to_string(line), .line = line},
-                line < 10 ? "one.tsv" : "two.tsv");
-    }
-  };
-  add("a", 20);
-  add("b", 4);
-  add("c", 1);
-  const std::vector<bool> marked = hold_out(texts, 0.1f);
-  std::vector<std::int64_t> held, kept;
-  SelectedTexts(texts, marked, false).each([&](std::int64_t i) { held.push_back(texts.line(i)); });
-  SelectedTexts(texts, marked, true).each([&](std::int64_t i) { kept.push_back(texts.line(i)); });
-  EXPECT_EQ(held, (std::vector<std::int64_t>{18, 19, 23}));
-  EXPECT_EQ(kept.size(), 22u);
-  EXPECT_EQ(texts.text(19), "text 19");
-  EXPECT_EQ(texts.file(9), "one.tsv");
-  EXPECT_EQ(texts.file(10), "two.tsv");
-  EXPECT_EQ(labels_of(SelectedTexts(texts, marked, false), false),
-            (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(labels_of(SelectedTexts(texts), false), (std::vector<std::string>{"a", "b", "c"}));
-}
-
-TEST_F(TextClassifierTask, EmptyTextsAreLearnedFromAndCounted) {
-  std::string lines, log;
-  for (const test::Note& note : test::made_up_notes(60, 1)) {
-    lines += note.label + "\t" + note.text + "\n";
-    if (note.label == "none") lines += "none\t\nnone\t  \n";
-  }
-  TextClassifierRun run = to("m");
-  run.train = {files.write("some_empty.tsv", lines)};
-  run.log = [&](const std::string& line) { log += line + "\n"; };
-  TextClassifierRecipe recipe = small();
-  recipe.epochs = 6;
-  train_text_classifier(recipe, run);
-  EXPECT_NE(log.find("train: 100 texts"), std::string::npos) << log;
-  EXPECT_NE(log.find("40 texts have no unit"), std::string::npos) << log;
-  const TextClassifier model = TextClassifier::load(files.path("m"));
-  for (const char* empty : {"", " ", "\t \n"}) {
-    const Classification answer = model.predict(empty);
-    EXPECT_EQ(model.labels()[static_cast<std::size_t>(answer.label)], "none");
-  }
-}
-
-TEST_F(TextClassifierTask, RefusesTextsThatCannotBeLearnedFrom) {
-  const auto refuses = [&](const std::string& text, const std::string& held, auto... parts) {
-    TextClassifierRun run = to("none");
-    run.train = {files.write("t", text)};
-    run.valid = held.empty() ? "" : files.write("v", held);
-    expect_error<TextError>([&] { train_text_classifier(small(), run); }, parts...);
-    EXPECT_FALSE(std::filesystem::exists(files.path("none")));
-  };
-  refuses("a\tx y\nb\tz\n", "a\tx\nc\tz\n", "v:2", "'c'", "a, b");
-  refuses("a\tx y\na\tz\n", "a\tx\n", "two labels", "only 'a'");
-  refuses("a\tx y\nz\n", "a\tx\n", "t:2");
-  refuses("\n \n", "", "no labelled text");
 }
 
 TEST_F(TextClassifierTask, RefusesImpossibleRecipes) {
