@@ -164,6 +164,11 @@ void ModelDirectory::verify() const {
                            "if the others are as they should be, " +
                                seal + " writes it anew"));
     }
+    if (!covered.insert(name).second) {  // or it would be read as often as it is named
+      throw FormatError(at(file(kSums), number,
+                           name + " is there twice; if the files are as they should be, " + seal +
+                               " writes it anew"));
+    }
     if (!is_there(file(name))) throw_missing(file(name));
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {
       throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums +
@@ -171,7 +176,6 @@ void ModelDirectory::verify() const {
                         "with " +
                         seal);
     }
-    covered.insert(name);
   }
   for (const char* name : kFiles) {
     const bool gone = is_there(place(name) + kGone);

@@ -53,6 +53,20 @@ class Directory : public ::testing::Test {
   const ModelDirectory directory_{folder_.file("m")};
 };
 
+TEST_F(Directory, EachFileHasOneChecksum) {
+  update(1);
+  const std::string sums = read_file(directory_.file("SHA256SUMS"));
+  write_file(directory_.place("SHA256SUMS"), sums + sums.substr(0, sums.find('\n') + 1));
+  try {
+    directory_.verify();
+    FAIL() << "accepted";
+  } catch (const FormatError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("SHA256SUMS:4: config.json is there twice"), std::string::npos)
+        << message;
+  }
+}
+
 TEST_F(Directory, ReadsOneModelAtEveryMomentOfAnUpdate) {
   update(1);
   fs::copy(folder_.file("m"), folder_.file("old"), fs::copy_options::recursive);
