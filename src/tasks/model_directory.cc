@@ -237,7 +237,7 @@ std::vector<std::string> ModelDirectory::files() const {
 
 Json ModelDirectory::read_config(const std::string& task) const {
   const std::string path = file("config.json");
-  Json config = parse_json(read_file(path), path);
+  Json config = parse_json(read_file(path, kLargestConfig), path);
   if (!config.is_object()) throw FormatError(path + ": expected an object");
   const int format = member<int>(config, "format", path);
   if (format < 1 || format > kModelFormat) {
@@ -254,6 +254,10 @@ Json ModelDirectory::read_config(const std::string& task) const {
 
 void write_config(ModelUpdate& update, const Json& config) {
   const std::string path = update.file("config.json"), text = config.dump(2) + "\n";
+  if (text.size() > kLargestConfig) {
+    throw FormatError(path + ": the description of the model takes " + std::to_string(text.size()) +
+                      " bytes, at most " + std::to_string(kLargestConfig) + " are read");
+  }
   parse_json(text, path);
   write_file(path, text);
 }
