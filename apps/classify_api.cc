@@ -39,8 +39,10 @@ bool is_loopback_name(std::string host) {
 
 Json prediction_json(const TextClassifier& model, const Classification& answer) {
   Json probabilities = Json::object(), labels = Json::array();
+  // Labels are there once: no need to look for each among those before it.
+  auto& of_label = probabilities.get_ref<Json::object_t&>();
   for (std::size_t i = 0; i < answer.probabilities.size(); ++i) {
-    probabilities[model.labels()[i]] = answer.probabilities[i];
+    of_label.emplace_back(model.labels()[i], answer.probabilities[i]);
   }
   for (std::int32_t label : model.chosen(answer)) {
     labels.push_back(model.labels()[static_cast<std::size_t>(label)]);

@@ -39,12 +39,14 @@ LabelledOptions reader_of(const CommandLine& line, TextClassifierRecipe recipe) 
 
 Json to_json(const ClassificationReport& report) {
   Json labels = Json::object();
+  // Labels are there once: no need to look for each among those before it.
+  auto& of_label = labels.get_ref<Json::object_t&>();
   for (const LabelScore& label : report.labels) {
-    labels[label.label] = {{"precision", label.precision()},
-                           {"recall", label.recall()},
-                           {"f1", label.f1()},
-                           {"support", label.support},
-                           {"predicted", label.predicted}};
+    of_label.emplace_back(label.label, Json{{"precision", label.precision()},
+                                            {"recall", label.recall()},
+                                            {"f1", label.f1()},
+                                            {"support", label.support},
+                                            {"predicted", label.predicted}});
   }
   Json json = {
       {"examples", report.examples},           {"accuracy", report.accuracy()},

@@ -33,8 +33,10 @@ std::vector<std::int32_t> shown_labels(const TextClassifier& model, const Classi
 void print_json(const TextClassifier& model, const std::string& text, const Classification& answer,
                 const std::vector<std::int32_t>& shown) {
   Json probabilities = Json::object(), labels = Json::array();
+  // Labels are there once: no need to look for each among those before it.
+  auto& of_label = probabilities.get_ref<Json::object_t&>();
   for (std::size_t i = 0; i < answer.probabilities.size(); ++i) {
-    probabilities[model.labels()[i]] = answer.probabilities[i];
+    of_label.emplace_back(model.labels()[i], answer.probabilities[i]);
   }
   for (std::int32_t label : shown)
     labels.push_back(model.labels()[static_cast<std::size_t>(label)]);

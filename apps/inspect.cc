@@ -1,4 +1,5 @@
 #include <iostream>
+#include <vector>
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
@@ -25,6 +26,28 @@ Json extents(const Shape& shape) {
 /// An option without a value: nothing to tell.
 bool is_empty_text(const Json& value) {
   return value.is_string() && value.get_ref<const std::string&>().empty();
+}
+
+/// Layers, heads or outputs of a network, each an object with a type or none.
+std::vector<Json> parts_of(const Json& network, const std::string& where) {
+  std::vector<Json> parts;
+  const auto add = [&](const Json& part, const std::string& place) {
+    if (!part.is_object()) throw FormatError(place + ": expected an object");
+    if (part.contains("type")) member<std::string>(part, "type", place);
+    parts.push_back(part);
+  };
+  const auto add_all = [&](const char* name) {
+    const Json list = member<Json>(network, name, where);
+    if (!list.is_array()) throw FormatError(where + ": '" + name + "' must be a list");
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      add(list[i], where + ": " + name + "[" + std::to_string(i) + "]");
+    }
+  };
+  if (!network.is_object()) throw FormatError(where + ": expected an object");
+  add_all("layers");
+  if (network.contains("head")) add(network["head"], where + ": head");
+  if (network.contains("outputs")) add_all("outputs");
+  return parts;
 }
 
 void print_object(const Json& object, const std::string& indent) {
@@ -60,9 +83,14 @@ void inspect(const Arguments& arguments) {
   }
   directory.verify();
   Json config = directory.read_config("");
+  const std::string where = directory.file("config.json");
   const TensorList tensors = load_safetensors(directory.file("model.safetensors")).tensors;
   Json shapes = Json::object();
-  for (const NamedTensor& entry : tensors) shapes[entry.name] = extents(entry.tensor.shape());
+  // Names are there once: no need to look for each among those before it.
+  auto& list = shapes.get_ref<Json::object_t&>();
+  for (const NamedTensor& entry : tensors) {
+    list.emplace_back(entry.name, extents(entry.tensor.shape()));
+  }
 
   if (line.get<bool>("json")) {
     config["tensors"] = shapes;
@@ -70,14 +98,13 @@ void inspect(const Arguments& arguments) {
     std::cout << config.dump() << "\n";
     return;
   }
-  std::cout << "task " << config["task"].get<std::string>() << ", written by rnn "
-            << config.value("rnn_version", "?") << "\n\nlayers\n";
-  Json layers = config["network"]["layers"];
-  if (config["network"].contains("head")) layers.push_back(config["network"]["head"]);
-  for (const Json& output : config["network"].value("outputs", Json::array())) {
-    layers.push_back(output);
-  }
-  for (const Json& layer : layers) {
+  const std::string version =
+      config.contains("rnn_version") ? member<std::string>(config, "rnn_version", where) : "?";
+  const std::vector<Json> parts =
+      parts_of(member<Json>(config, "network", where), where + ": network");
+  std::cout << "task " << member<std::string>(config, "task", where) << ", written by rnn "
+            << version << "\n\nlayers\n";
+  for (const Json& layer : parts) {
     std::string text = "  " + layer.value("type", "features");
     for (const auto& item : layer.items()) {
       if (item.key() != "type" && !is_empty_text(item.value())) {

@@ -35,7 +35,12 @@ Json to_json(const TaggerEvaluation& result) {
     return json;
   }
   add(json, scores.all());
-  for (const auto& [type, counts] : scores.types()) add(json["types"][type], counts);
+  if (scores.types().empty()) return json;
+  // Types are there once: no need to look for each among those before it.
+  auto& types = (json["types"] = Json::object()).get_ref<Json::object_t&>();
+  for (const auto& [type, counts] : scores.types()) {
+    add(types.emplace_back(type, Json::object()).second, counts);
+  }
   return json;
 }
 

@@ -169,11 +169,12 @@ void ConlluReader::add(std::string_view line, ConlluSentence& sentence) {
     }
     sentence.multiword.push_back(std::move(word));
   } else {
-    // Those after one word are numbered from 1.
+    // Those after one word are numbered from 1, so the last one says how many there are.
     const std::string before = std::to_string(words) + '.';
-    const auto seen =
-        std::count_if(sentence.empty.begin(), sentence.empty.end(),
-                      [&](const ConlluWord& node) { return node.id.starts_with(before); });
+    std::int64_t seen = 0;
+    if (!sentence.empty.empty() && sentence.empty.back().id.starts_with(before)) {
+      seen = whole_number(std::string_view(sentence.empty.back().id).substr(before.size()));
+    }
     if (first != words || second != seen + 1) {
       fail(0, "expected the empty node " + before + std::to_string(seen + 1) + ", found \"" +
                   word.id + "\"");

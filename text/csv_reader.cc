@@ -58,7 +58,7 @@ struct CsvReader::Impl {
   bool at_separator() const { return at < line.size() && line[at] == options.separator; }
 
   void read_quoted(std::string& field) {
-    const std::int64_t opened = lines.line_number(), column = column_of(line, at);
+    const Place opened = places.back();  // counted on from the field before, not from the first
     ++at;
     while (true) {
       const std::size_t quote = line.find('"', at);
@@ -66,7 +66,7 @@ struct CsvReader::Impl {
       if (quote == std::string_view::npos) {
         field += '\n';
         if (!next_line()) {
-          throw_text_error(lines.name(), opened, column,
+          throw_text_error(lines.name(), opened.line, opened.column,
                            "the quote that opens here is never closed; a quote inside a field is "
                            "doubled");
         }

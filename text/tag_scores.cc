@@ -46,10 +46,12 @@ void TagScores::add(std::span<const std::string> gold, std::span<const std::stri
   for (std::size_t i = 0; i < gold.size(); ++i) correct_ += gold[i] == predicted[i];
   const std::vector<Entity> wanted = entities_of_any(gold), found = entities_of_any(predicted);
   for (const Entity& entity : wanted) ++types_[entity.type].gold;
+  auto other = wanted.begin();  // both are in order
   for (const Entity& entity : found) {
     SpanCounts& counts = types_[entity.type];
     ++counts.found;
-    counts.correct += std::find(wanted.begin(), wanted.end(), entity) != wanted.end();
+    while (other != wanted.end() && other->begin < entity.begin) ++other;
+    counts.correct += other != wanted.end() && *other == entity;
   }
 }
 

@@ -1,6 +1,7 @@
 // CRF: an output head that scores whole label sequences, and ways to read it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,12 @@ class RNN_API CRF : public OutputHead {
   CrfScores<float> scores(const Sequence& features, Call& call) const;
 
  private:
+  /// The forbidden transitions, and the table of them that CrfScores reads.
+  class Rules;
   void check(const Sequence& features, View<const std::int32_t> targets) const;
 
   CRFOptions options_;
-  std::vector<std::uint8_t> allowed_;
+  std::shared_ptr<const Rules> rules_;
 };
 
 /// A path through a sequence and its log-probability.
@@ -61,6 +64,8 @@ struct CrfPath {
   double log_prob = 0;
 };
 
+/// Below, transitions, start and end that are null are zeros.
+///
 /// The most probable path of sequence b (Viterbi 1967); of equals the one whose last label, and
 /// then the one before it, is lowest. Empty, with log_prob 0, for an empty sequence.
 RNN_API CrfPath crf_viterbi(const CrfScores<float>& scores, Index b);

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -71,8 +72,9 @@ struct OutputOptions {
 ///   g.output(rnn::CRF({.units = 17}), g.add(rnn::Bidirectional({...}), x));
 ///   const rnn::Network network = g.build();
 ///
-/// Every mistake is a ConfigError where it is made, naming the layer, what it expected and what it
-/// was given. Names of inputs, layers and outputs are unique and hold no '/'.
+/// What flows is at most 2^28 wide, and symbols at most so many. Every mistake is a ConfigError
+/// where it is made, naming the layer, what it expected and what it was given. Names of inputs,
+/// layers and outputs are unique and hold no '/'.
 class RNN_API Graph {
  public:
   /// What an input gives or a layer makes; belongs to the graph that gave it.
@@ -122,6 +124,9 @@ class RNN_API Graph {
   std::uint64_t id_;  // by which values know it
   Network network_;
   std::set<std::string> names_;
+  std::map<std::string, std::size_t> numbered_{};  // by stem: the last number that a name was given
+  std::map<std::string, std::size_t> nodes_{};     // by name: where they stand in the network
+  std::map<std::string, std::size_t> parameters_{};
 };
 
 }  // namespace rnn

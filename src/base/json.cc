@@ -6,6 +6,10 @@
 namespace rnn {
 namespace {
 
+/// Of one text, however they nest. Parsed, one of three bytes takes up to 50, so that without a
+/// limit a text would take many times its size.
+constexpr std::size_t kMostValues = std::size_t{1} << 22;
+
 /// Goes through a text before it is parsed. The parser itself would keep the last of two members
 /// with one name; and one that is watched while it parses looks through all of an object at the end
 /// of each of its members.
@@ -39,21 +43,25 @@ class Watch : public Json::json_sax_t {
     return true;
   }
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(std::int64_t) override { return true; }
-  bool number_unsigned(std::uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(Json::binary_t&) override { return true; }
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(std::int64_t) override { return count(); }
+  bool number_unsigned(std::uint64_t) override { return count(); }
+  bool number_float(double, const std::string&) override { return count(); }
+  bool string(std::string&) override { return count(); }
+  bool binary(Json::binary_t&) override { return count(); }
   /// The parser will say it.
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
     return false;
   }
 
  private:
+  bool count() {
+    if (++values_ <= kMostValues) return true;
+    throw FormatError(where_ + ": more than " + std::to_string(kMostValues) + " values");
+  }
   bool go_down() {
-    if (++depth_ <= kJsonDepth) return true;
+    if (++depth_ <= kJsonDepth) return count();
     throw FormatError(where_ + ": nested deeper than " + std::to_string(kJsonDepth));
   }
   bool go_up() {
@@ -64,6 +72,7 @@ class Watch : public Json::json_sax_t {
   std::string where_;
   std::size_t most_members_;
   int depth_ = 0;
+  std::size_t values_ = 0;
   std::vector<std::set<std::string>> members_{};  // of the objects that are open
   std::vector<std::string> names_{};
 };

@@ -35,6 +35,8 @@ enum Buffer : std::size_t {
 };
 constexpr std::size_t kBuffers = 6;
 
+constexpr std::size_t kMostCutoffs = 1024;
+
 std::size_t floats_of(Index cluster, std::size_t slot) {
   return kSlots * static_cast<std::size_t>(cluster + 1) + slot;
 }
@@ -97,6 +99,9 @@ void AdaptiveSoftmaxOptions::exchange(Fields& fields) {
 AdaptiveSoftmax::AdaptiveSoftmax(const AdaptiveSoftmaxOptions& options) : options_(options) {
   require_size(type(), "units", options.units);
   require_size(type(), "divisor", options.divisor);
+  // Each has parameters of its own, and is looked for among all targets.
+  require(options.cutoffs.size() <= kMostCutoffs, "AdaptiveSoftmax cutoffs",
+          "at most " + to_text(kMostCutoffs) + " of them", options.cutoffs.size());
   Index before = 0;
   for (Index cutoff : options.cutoffs) {
     if (cutoff <= before || cutoff >= options.units) {

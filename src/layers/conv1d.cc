@@ -33,6 +33,15 @@ Affine affine(const Conv1DOptions& options) {
           .backward_scratch = kBackwardScratch};
 }
 
+/// The vectors of so many steps are one, which must be no wider than others. Divided: the product
+/// could overflow. A step may ask, so that text is made for the message alone.
+void require_window(const char* what, Index steps, const Signal& input) {
+  if (input.size <= kMostWide / steps) return;
+  throw ConfigError("Conv1D: " + std::string(what) + " " + std::to_string(steps) +
+                    ": expected at most " + std::to_string(kMostWide) +
+                    " numbers in all its steps, each of them has " + std::to_string(input.size));
+}
+
 }  // namespace
 
 void Conv1DOptions::exchange(Fields& fields) {
@@ -61,6 +70,8 @@ bool Conv1D::causal() const {
 
 Signal Conv1D::output(const Signal& input) const {
   require_vectors(type(), input);
+  require_window("kernel_size", options_.kernel_size, input);
+  if (streams()) require_window("kernel_size and dilation_rate: a context of", left(), input);
   return Signal::vectors(options_.filters);
 }
 

@@ -1,6 +1,7 @@
 #include "rnn/crf.h"
 
 #include <charconv>
+#include <mutex>
 #include <sstream>
 
 #include "layers/affine.h"
@@ -72,20 +73,52 @@ void CRFOptions::exchange(Fields& fields) {
   exchange_initializer(fields, "kernel_initializer", kernel_initializer);
 }
 
+/// A description may claim any number of labels. The table is therefore made when it is first read:
+/// by then there are transitions, which take four times as much.
+class CRF::Rules {
+ public:
+  explicit Rules(Index labels) : labels_(labels) {}
+
+  void forbid(Index from, Index to) {
+    forbidden_.push_back({static_cast<std::int32_t>(from), static_cast<std::int32_t>(to)});
+  }
+  /// As CrfScores has it. Any number of threads may ask.
+  std::span<const std::uint8_t> allowed() const {
+    if (forbidden_.empty()) return {};
+    std::call_once(made_, [this] {
+      allowed_.assign(static_cast<std::size_t>((labels_ + 1) * (labels_ + 1)), 1);
+      for (const Transition& one : forbidden_) {
+        allowed_[static_cast<std::size_t>(one.from * (labels_ + 1) + one.to)] = 0;
+      }
+    });
+    return allowed_;
+  }
+
+ private:
+  struct Transition {
+    std::int32_t from, to;
+  };
+  Index labels_;
+  std::vector<Transition> forbidden_{};
+  mutable std::once_flag made_{};
+  mutable std::vector<std::uint8_t> allowed_{};
+};
+
 CRF::CRF(const CRFOptions& options) : options_(options) {
   require_size(type(), "units", options.units);
   const Index K = options.units;
+  const auto rules = std::make_shared<Rules>(K);
+  rules_ = rules;
   std::istringstream words(options.forbidden);
   for (std::string word; words >> word;) {
     const auto arrow = word.find('>');
     if (arrow == std::string::npos) {
       throw ConfigError("CRF: in forbidden, expected from>to, got '" + word + "'");
     }
-    if (allowed_.empty()) allowed_.assign(static_cast<std::size_t>((K + 1) * (K + 1)), 1);
     const std::string_view text(word);
     const Index from = parse_label(text.substr(0, arrow), "start", K);
     const Index to = parse_label(text.substr(arrow + 1), "end", K);
-    allowed_[static_cast<std::size_t>(from * (K + 1) + to)] = 0;
+    rules->forbid(from, to);
   }
 }
 
@@ -112,12 +145,12 @@ CrfScores<float> CRF::scores(const Sequence& features, Call& call) const {
           .transitions = chain(call.parameters, kTransitions),
           .start = chain(call.parameters, kStart),
           .end = chain(call.parameters, kEnd),
-          .allowed = allowed_};
+          .allowed = rules_->allowed()};
 }
 
 void CRF::check(const Sequence& features, View<const std::int32_t> targets) const {
   const Index K = options_.units;
-  const CrfScores<float> rules{.emissions = {nullptr, {1, 1, K}}, .allowed = allowed_};
+  const CrfScores<float> rules{.emissions = {nullptr, {1, 1, K}}, .allowed = rules_->allowed()};
   for (Index b = 0; b < features.batch(); ++b) {
     const Index length = length_of(features.lengths, b, features.time());
     for (Index t = 0; t < length; ++t) {
@@ -170,7 +203,7 @@ View<const float> CRF::backward(const Sequence& features, View<const std::int32_
                                          .transitions = chain(call.parameters, kTransitions),
                                          .start = chain(call.parameters, kStart),
                                          .end = chain(call.parameters, kEnd),
-                                         .allowed = allowed_},
+                                         .allowed = rules_->allowed()},
                               .targets = targets,
                               .scale = scale,
                               .weights = sequence_weights(targets, call),

@@ -24,6 +24,13 @@ void keep_best(std::vector<Arrival>& arrivals, Index n) {
   arrivals.resize(kept);
 }
 
+// What a path scores where the scores may leave something out.
+double step(const CrfScores<float>& s, Index i, Index j) {
+  return s.transitions ? double{s.transitions(i, j)} : 0;
+}
+double first(const CrfScores<float>& s, Index j) { return s.start ? double{s.start[j]} : 0; }
+double last(const CrfScores<float>& s, Index j) { return s.end ? double{s.end[j]} : 0; }
+
 double log_sum(const std::vector<double>& terms) {
   if (terms.empty()) return -HUGE_VAL;
   const double top = *std::max_element(terms.begin(), terms.end());
@@ -43,10 +50,10 @@ double log_normalizer(const CrfScores<float>& s, Index b, Index length) {
       for (Index i = 0; t > 0 && i < K; ++i) {
         const double so_far = before[static_cast<std::size_t>(i)];
         if (s.allows(i, j) && so_far > -HUGE_VAL) {
-          terms.push_back(so_far + double{s.transitions(i, j)});
+          terms.push_back(so_far + step(s, i, j));
         }
       }
-      if (t == 0 && s.allows(K, j)) terms.push_back(double{s.start[j]});
+      if (t == 0 && s.allows(K, j)) terms.push_back(first(s, j));
       now.push_back(log_sum(terms) + double{s.emissions(t, b, j)});
     }
     before.swap(now);
@@ -54,7 +61,7 @@ double log_normalizer(const CrfScores<float>& s, Index b, Index length) {
   terms.clear();
   for (Index j = 0; j < K; ++j) {
     const double so_far = before[static_cast<std::size_t>(j)];
-    if (s.allows(j, K) && so_far > -HUGE_VAL) terms.push_back(so_far + double{s.end[j]});
+    if (s.allows(j, K) && so_far > -HUGE_VAL) terms.push_back(so_far + last(s, j));
   }
   return log_sum(terms);
 }
@@ -74,13 +81,13 @@ std::vector<CrfPath> crf_n_best(const CrfScores<float>& s, Index b, Index n) {
     for (Index j = 0; j < K; ++j) {
       std::vector<Arrival>& here = at(t, j);
       const double emission = s.emissions(t, b, j);
-      if (t == 0 && s.allows(K, j)) here.push_back({double{s.start[j]} + emission, 0, 0});
+      if (t == 0 && s.allows(K, j)) here.push_back({first(s, j) + emission, 0, 0});
       for (Index i = 0; t > 0 && i < K; ++i) {
         if (!s.allows(i, j)) continue;
-        const double step = double{s.transitions(i, j)} + emission;
+        const double way = step(s, i, j) + emission;
         const std::vector<Arrival>& before = at(t - 1, i);
         for (std::size_t rank = 0; rank < before.size(); ++rank) {
-          here.push_back({before[rank].score + step, i, static_cast<Index>(rank)});
+          here.push_back({before[rank].score + way, i, static_cast<Index>(rank)});
         }
       }
       keep_best(here, n);
@@ -89,9 +96,9 @@ std::vector<CrfPath> crf_n_best(const CrfScores<float>& s, Index b, Index n) {
   std::vector<Arrival> ends;
   for (Index j = 0; j < K; ++j) {
     if (!s.allows(j, K)) continue;
-    const std::vector<Arrival>& last = at(length - 1, j);
-    for (std::size_t rank = 0; rank < last.size(); ++rank) {
-      ends.push_back({last[rank].score + double{s.end[j]}, j, static_cast<Index>(rank)});
+    const std::vector<Arrival>& here = at(length - 1, j);
+    for (std::size_t rank = 0; rank < here.size(); ++rank) {
+      ends.push_back({here[rank].score + last(s, j), j, static_cast<Index>(rank)});
     }
   }
   keep_best(ends, n);
@@ -121,14 +128,13 @@ std::vector<std::int32_t> crf_best_labels(const CrfScores<float>& s, Index b) {
   std::vector<double> steps(width * width), before(width), now(width);
   for (Index j = 0; j < K; ++j) {
     for (Index i = 0; i < K; ++i) {
-      steps[static_cast<std::size_t>(j * K + i)] =
-          s.allows(i, j) ? double{s.transitions(i, j)} : -HUGE_VAL;
+      steps[static_cast<std::size_t>(j * K + i)] = s.allows(i, j) ? step(s, i, j) : -HUGE_VAL;
     }
   }
   std::vector<std::int32_t> from(static_cast<std::size_t>(length) * width);
   for (Index j = 0; j < K; ++j) {
     before[static_cast<std::size_t>(j)] =
-        s.allows(K, j) ? double{s.start[j]} + double{s.emissions(0, b, j)} : -HUGE_VAL;
+        s.allows(K, j) ? first(s, j) + double{s.emissions(0, b, j)} : -HUGE_VAL;
   }
   for (Index t = 1; t < length; ++t) {
     for (std::size_t j = 0; j < width; ++j) {
@@ -151,7 +157,7 @@ std::vector<std::int32_t> crf_best_labels(const CrfScores<float>& s, Index b) {
   std::int32_t label = 0;
   for (Index j = 0; j < K; ++j) {
     const double score =
-        s.allows(j, K) ? before[static_cast<std::size_t>(j)] + double{s.end[j]} : -HUGE_VAL;
+        s.allows(j, K) ? before[static_cast<std::size_t>(j)] + last(s, j) : -HUGE_VAL;
     if (score > top) {
       top = score;
       label = static_cast<std::int32_t>(j);

@@ -34,11 +34,13 @@ void show(Options options, Fields& fields) {
   options.exchange(fields);
 }
 
-/// Sizes are bounded so that no product of a few of them overflows.
+/// Sizes, also those of what flows between layers, are bounded so that no product of two of them
+/// and no sum of many overflows.
+inline constexpr Index kMostWide = Index{1} << 28;
+
 inline void require_size(std::string_view type, std::string_view option, Index value) {
-  constexpr Index kLimit = Index{1} << 28;
-  require(value >= 1 && value <= kLimit, std::string(type) + " " + std::string(option),
-          "1 to " + to_text(kLimit), value);
+  require(value >= 1 && value <= kMostWide, std::string(type) + " " + std::string(option),
+          "1 to " + to_text(kMostWide), value);
 }
 
 inline void require_rate(std::string_view type, std::string_view option, float value) {

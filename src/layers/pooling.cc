@@ -31,9 +31,8 @@ void PoolOverTimeOptions::exchange(Fields& fields) {
 }
 
 PoolOverTime::PoolOverTime(const PoolOverTimeOptions& options) : options_(options) {
-  if (options.attention_units < 0) {
-    throw ConfigError("PoolOverTime: attention_units must be at least 0, got " +
-                      std::to_string(options.attention_units));
+  if (options.attention_units != 0) {
+    require_size(type(), "attention_units", options.attention_units);
   }
 }
 

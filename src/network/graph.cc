@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cctype>
 
+#include "layers/option_fields.h"
 #include "rnn/error.h"
 
 namespace rnn {
@@ -17,6 +18,13 @@ std::string lower(std::string_view text) {
 
 [[noreturn]] void refuse(const std::string& name, const std::string& what) {
   throw ConfigError("layer '" + name + "': " + what);
+}
+
+/// What is wider could not be computed, and its sums and products could overflow.
+void require_bounded(const std::string& name, const Signal& output) {
+  if (output.size <= kMostWide) return;
+  refuse(name, "must give vectors of at most " + std::to_string(kMostWide) + ", not " +
+                   output.to_string());
 }
 
 /// Runs `work`; an error it throws is told which layer it is about.
@@ -45,8 +53,12 @@ std::string Graph::take_name(const std::string& given, std::string_view type) {
     if (!given.empty()) {
       throw ConfigError("Graph: two inputs, layers or outputs are named '" + given + "'");
     }
-    const std::string stem = name;
-    for (int i = 1; !names_.insert(name = stem + "_" + std::to_string(i)).second;) ++i;
+    // No name is ever given back, so the numbers before are still taken.
+    std::size_t& number = numbered_[name];
+    const std::string stem = name + "_";
+    do {
+      name = stem + std::to_string(++number);
+    } while (!names_.insert(name).second);
   }
   return name;
 }
@@ -82,6 +94,10 @@ Graph::Value Graph::input(std::string name, const Signal& signal, const InputOpt
     throw ConfigError("Graph: input '" + name + "' must be of at least 1, got " +
                       signal.to_string());
   }
+  if (signal.size > kMostWide) {
+    throw ConfigError("Graph: input '" + name + "' must be of at most " +
+                      std::to_string(kMostWide) + ", got " + signal.to_string());
+  }
   if (network_.inputs_.empty() && (!options.aligned || signal.kind == Signal::Kind::kRows)) {
     throw ConfigError("Graph: the first input, '" + name +
                       "', is that of the batch itself: it must be symbols or vectors, and aligned");
@@ -98,46 +114,45 @@ std::vector<std::size_t> Graph::declare(const std::string& owner,
   for (ParameterSpec spec : specs) {
     if (spec.name.find('/') == std::string::npos) {
       spec.name = owner + "/" + spec.name;
+      parameters_.emplace(spec.name, all.size());
       positions.push_back(all.size());
       all.push_back(std::move(spec));
       continue;
     }
-    const auto found = std::find_if(all.begin(), all.end(), [&](const ParameterSpec& other) {
-      return other.name == spec.name;
-    });
-    if (found == all.end()) {
+    const auto found = parameters_.find(spec.name);
+    if (found == parameters_.end()) {
       refuse(owner, "there is no parameter '" + spec.name + "' before it to share");
     }
-    if (found->shape != spec.shape) {
+    const Shape& shape = all[found->second].shape;
+    if (shape != spec.shape) {
       refuse(owner, "to share '" + spec.name + "' its shape must be " + spec.shape.to_string() +
-                        ", but it is " + found->shape.to_string());
+                        ", but it is " + shape.to_string());
     }
-    positions.push_back(static_cast<std::size_t>(found - all.begin()));
+    positions.push_back(found->second);
   }
   return positions;
 }
 
 std::vector<std::size_t> Graph::share(const Network::Node& node,
                                       const std::vector<ParameterSpec>& specs) const {
-  const auto found =
-      std::find_if(network_.nodes_.begin(), network_.nodes_.end(),
-                   [&](const Network::Node& other) { return other.name == node.shares; });
-  if (found == network_.nodes_.end()) {
+  const auto place = nodes_.find(node.shares);
+  if (place == nodes_.end()) {
     refuse(node.name, "there is no layer '" + node.shares + "' before it to share parameters with");
   }
+  const std::vector<std::size_t>& found = network_.nodes_[place->second].parameters;
   const std::string with = "to share the parameters of '" + node.shares + "' ";
-  if (found->parameters.size() != specs.size()) {
-    refuse(node.name, with + "it must have " + std::to_string(found->parameters.size()) +
-                          " of them, got " + std::to_string(specs.size()));
+  if (found.size() != specs.size()) {
+    refuse(node.name, with + "it must have " + std::to_string(found.size()) + " of them, got " +
+                          std::to_string(specs.size()));
   }
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    const ParameterSpec& theirs = network_.parameter_specs_[found->parameters[i]];
+    const ParameterSpec& theirs = network_.parameter_specs_[found[i]];
     if (theirs.shape != specs[i].shape) {
       refuse(node.name, with + "its '" + specs[i].name + "' must be " + theirs.shape.to_string() +
                             ", got " + specs[i].shape.to_string());
     }
   }
-  return found->parameters;
+  return found;
 }
 
 Graph::Value Graph::add(Network::Node node, const NodeOptions& options, std::size_t sequences,
@@ -156,6 +171,7 @@ Graph::Value Graph::add(Network::Node node, const NodeOptions& options, std::siz
     }
   }
   node.states = network_.state_specs_.size() - node.first_state;
+  nodes_.emplace(node.name, network_.nodes_.size());
   network_.nodes_.push_back(std::move(node));
   return {{.is_input = false, .number = network_.nodes_.size() - 1}, id_};
 }
@@ -169,6 +185,7 @@ Graph::Value Graph::add(const AnyLayer& layer, Value x, const NodeOptions& optio
   node.from = {x.source_};
   node.input = signal(x);
   node.output = in_layer(node.name, [&] { return layer->output(node.input); });
+  require_bounded(node.name, node.output);
   const auto specs = layer->parameters(node.input);
   return add(std::move(node), options, sequences_of(x.source_), specs);
 }
@@ -189,6 +206,7 @@ Graph::Value Graph::add(const AnyJointLayer& layer, const std::vector<Value>& fr
   }
   node.input = signals.front();
   node.output = in_layer(node.name, [&] { return joint->output(signals); });
+  require_bounded(node.name, node.output);
   const std::size_t sequences = sequences_of(node.from.back());
   for (const Network::Source& source : node.from) {
     const std::size_t others = sequences_of(source);

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/require.h"
 #include "layers/registry.h"
 #include "rnn/graph.h"
 #include "rnn/model_file.h"
@@ -10,6 +11,18 @@
 
 namespace rnn {
 namespace {
+
+/// Inputs, layers or outputs of one network.
+constexpr std::size_t kMostParts = 4096;
+
+/// Throws ConfigError for what NetworkReader would refuse.
+void require_readable(const Network& network) {
+  for (const std::size_t count :
+       {network.inputs().size(), network.nodes().size(), network.outputs().size()}) {
+    require(count <= kMostParts, "a network in JSON",
+            "at most " + std::to_string(kMostParts) + " inputs, layers or outputs", count);
+  }
+}
 
 /// Writes the type and the options of a layer or head called `name`.
 template <class Component>
@@ -137,6 +150,10 @@ class NetworkReader {
   Json list(const char* name) const {
     Json value = member<Json>(object_, name, place_);
     if (!value.is_array()) throw FormatError(place_ + ": '" + name + "' must be a list");
+    if (value.size() > kMostParts) {
+      throw FormatError(place_ + ": '" + name + "' must be at most " + std::to_string(kMostParts) +
+                        ", got " + std::to_string(value.size()));
+    }
     return value;
   }
 
@@ -293,6 +310,7 @@ class NetworkReader {
 }  // namespace
 
 std::string network_to_json(const Network& network) {
+  require_readable(network);
   if (!is_chain(network)) return graph_to_json(network).dump(2);
   Json object;
   if (network.input().kind == Signal::Kind::kVectors) {

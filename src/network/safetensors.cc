@@ -283,12 +283,15 @@ SafetensorsContents load_safetensors(const std::string& path) {
 
 namespace {
 
-/// Throws FormatError unless `from` has tensors of these names and shapes and no others.
-void require_tensors(const std::vector<std::pair<std::string, Shape>>& wanted,
-                     const TensorList& from, const std::string& where) {
+using TensorsByName = std::map<std::string_view, const Tensor*>;
+
+/// The tensors of `from`. Throws FormatError unless they are of these names and shapes and no
+/// others.
+TensorsByName require_tensors(const std::vector<std::pair<std::string, Shape>>& wanted,
+                              const TensorList& from, const std::string& where) {
   std::set<std::string_view> names;
   for (const auto& part : wanted) names.insert(part.first);
-  std::map<std::string_view, const Tensor*> given;
+  TensorsByName given;
   for (const NamedTensor& entry : from) {
     if (!names.contains(entry.name)) {
       throw FormatError(where + ": tensor '" + entry.name + "' is not part of this network");
@@ -304,6 +307,7 @@ void require_tensors(const std::vector<std::pair<std::string, Shape>>& wanted,
                         shape.to_string());
     }
   }
+  return given;
 }
 
 }  // namespace
@@ -314,9 +318,9 @@ Parameters parameters_from(const Network& network, const TensorList& tensors,
   for (const ParameterSpec& spec : network.parameter_specs()) {
     wanted.emplace_back(spec.name, spec.shape);
   }
-  require_tensors(wanted, tensors, std::string(where));
+  const TensorsByName given = require_tensors(wanted, tensors, std::string(where));
   Parameters parameters = network.zero_parameters(backend);
-  for (NamedTensor& entry : parameters) entry.tensor = tensors.at(entry.name);
+  for (NamedTensor& entry : parameters) entry.tensor = *given.at(entry.name);
   if (backend.precision() == Precision::kInt8) round_to_int8(parameters);
   parameters.changed();
   return parameters;
@@ -325,9 +329,9 @@ Parameters parameters_from(const Network& network, const TensorList& tensors,
 void assign_tensors(TensorList& to, const TensorList& from, std::string_view where) {
   std::vector<std::pair<std::string, Shape>> wanted;
   for (const NamedTensor& entry : to) wanted.emplace_back(entry.name, entry.tensor.shape());
-  require_tensors(wanted, from, std::string(where));
+  const TensorsByName given = require_tensors(wanted, from, std::string(where));
   // All fits: only now is anything changed.
-  for (NamedTensor& entry : to) entry.tensor = from.at(entry.name);
+  for (NamedTensor& entry : to) entry.tensor = *given.at(entry.name);
 }
 
 }  // namespace rnn

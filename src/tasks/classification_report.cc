@@ -6,11 +6,13 @@ namespace rnn {
 
 ClassificationReport::ClassificationReport(std::span<const std::string> names, bool multi_label) {
   for (const std::string& name : names) labels.push_back({.label = name});
-  if (!multi_label) confusion.assign(names.size() * names.size(), 0);
+  if (multi_label || names.size() > kMostConfused) return;
+  confusion.assign(names.size() * names.size(), 0);
 }
 
 void ClassificationReport::add(std::int32_t truth, std::int32_t predicted) {
   add(std::span(&truth, 1), std::span(&predicted, 1));
+  if (confusion.empty()) return;
   ++confusion[static_cast<std::size_t>(truth) * labels.size() +
               static_cast<std::size_t>(predicted)];
 }

@@ -164,6 +164,11 @@ void ModelDirectory::verify() const {
                            "if the others are as they should be, " +
                                seal + " writes it anew"));
     }
+    if (!covered.insert(name).second) {  // or it would be read as often as it is named
+      throw FormatError(at(file(kSums), number,
+                           name + " is there twice; if the files are as they should be, " + seal +
+                               " writes it anew"));
+    }
     if (!is_there(file(name))) throw_missing(file(name));
     if (sha256_of_file(file(name)) != line.substr(0, gap)) {
       throw FormatError(file(name) + ": damaged or altered: it does not match " + kSums +
@@ -171,7 +176,6 @@ void ModelDirectory::verify() const {
                         "with " +
                         seal);
     }
-    covered.insert(name);
   }
   for (const char* name : kFiles) {
     const bool gone = is_there(place(name) + kGone);
@@ -233,7 +237,7 @@ std::vector<std::string> ModelDirectory::files() const {
 
 Json ModelDirectory::read_config(const std::string& task) const {
   const std::string path = file("config.json");
-  Json config = parse_json(read_file(path), path);
+  Json config = parse_json(read_file(path, kLargestConfig), path);
   if (!config.is_object()) throw FormatError(path + ": expected an object");
   const int format = member<int>(config, "format", path);
   if (format < 1 || format > kModelFormat) {
@@ -250,6 +254,10 @@ Json ModelDirectory::read_config(const std::string& task) const {
 
 void write_config(ModelUpdate& update, const Json& config) {
   const std::string path = update.file("config.json"), text = config.dump(2) + "\n";
+  if (text.size() > kLargestConfig) {
+    throw FormatError(path + ": the description of the model takes " + std::to_string(text.size()) +
+                      " bytes, at most " + std::to_string(kLargestConfig) + " are read");
+  }
   parse_json(text, path);
   write_file(path, text);
 }

@@ -8,6 +8,7 @@
 //   checkpoint/        what resuming needs
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@
 namespace rnn {
 
 inline constexpr int kModelFormat = 1;
+/// Bytes of config.json.
+inline constexpr std::size_t kLargestConfig = std::size_t{1} << 26;
 
 class ModelDirectory {
  public:
@@ -96,7 +99,7 @@ class ModelUpdate {
 };
 
 /// Writes config.json. Throws FormatError before that when it could not be read again, such as one
-/// that nests deeper than JSON may.
+/// that nests deeper than JSON may or is larger than kLargestConfig.
 void write_config(ModelUpdate& update, const Json& config);
 /// Calls read(), which makes something of what `where` says. An option that is wrong there is a
 /// fault of the file: its ConfigError becomes a FormatError that names it.

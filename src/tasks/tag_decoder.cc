@@ -11,9 +11,7 @@ TagDecoder::TagDecoder(const Network& network, const Parameters& parameters,
       backend_(std::move(backend)),
       inference_(network, parameters, backend_),
       crf_(dynamic_cast<const CRF*>(network.head().head.get())),
-      allowed_(std::move(allowed)),
-      transitions_({network.head().classes, network.head().classes}),
-      ends_({network.head().classes}) {}
+      allowed_(std::move(allowed)) {}
 
 void TagDecoder::run(const Batch& batch) {
   State state = network_.zero_state(batch.batch, *backend_);
@@ -27,15 +25,28 @@ void TagDecoder::run(const Batch& batch) {
   log_probabilities_.resize(probabilities.shape());
   std::transform(probabilities.begin(), probabilities.end(), log_probabilities_.data(),
                  [](float p) { return std::log(p); });
-  scores_ = {.emissions = log_probabilities_,
-             .lengths = batch.lengths,
-             .transitions = transitions_,
-             .start = ends_,
-             .end = ends_,
-             .allowed = allowed_};
+  scores_ = {.emissions = log_probabilities_, .lengths = batch.lengths, .allowed = allowed_};
 }
 
-std::vector<std::int32_t> TagDecoder::best(Index b) const { return crf_best_labels(scores_, b); }
+std::vector<std::int32_t> TagDecoder::best(Index b) const {
+  if (crf_ || !allowed_.empty()) return crf_best_labels(scores_, b);
+  // Any label may follow any other: no need of a table of all pairs.
+  std::vector<std::int32_t> labels;
+  for (Index t = 0; t < length_of(scores_.lengths, b, scores_.emissions.extent(0)); ++t) {
+    float top = -HUGE_VALF;
+    std::int32_t best = -1;
+    for (Index j = 0; j < scores_.labels(); ++j) {
+      const float here = scores_.emissions(t, b, j);
+      if (here > top) {
+        top = here;
+        best = static_cast<std::int32_t>(j);
+      }
+    }
+    if (best < 0) return {};  // no path is possible
+    labels.push_back(best);
+  }
+  return labels;
+}
 
 std::vector<CrfPath> TagDecoder::n_best(Index b, Index n) const {
   std::vector<CrfPath> paths = crf_n_best(scores_, b, n);

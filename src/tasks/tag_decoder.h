@@ -38,7 +38,6 @@ class TagDecoder {
   Inference inference_;
   const CRF* crf_;  // null: the head is a softmax
   std::vector<std::uint8_t> allowed_;
-  Tensor transitions_, ends_;  // zeros: what a softmax head has instead
   CrfScores<float> scores_;
   Tensor log_probabilities_, nats_;
 };

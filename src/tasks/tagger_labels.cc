@@ -37,6 +37,11 @@ bool may_follow(Parts before, Parts label, TagScheme scheme) {
   return before.type == label.type && (before.prefix == 'B' || before.prefix == 'I');
 }
 
+/// As CRFOptions::forbidden has it; K labels.
+std::string forbidden_word(std::size_t from, std::size_t to, std::size_t K) {
+  return (from < K ? std::to_string(from) : "start") + ">" + (to < K ? std::to_string(to) : "end");
+}
+
 }  // namespace
 
 std::string detect_scheme(const TaggedPart& part) {
@@ -69,6 +74,11 @@ TaggerLabels::TaggerLabels(std::vector<std::string> labels, const std::string& s
   if (scheme != "none") scheme_ = tag_scheme(scheme);
   if (training_scheme_ == TagScheme::kIob1) {
     throw ConfigError("training-scheme: expected bio or bioes, got 'iob1'");
+  }
+  if (entities() && names_.size() > kMostEntityLabels) {
+    throw FormatError("a scheme of entities is for at most " + std::to_string(kMostEntityLabels) +
+                      " labels, got " + std::to_string(names_.size()) +
+                      "; join types of entities, or learn them as plain tags (--scheme none)");
   }
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (entities() && names_[i] != "O" && !is_entity_tag(names_[i])) {
@@ -156,31 +166,58 @@ std::vector<std::string> TaggerLabels::tags_of(std::span<const std::int32_t> lab
   return tags;
 }
 
+template <class Visit>
+void TaggerLabels::each_forbidden(const Visit& visit) const {
+  if (!entities()) return;
+  const std::size_t K = names_.size();
+  std::vector<Parts> parts;  // the last: of the start and the end
+  for (const std::string& name : names_) parts.push_back(parts_of(name));
+  parts.emplace_back();
+  std::vector<std::size_t> all(K + 1), continuing;
+  for (std::size_t i = 0; i <= K; ++i) {
+    all[i] = i;
+    if (continues(parts[i])) continuing.push_back(i);
+  }
+  for (std::size_t from = 0; from <= K; ++from) {
+    for (const std::size_t to : may_end(parts[from], training_scheme_) ? continuing : all) {
+      const bool good = may_follow(parts[from], parts[to], training_scheme_);
+      if (!good && !visit(from, to)) return;
+    }
+  }
+}
+
 std::vector<std::uint8_t> TaggerLabels::allowed() const {
   if (!entities()) return {};
   const std::size_t K = names_.size();
   std::vector<std::uint8_t> allowed((K + 1) * (K + 1), 1);
-  for (std::size_t i = 0; i <= K; ++i) {
-    for (std::size_t j = 0; j <= K; ++j) {
-      const Parts from = i < K ? parts_of(names_[i]) : Parts{};
-      const Parts to = j < K ? parts_of(names_[j]) : Parts{};
-      allowed[i * (K + 1) + j] = may_follow(from, to, training_scheme_);
-    }
-  }
+  each_forbidden([&](std::size_t from, std::size_t to) {
+    allowed[from * (K + 1) + to] = 0;
+    return true;
+  });
   return allowed;
 }
 
-std::string TaggerLabels::forbidden() const {
-  const std::vector<std::uint8_t> table = allowed();
-  const std::size_t K = names_.size();
+std::string TaggerLabels::forbidden(std::size_t most) const {
   std::string text;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const std::size_t from = i / (K + 1), to = i % (K + 1);
-    if (table[i]) continue;
-    text += (text.empty() ? "" : " ") + (from < K ? std::to_string(from) : "start") + ">" +
-            (to < K ? std::to_string(to) : "end");
-  }
+  each_forbidden([&](std::size_t from, std::size_t to) {
+    const std::string word = forbidden_word(from, to, names_.size());
+    const bool fits = text.size() + word.size() < most;
+    text += (text.empty() ? "" : " ") + (fits ? word : "...");
+    return fits;
+  });
   return text;
+}
+
+bool TaggerLabels::are_forbidden(std::string_view text) const {
+  bool same = true, first = true;
+  each_forbidden([&](std::size_t from, std::size_t to) {
+    const std::string word = (first ? "" : " ") + forbidden_word(from, to, names_.size());
+    first = false;
+    same = text.starts_with(word);
+    if (same) text.remove_prefix(word.size());
+    return same;
+  });
+  return same && text.empty();
 }
 
 }  // namespace rnn

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rnn/text/entity_tags.h"
@@ -13,6 +14,10 @@
 
 namespace rnn {
 
+/// Labels of a scheme of entities, of which every two may or may not follow each other: in bioes,
+/// of 511 types.
+inline constexpr std::size_t kMostEntityLabels = 2048;
+
 /// "none", or the scheme that all the tags are of. Without entities there is none.
 std::string detect_scheme(const TaggedPart& part);
 
@@ -20,7 +25,8 @@ std::string detect_scheme(const TaggedPart& part);
 class TaggerLabels {
  public:
   /// `scheme` of the files: "none", "iob1", "bio" or "bioes"; `training_scheme` "bio" or "bioes".
-  /// Throws ConfigError for other names.
+  /// Throws ConfigError for other names, FormatError for labels that are not of the scheme, twice
+  /// there or, with a scheme, more than kMostEntityLabels.
   TaggerLabels(std::vector<std::string> labels, const std::string& scheme,
                const std::string& training_scheme);
   /// The labels of these sentences, the most frequent first. Throws as `labels_of` does.
@@ -39,12 +45,18 @@ class TaggerLabels {
   std::vector<std::string> tags_of(std::span<const std::int32_t> labels) const;
   /// [K+1,K+1] as CrfScores::allowed has it; empty: everything is possible.
   std::vector<std::uint8_t> allowed() const;
-  /// The same as CRFOptions::forbidden.
-  std::string forbidden() const;
+  /// The same as CRFOptions::forbidden; with ... for what is beyond `most` bytes.
+  std::string forbidden(std::size_t most = std::string::npos) const;
+  /// Whether `text` is forbidden(), which is not made for it.
+  bool are_forbidden(std::string_view text) const;
 
  private:
   std::vector<std::string> training_tags(const TaggedSentence& sentence,
                                          const std::string& file) const;
+  /// Calls visit(from, to) for what may not stand side by side, in order, K for start and end,
+  /// until it returns false. Takes as long as there are calls.
+  template <class Visit>
+  void each_forbidden(const Visit& visit) const;
 
   std::vector<std::string> names_;
   std::map<std::string, std::int32_t, std::less<>> numbers_;

@@ -89,6 +89,9 @@ std::optional<Network::Input> expected_input(const std::string& name,
   return std::nullopt;
 }
 
+/// Bytes of them that a message shows.
+constexpr std::size_t kMostForbidden = std::size_t{1} << 16;
+
 /// Transitions that a CRF leaves out.
 std::string forbidden_by(const OutputHead& crf) {
   Json options;
@@ -130,9 +133,9 @@ std::string misfit(const Network& network, const TaggerVocabulary& vocabulary,
            " labels of these texts at its end, got " + std::string(type) + " with " +
            std::to_string(head.classes);
   }
-  if (type == "CRF" && forbidden_by(*head.head) != labels.forbidden()) {
+  if (type == "CRF" && !labels.are_forbidden(forbidden_by(*head.head))) {
     return "the CRF must forbid what the scheme of these tags does not allow: \"forbidden\": \"" +
-           labels.forbidden() + "\"";
+           labels.forbidden(kMostForbidden) + "\"";
   }
   return {};
 }

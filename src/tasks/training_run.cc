@@ -35,7 +35,9 @@ std::string option_name(std::string name) {
   return "--" + name;
 }
 
-Json read_json(const std::string& path) { return parse_json(read_file(path), path); }
+Json read_json(const std::string& path) {
+  return parse_json(read_file(path, kLargestConfig), path);
+}
 
 }  // namespace
 

@@ -133,6 +133,27 @@ TEST_F(BadInput, AfterSealingTheFilesMustStillFitEachOther) {
   refuses(1, seal, {"m/config.json: format 9 was written by a newer rnn"});
 }
 
+// Sealed, so that nothing but the description itself tells.
+TEST_F(BadInput, ADescriptionOfAnotherShapeIsToldWhenInspected) {
+  must_train("m");
+  const Json config = parse_json(read("m/config.json"), "config");
+  const auto refused = [&](const std::function<void(Json&)>& change, const std::string& part) {
+    Json changed = config;
+    change(changed);
+    files.write("m/config.json", changed.dump());
+    must_run({"inspect", "m", "--seal", "--json"});
+    refuses(1, {"inspect", "m"}, {"m/config.json: ", part});
+  };
+  refused([](Json& c) { c["network"] = 3; }, "network: expected an object");
+  refused([](Json& c) { c.erase("network"); }, "'network'");
+  refused([](Json& c) { c["network"]["layers"] = Json::object(); }, "'layers' must be a list");
+  refused([](Json& c) { c["network"]["layers"][1] = "LSTM"; }, "layers[1]: expected an object");
+  refused([](Json& c) { c["network"]["layers"][1]["type"] = 3; }, "layers[1]: member 'type'");
+  refused([](Json& c) { c["network"]["head"] = 3; }, "head: expected an object");
+  refused([](Json& c) { c["network"]["outputs"] = {1}; }, "outputs[0]: expected an object");
+  refused([](Json& c) { c["rnn_version"] = 1; }, "'rnn_version'");
+}
+
 TEST_F(BadInput, EachOptionOutOfRange) {
   const std::vector<std::pair<const char*, Words>> wrong{
       {"--min-count", {"0", "-1", "x"}},

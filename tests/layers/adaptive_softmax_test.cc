@@ -1,5 +1,7 @@
 #include "rnn/adaptive_softmax.h"
 
+#include <numeric>
+
 #include "support/for_each_backend.h"
 #include "support/head_call.h"
 
@@ -111,6 +113,11 @@ TEST(AdaptiveSoftmax, RefusesBadCutoffsAndTargets) {
                                         std::vector<Index>{5, 3}, std::vector<Index>{9}}) {
     EXPECT_THROW(AdaptiveSoftmax({.units = 9, .cutoffs = bad}), ConfigError);
   }
+  std::vector<Index> many(1024);
+  std::iota(many.begin(), many.end(), 1);
+  EXPECT_NO_THROW(AdaptiveSoftmax({.units = 9000, .cutoffs = many}));
+  many.push_back(1025);
+  EXPECT_THROW(AdaptiveSoftmax({.units = 9000, .cutoffs = many}), ConfigError);
   test::for_each_backend([](const Backend& backend) {
     HeadBench made = bench(backend);
     made.targets[0] = kClasses;

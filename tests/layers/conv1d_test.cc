@@ -115,6 +115,15 @@ TEST(Conv1D, RefusesBadOptionsAndInputs) {
   EXPECT_THROW(Conv1D({.filters = 1, .kernel_size = 1, .strides = 0}), ConfigError);
   EXPECT_THROW(Conv1D({.filters = 1, .kernel_size = 1, .dilation_rate = 0}), ConfigError);
   EXPECT_THROW(Conv1D({.filters = 1, .kernel_size = 1}).output(Signal::symbols(4)), ConfigError);
+  // Whose products would be beyond every limit, or beyond 64 bits.
+  constexpr Index kMost = Index{1} << 28;
+  EXPECT_THROW(Conv1D({.filters = 1, .kernel_size = 2}).output(Signal::vectors(kMost)),
+               ConfigError);
+  const Conv1D dilated(
+      {.filters = 1, .kernel_size = 3, .dilation_rate = kMost, .padding = Padding::kCausal});
+  EXPECT_THROW(dilated.output(Signal::vectors(1)), ConfigError);
+  EXPECT_EQ(Conv1D({.filters = 2, .kernel_size = 2}).output(Signal::vectors(kMost / 2)),
+            Signal::vectors(2));
 }
 
 }  // namespace

@@ -136,6 +136,20 @@ TEST(CRF, TheBestLabelsAreThoseOfTheBestPath) {
   }
 }
 
+TEST(CRF, PathsOfEmissionsAloneAreThoseWithZeros) {
+  const Tensor emissions = test::random_values<float>({4, 1, 3}, Random(1));
+  const Tensor transitions(Shape{3, 3}), ends(Shape{3});
+  const CrfScores<float> alone{.emissions = emissions},
+      zeros{.emissions = emissions, .transitions = transitions, .start = ends, .end = ends};
+  EXPECT_EQ(crf_best_labels(alone, 0), crf_best_labels(zeros, 0));
+  const auto some = crf_n_best(alone, 0, 5), same = crf_n_best(zeros, 0, 5);
+  ASSERT_EQ(some.size(), same.size());
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    EXPECT_EQ(some[i].labels, same[i].labels);
+    EXPECT_EQ(some[i].log_prob, same[i].log_prob);
+  }
+}
+
 /// Forward-backward in long double, apart from the library's: what a sequence's paths add up to.
 struct ExactChain {
   std::vector<std::vector<long double>> forward, backward;
@@ -278,6 +292,9 @@ TEST(CRF, RefusesWhatIsForbiddenOrNoLabel) {
   for (const char* bad : {"0-1", "0>3", "end>0", "0>start", "x>1", "-1>0", ">"}) {
     EXPECT_THROW(CRF({.units = kLabels, .forbidden = bad}), ConfigError) << bad;
   }
+  // Of a description alone no table is made, however many labels it claims.
+  const CRF large({.units = 1 << 28, .forbidden = "0>1"});
+  EXPECT_EQ(large.parameters(Signal::vectors(1 << 28)).front().shape.size(), Index{1} << 56);
   test::for_each_backend([](const Backend& backend) {
     for (const char* forbidden : {"start>0", "0>1", "0>end"}) {
       EXPECT_THROW(bench({.units = kLabels, .forbidden = forbidden}, backend).loss(), ShapeError)

@@ -159,6 +159,20 @@ TEST(Graph, SaysWhatDoesNotFitWhereItIsSaid) {
   EXPECT_THROW(empty.input("alone", Signal::vectors(2), {.aligned = false}), ConfigError);
 }
 
+TEST(Graph, NumbersTheNamesThatItMakesFromTheFirstFreeOneOn) {
+  Graph g;
+  const auto x = g.input("words", Signal::vectors(2));
+  const auto next = [&](const std::string& name) {
+    return g.name(g.add(Dense({.units = 2}), x, {.name = name}));
+  };
+  EXPECT_EQ(next("dense_2"), "dense_2");
+  EXPECT_EQ(next(""), "dense");
+  EXPECT_EQ(next(""), "dense_1");
+  EXPECT_EQ(next(""), "dense_3");
+  EXPECT_EQ(next("dense_4"), "dense_4");
+  EXPECT_EQ(next(""), "dense_5");
+}
+
 TEST(Graph, SaysWhereAFileIsWrong) {
   const auto refused = [](const std::string& json, std::initializer_list<const char*> parts) {
     try {
@@ -186,6 +200,33 @@ TEST(Graph, SaysWhereAFileIsWrong) {
   refused(with("", R"(, "outputs": [{"type": "Softmax", "units": 0}])"), {"outputs[0]", "units"});
   refused(with("", R"(, "outputs": [{"from": "x"}])"), {"outputs[0]", "'x'"});
   refused(with("", R"(, "outputs": [], "head": {})"), {"'head'"});
+  // Widths whose sums and products would overflow.
+  refused(R"({"input_features": 6000000000000000000,
+              "layers": [{"type": "Conv1D", "filters": 1, "kernel_size": 3}]})",
+          {"'input'", "at most 268435456", "6000000000000000000"});
+  refused(R"({"inputs": [{"name": "x", "vectors": 9000000000000000000}],
+              "layers": [{"type": "Concatenate", "from": ["x", "x"]}]})",
+          {"inputs[0]", "'x'", "at most 268435456"});
+  refused(R"({"inputs": [{"name": "x", "vectors": 200000000}],
+              "layers": [{"type": "Concatenate", "from": ["x", "x"]}]})",
+          {"layers[0]", "'concatenate'", "at most 268435456", "vectors of 400000000"});
+  refused(R"({"input_features": 200000000, "layers": [
+              {"type": "Conv1D", "filters": 1, "kernel_size": 268435456}]})",
+          {"'conv1d'", "kernel_size 268435456", "at most 268435456 numbers", "200000000"});
+  refused(R"({"input_features": 2, "layers": [
+              {"type": "PoolOverTime", "pooling": "attention",
+               "attention_units": 9000000000000000000}]})",
+          {"attention_units", "9000000000000000000"});
+  std::string doubled = R"({"input_features": 2, "layers": [)";
+  for (int i = 0; i < 63; ++i) {
+    doubled += std::string(i == 0 ? "" : ", ") +
+               R"({"type": "Residual", "merge": "concat", "layer": {"type": "Dropout"}})";
+  }
+  refused(doubled + "]}", {"layers[27]", "'residual_27'", "at most 268435456"});
+  // More than its limits of layers.
+  std::string many = R"({"input_features": 2, "layers": [)";
+  for (int i = 0; i < 4096; ++i) many += R"({"type": "Dropout"}, )";
+  refused(many + R"({"type": "Dropout"}]})", {"'layers'", "at most 4096", "4097"});
   refused(with("", R"(, "input_features": 3)"), {"'input_features'"});
   refused(R"({"inputs": [{"name": "w"}], "layers": []})", {"inputs[0]", "symbols"});
   refused(R"({"inputs": [{"symbols": 3}], "layers": []})", {"inputs[0]", "'name'"});

@@ -150,6 +150,21 @@ TEST(NetworkJson, RefusesToWriteATypeThatNobodyCouldRead) {
          "layer 'residual': its option layer: its option layer: " + what);
 }
 
+TEST(NetworkJson, HasAsManyLayersAsItReads) {
+  std::vector<Part> parts(4096, Part(Dropout({.rate = 0})));
+  const std::string text = network_to_json(Sequential(parts, 2));
+  const Network read = network_from_json(text);
+  EXPECT_EQ(read.nodes().size(), 4096u);
+  EXPECT_EQ(read.nodes().back().name, "dropout_4095");
+  parts.push_back(parts.front());
+  try {
+    network_to_json(Sequential(parts, 2));
+    FAIL() << "written";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("at most 4096"), std::string::npos) << error.what();
+  }
+}
+
 TEST(NetworkJson, CannotTurnRoundATypeThatItCannotMake) {
   try {
     Bidirectional({.layer = Unregistered()});

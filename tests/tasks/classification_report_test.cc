@@ -43,6 +43,17 @@ TEST(ClassificationReport, CountsSetsOfLabels) {
   EXPECT_DOUBLE_EQ(report.macro_recall(), (0.5 + 1 + 1) / 3);
 }
 
+TEST(ClassificationReport, CountsConfusionsOfSoManyLabelsAndNoMore) {
+  std::vector<std::string> names(kMostConfused, "x");
+  EXPECT_EQ(ClassificationReport(names).confusion.size(), kMostConfused * kMostConfused);
+  names.emplace_back("y");
+  ClassificationReport report(names);
+  EXPECT_TRUE(report.confusion.empty());
+  report.add(0, 1);
+  report.add(2, 2);
+  EXPECT_DOUBLE_EQ(report.accuracy(), 0.5);
+}
+
 TEST(ClassificationReport, IsZeroWhereNothingWasCounted) {
   const ClassificationReport report;
   EXPECT_EQ(report.accuracy(), 0);

@@ -53,6 +53,36 @@ class Directory : public ::testing::Test {
   const ModelDirectory directory_{folder_.file("m")};
 };
 
+TEST_F(Directory, EachFileHasOneChecksum) {
+  update(1);
+  const std::string sums = read_file(directory_.file("SHA256SUMS"));
+  write_file(directory_.place("SHA256SUMS"), sums + sums.substr(0, sums.find('\n') + 1));
+  try {
+    directory_.verify();
+    FAIL() << "accepted";
+  } catch (const FormatError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("SHA256SUMS:4: config.json is there twice"), std::string::npos)
+        << message;
+  }
+}
+
+TEST_F(Directory, ItsDescriptionHasALargestSize) {
+  update(1);
+  ModelUpdate files(directory_, OtherFiles::kGo);
+  const Json large{{"format", 1}, {"task", std::string(kLargestConfig, 'x')}};
+  EXPECT_THROW(write_config(files, large), FormatError);
+  EXPECT_EQ(versions(), std::vector<int>(3, 1));
+  fs::resize_file(directory_.file("config.json"), kLargestConfig + 1);
+  try {
+    directory_.read_config("");
+    FAIL() << "read";
+  } catch (const FormatError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("config.json: larger than 67108864"), std::string::npos) << message;
+  }
+}
+
 TEST_F(Directory, ReadsOneModelAtEveryMomentOfAnUpdate) {
   update(1);
   fs::copy(folder_.file("m"), folder_.file("old"), fs::copy_options::recursive);

@@ -117,6 +117,35 @@ TEST(TaggerLabels, PossibleIsWhatTheSchemeAllows) {
   }
 }
 
+TEST(TaggerLabels, KnowsItsForbiddenPairsWithoutMakingThem) {
+  for (const char* training : {"bio", "bioes"}) {
+    const TaggerLabels labels = TaggerLabels::of(part_of({{"S-A", "O", "S-B"}}), "bioes", training);
+    const std::string text = labels.forbidden();
+    EXPECT_TRUE(labels.are_forbidden(text));
+    EXPECT_FALSE(labels.are_forbidden(text + " 0>0"));
+    EXPECT_FALSE(labels.are_forbidden(text + " "));
+    EXPECT_FALSE(labels.are_forbidden(text.substr(0, text.rfind(' '))));
+    EXPECT_FALSE(labels.are_forbidden(text.substr(text.find(' ') + 1)));
+    EXPECT_FALSE(labels.are_forbidden(""));
+    EXPECT_EQ(labels.forbidden(text.size() + 1), text);
+    const std::string cut = labels.forbidden(text.size());
+    EXPECT_EQ(cut, text.substr(0, text.rfind(' ') + 1) + "...");
+  }
+  const TaggerLabels plain({"N", "V"}, "none", "bioes");
+  EXPECT_TRUE(plain.are_forbidden(""));
+  EXPECT_FALSE(plain.are_forbidden("0>1"));
+}
+
+TEST(TaggerLabels, EntitiesHaveSoManyLabelsAndNoMore) {
+  Strings names;
+  for (std::size_t i = 0; i <= kMostEntityLabels; ++i) names.push_back("B-" + std::to_string(i));
+  EXPECT_EQ(TaggerLabels(names, "none", "bio").allowed().size(), 0u);
+  expect_error<FormatError>([&] { TaggerLabels(names, "bio", "bio"); }, "at most 2048", "2049",
+                            "--scheme none");
+  names.pop_back();
+  EXPECT_EQ(TaggerLabels(names, "bio", "bio").allowed().size(), 2049u * 2049u);
+}
+
 TEST(TaggerLabels, ASentenceThatTheSchemeForbidsIsLeftOutOfTheLoss) {
   const TaggerLabels labels = TaggerLabels::of(part_of({{"B-A", "I-A", "O"}}), "bio", "bioes");
   EXPECT_EQ(labels.labels_of(sentence_of({"O", "I-A"}), "f"), (std::vector<std::int32_t>{-1, -1}));

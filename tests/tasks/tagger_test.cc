@@ -272,6 +272,20 @@ TEST_F(TaggerTask, EntitiesAreAlwaysWellFormed) {
   }
 }
 
+// Each by itself, without a table of all pairs.
+TEST_F(TaggerTask, PlainTagsOfASoftmaxAreTheLikeliestSequence) {
+  TaggerRecipe recipe = small();
+  recipe.head = "softmax";
+  recipe.scheme = "none";
+  recipe.epochs = 1;
+  const Tagger tagger = trained(recipe);
+  const std::vector<Words> sentences = validation_words();
+  const auto tags = tagger.tag(sentences);
+  for (std::size_t i = 0; i < sentences.size(); ++i) {
+    EXPECT_EQ(tagger.n_best(sentences[i], 1).front().tags, tags[i]) << i;
+  }
+}
+
 TEST_F(TaggerTask, MarginalsAddUpAndAgreeWithAllSequences) {
   const Tagger tagger = trained();
   const Words words{"saw", "Mira", "Zebra"};

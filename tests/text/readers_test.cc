@@ -71,6 +71,20 @@ TEST(CsvReader, WhatIsWrittenIsRead) {
   EXPECT_EQ(records_of(files.write("a", text)), records);
 }
 
+// Columns are counted on from field to field: from the start of the line, these would take minutes.
+TEST(CsvReader, ARecordMayHaveManyQuotedFields) {
+  const TextFiles files;
+  constexpr std::size_t kFields = 1000000;
+  std::string text = "\"\"";
+  for (std::size_t i = 1; i < kFields; ++i) text += ",\"\"";
+  CsvReader reader(files.write("a", text + "\n"));
+  ASSERT_TRUE(reader.next());
+  EXPECT_EQ(reader.fields().size(), kFields);
+  EXPECT_EQ(reader.place(kFields - 1).column, static_cast<std::int64_t>(3 * kFields - 2));
+  CsvReader open(files.write("b", "\"\",\"a\n\",\"b\n"));
+  expect_error<TextError>([&] { open.next(); }, "b:2:3: ", "never closed");
+}
+
 TEST(CsvReader, ErrorsHaveLineAndColumn) {
   const TextFiles files;
   const auto read = [&](std::string_view bytes) {
@@ -264,6 +278,19 @@ TEST(ConlluReader, CommentsWithoutASentenceArePassedOver) {
   EXPECT_EQ(sentence.source.lines.front(), "# first\n");  // kept for who writes the file again
   EXPECT_FALSE(reader.next(sentence));
   EXPECT_EQ(sentence.source.lines, Strings{"# last\n"});
+}
+
+// Counted one by one, they would take minutes.
+TEST(ConlluReader, AWordMayHaveManyEmptyNodesAfterIt) {
+  const TextFiles files;
+  constexpr int kNodes = 200000;
+  const std::string rest = "\ta\ta\tX\t_\t_\t_\t_\t_\t_\n";
+  std::string text = "0.1" + rest + "1" + rest;
+  for (int i = 1; i <= kNodes; ++i) text += "1." + std::to_string(i) + rest;
+  ConlluReader reader(files.write("a", text));
+  ConlluSentence sentence;
+  ASSERT_TRUE(reader.next(sentence));
+  EXPECT_EQ(sentence.empty.size(), kNodes + 1u);
 }
 
 TEST(ConlluReader, ErrorsHaveLineAndColumn) {

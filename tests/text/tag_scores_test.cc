@@ -63,6 +63,18 @@ TEST(TagScores, SentencesEndEntitiesAndTypesMustAgree) {
   EXPECT_DOUBLE_EQ(scores.accuracy(), 3.0 / 5);
 }
 
+// Each entity is looked for where it stands: among all, these would take minutes.
+TEST(TagScores, ASentenceMayHaveManyEntities) {
+  std::vector<std::string> gold(400000, "B-A"), predicted = gold;
+  predicted[3] = "O";
+  predicted[5] = "I-A";
+  TagScores scores;
+  scores.add(gold, predicted);
+  EXPECT_EQ(scores.all().gold, 400000);
+  EXPECT_EQ(scores.all().found, 399998);
+  EXPECT_EQ(scores.all().correct, 399997);  // that of word 4 goes on in word 5
+}
+
 TEST(TagScores, NothingCountedIsZeroAndNotNan) {
   const TagScores none;
   EXPECT_EQ(none.accuracy(), 0);

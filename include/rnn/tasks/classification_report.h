@@ -1,6 +1,7 @@
 // ClassificationReport: how often the labels that a classifier gave are the true ones.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -32,12 +33,16 @@ struct LabelScore {
   }
 };
 
+/// Labels whose confusions are counted, each with each.
+inline constexpr std::size_t kMostConfused = 2048;
+
 struct RNN_API ClassificationReport {
   LossSum loss{};  ///< as validation in training sums it
   std::int64_t examples = 0;
   std::int64_t right = 0;  ///< texts whose label, or whole set of labels, is the true one
   std::vector<LabelScore> labels{};
-  /// [true * labels + predicted] texts; empty with several labels a text.
+  /// [true * labels + predicted] texts; empty with several labels a text, and with more labels than
+  /// kMostConfused.
   std::vector<std::int64_t> confusion{};
 
   /// For so many labels, nothing counted yet.
