@@ -15,6 +15,7 @@
 #include "rnn/backend.h"
 #include "rnn/error.h"
 #include "rnn/history.h"
+#include "base/file.h"
 #include "rnn/parameters.h"
 
 namespace rnn {
@@ -23,7 +24,7 @@ inline constexpr int kModelFormat = 1;
 
 class ModelDirectory {
  public:
-  explicit ModelDirectory(std::string path) : path_(std::move(path)) {}
+  explicit ModelDirectory(std::string path) : path_(without_end_slashes(std::move(path))) {}
 
   /// Where the file of that name is to be read: its place, or still beside it when an update that
   /// was committed has not moved it.
@@ -35,12 +36,16 @@ class ModelDirectory {
   /// Whether a model is there, or the checkpoint of one.
   bool holds_model() const;
   /// Throws ConfigError when the path is a file, or a directory with things of somebody else and no
-  /// model: nothing may be written there.
+  /// model: nothing may be written there. Throws IoError when that cannot be seen.
   void require_ours() const;
   void create() const;
+  /// Whether there is nothing but files under temporary names, which an update that was cut off
+  /// before its commit has left. Throws IoError when that cannot be seen.
+  bool holds_leftovers_alone() const;
   /// Ends an update that was cut off: what was committed takes its place, anything else that was
   /// left under a temporary name goes. For whoever writes; nobody else may write meanwhile.
   void settle() const;
+  /// Makes the directory and that of its checkpoints, which are there after a loss of power too.
   /// Takes away what `create` made, unless something was written there since.
   void remove_if_empty() const;
 
