@@ -58,9 +58,10 @@ void inspect(const Arguments& arguments) {
     directory.seal();
     std::cerr << "sealed " << directory.file("SHA256SUMS") << "\n";
   }
-  directory.verify();
-  Json config = directory.read_config("");
-  const TensorList tensors = load_safetensors(directory.file("model.safetensors")).tensors;
+  auto [config, tensors] = read_whole_model(directory.path(), [](const ModelDirectory& whole) {
+    return std::pair(whole.read_config(""),
+                     load_safetensors(whole.file("model.safetensors")).tensors);
+  });
   Json shapes = Json::object();
   for (const NamedTensor& entry : tensors) shapes[entry.name] = extents(entry.tensor.shape());
 

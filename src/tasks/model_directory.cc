@@ -1,5 +1,7 @@
 #include "tasks/model_directory.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -23,15 +25,13 @@ constexpr std::size_t kSumsLimit = std::size_t{1} << 16;
 constexpr const char* kNew = ".new";
 constexpr const char* kGone = ".gone";  // beside a file that the model no longer has
 constexpr const char* kCheckpoints = "checkpoint";
+// A training commits once an epoch: whoever finds another model so often in turn waits in vain.
+constexpr int kMostReads = 20;
 
 bool is_ours(const std::string& name) {
   // Also what a run that was killed left of a file under a temporary name.
   const auto begins = [&](const char* own) { return name.starts_with(own); };
   return name == kCheckpoints || begins(kSums) || std::any_of(kFiles.begin(), kFiles.end(), begins);
-}
-
-[[noreturn]] void throw_missing(const std::string& path) {
-  throw IoError(path + ": the file is missing; restore it from a copy, or train again");
 }
 
 /// Names of what is in a folder; those so far where `error` says what went wrong.
@@ -57,6 +57,10 @@ bool is_folder(const std::string& path) {
   const fs::file_status status = fs::status(path, error);
   if (!fs::status_known(status)) throw IoError(path + ": cannot look there: " + error.message());
   return fs::is_directory(status);
+}
+
+[[noreturn]] void throw_missing(const std::string& path) {
+  throw IoError(path + ": the file is missing; restore it from a copy, or train again");
 }
 
 /// A line of SHA256SUMS.
@@ -122,9 +126,6 @@ bool ModelDirectory::holds_model() const {
          is_there(previous_checkpoint(checkpoint()));
 }
 
-void ModelDirectory::require_ours() const {
-  if (!is_there(path_)) return;
-  if (!is_folder(path_)) {
 bool ModelDirectory::holds_leftovers_alone() const {
   if (!is_folder(path_)) return false;
   const std::vector<std::string> names = names_in(path_);
@@ -133,6 +134,9 @@ bool ModelDirectory::holds_leftovers_alone() const {
   });
 }
 
+void ModelDirectory::require_ours() const {
+  if (!is_there(path_)) return;
+  if (!is_folder(path_)) {
     throw ConfigError(path_ + ": is a file; a model needs a directory, give another --model");
   }
   if (holds_model()) return;
@@ -209,6 +213,47 @@ void ModelDirectory::verify() const {
                         "; if that file is as it should be, " + seal + " adds it");
     }
   }
+}
+
+bool ModelDirectory::is_sealed(const std::string& name) const {
+  const std::string path = file(name);
+  return is_there(path) && sum_line(path, name) == line_of(sums(), name);
+}
+
+std::string ModelDirectory::seal_there() const {
+  try {
+    return sums();
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+std::string ModelDirectory::moment() const {
+  std::string text = seal_there();
+  // Files that are moved to their places, or taken away, change the folder.
+  struct stat status {};
+  if (stat(path_.c_str(), &status) == 0) {
+    text += std::to_string(status.st_mtim.tv_sec) + '.' + std::to_string(status.st_mtim.tv_nsec);
+  }
+  for (const char* name : kFiles) text += is_there(place(name) + kNew) ? '+' : '-';
+  return text;
+}
+
+void ModelDirectory::read_whole(const std::function<void()>& read) const {
+  for (int reads = 1; reads <= kMostReads; ++reads) {
+    const std::string seal = seal_there(), before = moment();
+    try {
+      verify();
+      read();
+    } catch (const Error&) {
+      if (reads == kMostReads || moment() == before) throw;
+      continue;
+    }
+    if (seal_there() == seal) return;
+  }
+  throw IoError(path_ +
+                ": other files took their places whenever the model was read; try again, or "
+                "give a copy");
 }
 
 ModelUpdate::~ModelUpdate() {
