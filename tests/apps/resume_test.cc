@@ -300,3 +300,27 @@ TEST_F(Resume, OverwriteReplacesAndExcludesResume) {
 
 }  // namespace
 }  // namespace rnn::test
+TEST_F(Resume, AModelThatIsBeingReplacedIsNotKeptForTheNewOne) {
+  must_train("m");
+  const Words worse{"--lr", "0.00001"};
+  must_train("whole", worse);
+  // The first epoch is long enough to be killed in.
+  Words words = train("m", {"--lr", "0.00001", "--checkpoint-steps", "1", "--overwrite"});
+  namespace fs = std::filesystem;
+  const std::string checkpoint = path("m/checkpoint/checkpoint.safetensors");
+  const auto old = fs::last_write_time(checkpoint);
+  RunOptions options;
+  options.meanwhile = [&](pid_t child) {
+    for (int tries = 0; tries < 20000; ++tries) {
+      std::error_code error;
+      if (const auto now = fs::last_write_time(checkpoint, error); !error && now != old) break;
+      usleep(500);
+    }
+    kill(child, SIGKILL);
+  };
+  run(words, options);
+  const RunResult result = must_train("m", {"--lr", "0.00001", "--resume"});
+  EXPECT_EQ(result.err.find("keeps the model that was there"), std::string::npos) << result.err;
+  expect_same("whole", "m");
+}
+
