@@ -295,6 +295,55 @@ TEST_F(Resume, WhatAnotherVersionWroteIsNotLost) {
   }
 }
 
+TEST_F(Resume, FromAmidAValidationGivesTheSameBits) {
+  /// Stops before the batch of that number of all validations together.
+  class StopAt : public Callback {
+   public:
+    explicit StopAt(int batch) : left_(batch) {}
+    void on_validation_batch(Model& m) override {
+      if (left_-- == 0) m.stop("interrupted");
+    }
+
+   private:
+    int left_;
+  };
+  for (const Averaging::Kind averaging : {Averaging::Kind::kNone, Averaging::Kind::kAsgd}) {
+    CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kPlateau);
+    options.averaging.kind = averaging;
+    Model whole = compiled(options);
+    train(whole);
+    // Each validation asks once a batch, and once more at its end.
+    for (int batch = 0; batch < kEpochs * (kBatches + 1); ++batch) {
+      SCOPED_TRACE(batch);
+      StopAt interrupt(batch);
+      Model first = compiled(options);
+      train(first, {&interrupt});
+      ASSERT_EQ(first.stopped(), "interrupted");
+      EXPECT_EQ(first.history().epochs.size(), static_cast<std::size_t>(batch / (kBatches + 1)));
+      first.save_checkpoint(path_);
+      Model second = compiled(options);
+      second.load_checkpoint(path_);
+      train(second);
+      expect_same(second, whole);
+      train(first);  // and in the same program
+      expect_same(first, whole);
+    }
+  }
+}
+
+TEST_F(Resume, AStopAmidAValidationWritesACheckpoint) {
+  const CheckpointOptions when{.path = path_};
+  class Stop : public Callback {
+    void on_validation_batch(Model& m) override { m.stop("enough"); }
+  } stop;
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kConstant));
+  test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
+  model.fit(data,
+            {.epochs = kEpochs, .validation = &valid, .checkpoint = &when, .callbacks = {&stop}});
+  EXPECT_TRUE(model.history().epochs.empty());
+  EXPECT_EQ(find_checkpoint(path_)->steps, kBatches);
+}
+
 TEST_F(Resume, ReadsBackNumbersThatAreNotFinite) {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<double> metrics{std::numeric_limits<double>::quiet_NaN(), infinity, -infinity};
