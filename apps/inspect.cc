@@ -81,10 +81,11 @@ void inspect(const Arguments& arguments) {
     directory.seal();
     std::cerr << "sealed " << directory.file("SHA256SUMS") << "\n";
   }
-  directory.verify();
-  Json config = directory.read_config("");
+  auto [config, tensors] = read_whole_model(directory.path(), [](const ModelDirectory& whole) {
+    return std::pair(whole.read_config(""),
+                     load_safetensors(whole.file("model.safetensors")).tensors);
+  });
   const std::string where = directory.file("config.json");
-  const TensorList tensors = load_safetensors(directory.file("model.safetensors")).tensors;
   Json shapes = Json::object();
   // Names are there once: no need to look for each among those before it.
   auto& list = shapes.get_ref<Json::object_t&>();

@@ -1,5 +1,7 @@
-// Ctrl-C and SIGTERM during training: the first asks it to stop after the step at hand, the second
-// ends the program at once.
+// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) during training ask it to stop after the step
+// or the batch of a validation at hand; a measure that a task takes besides, such as the F1 of a
+// tagger, is waited for. After a Ctrl-C or a SIGTERM a second of them ends the program at once.
+// Messages that nobody reads any more do not end it: SIGPIPE is ignored.
 #pragma once
 
 #include <csignal>
@@ -9,37 +11,47 @@
 
 namespace rnn {
 
-/// Takes both signals over from the beginning of training on, until destroyed. Before that there is
-/// nothing to save, and the program just ends.
+/// Takes these signals over from the beginning of training on, until destroyed. Before that there
+/// is nothing to save, and the program just ends.
 class StopOnInterrupt : public Callback {
  public:
   StopOnInterrupt() = default;
-  ~StopOnInterrupt() override { set(SIG_DFL); }
+  ~StopOnInterrupt() override {
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) set(signal, SIG_DFL);
+    if (pipe_ != SIG_ERR) std::signal(SIGPIPE, pipe_);
+  }
   StopOnInterrupt(const StopOnInterrupt&) = delete;
   StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
 
   void on_train_begin(Model&) override {
     asked_ = 0;
-    set(&StopOnInterrupt::handle);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) set(signal, &StopOnInterrupt::handle);
+    const auto before = std::signal(SIGPIPE, SIG_IGN);
+    if (pipe_ == SIG_ERR) pipe_ = before;
   }
   void on_step_end(Model& model, const StepRecord&) override { stop(model); }
+  void on_validation_batch(Model& model) override { stop(model); }
   void on_epoch_end(Model& model, const History&) override { stop(model); }
 
  private:
   static void stop(Model& model) {
     if (asked_ != 0) model.stop("interrupted; --resume goes on from here");
   }
-  static void handle(int) {
+  static void handle(int signal) {
     asked_ = 1;
-    set(SIG_DFL);
+    // A shell and the kernel may both say that the terminal is gone, and a machine that is shut
+    // down sends SIGTERM and SIGHUP: that is no second request.
+    if (signal == SIGHUP) return;
+    for (int other : {SIGINT, SIGTERM}) set(other, SIG_DFL);
   }
-  /// A signal that is ignored stays so: that is how a shell protects a command in the background.
-  static void set(void (*handler)(int)) {
-    for (int signal : {SIGINT, SIGTERM}) {
-      if (std::signal(signal, handler) == SIG_IGN) std::signal(signal, SIG_IGN);
-    }
+  /// A signal that is ignored stays so: that is how a shell protects a command in the background,
+  /// and how nohup does.
+  static void set(int signal, void (*handler)(int)) {
+    if (std::signal(signal, handler) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
   static inline volatile std::sig_atomic_t asked_ = 0;
+
+  void (*pipe_)(int) = SIG_ERR;  // what SIGPIPE did before; SIG_ERR: it is not taken over
 };
 
 }  // namespace rnn

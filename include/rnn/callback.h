@@ -35,6 +35,9 @@ class RNN_API Callback {
   virtual bool needs_validation() const { return false; }
   virtual void on_train_begin(Model&) {}
   virtual void on_step_end(Model&, const StepRecord&) {}
+  /// Before each batch of the validation after an epoch. `Model::stop` gives the validation up: a
+  /// resume repeats it, with the same bits.
+  virtual void on_validation_batch(Model&) {}
   /// After the validation of the epoch, if there is one. `history` ends with this epoch.
   virtual void on_epoch_end(Model&, const History&) {}
   /// A loss or gradient was not finite, and training goes on: what happened and what is done.

@@ -42,16 +42,17 @@ RNN_API std::string previous_checkpoint(const std::string& path);
 
 /// The checkpoint at `path`; where that is damaged, missing or cannot be read, the one before, with
 /// a warning. Nothing when there is neither. Changes nothing. Throws FormatError, naming what is
-/// there, when all of it is damaged, and IoError when some of it cannot be read.
+/// there, when all of it is damaged or of another version of rnn, and IoError when some of it
+/// cannot be read.
 RNN_API std::optional<FoundCheckpoint> find_checkpoint(const std::string& path);
 
 /// The same for whoever goes on writing at `path`: the one before is moved there, so that the next
-/// one that is written does not push it out for a damaged one. What could not be read may yet be
-/// whole: it is kept beside, under `unread_checkpoint(path)`.
+/// one that is written does not push it out for a damaged one. What could not be read, or is of
+/// another version of rnn, may yet be whole: it is kept beside, under `unread_checkpoint(path)`.
 RNN_API std::optional<FoundCheckpoint> take_checkpoint(const std::string& path);
 RNN_API std::string unread_checkpoint(const std::string& path);
 
-/// Takes away the checkpoint, the one before and one that was not read.
+/// Takes away the checkpoint, the one before and one that was not read. Throws IoError.
 RNN_API void remove_checkpoints(const std::string& path);
 
 }  // namespace rnn

@@ -117,7 +117,7 @@ class RNN_API Model {
   /// Calls `observer` after every layer, in training and out of it, from now on (see observer.h);
   /// an empty one: nobody. It must not run the model it watches: ConfigError.
   void observe(Observer observer);
-  /// Asks `fit` to return after this step; for callbacks.
+  /// Asks `fit` to return after this step, or amid the validation; for callbacks.
   void stop(std::string reason);
   /// Why the last fit returned before its last epoch; empty when it did not.
   const std::string& stopped() const;

@@ -121,6 +121,29 @@ void flush_folder(const std::string& path) {
   if (fsync(folder.get()) != 0) throw_io_error(path, "cannot flush");
 }
 
+std::string without_end_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+void create_folders(const std::string& path) {
+  const auto is_folder = [](const std::string& name) {
+    struct stat status {};
+    return stat(name.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  };
+  const std::string name = without_end_slashes(path), above = folder_of(name);
+  if (is_folder(name)) return;
+  if (above != name) create_folders(above);
+  if (mkdir(name.c_str(), 0777) != 0) {
+    const int error = errno;
+    if (error != EEXIST || !is_folder(name)) {  // which another process has made meanwhile
+      errno = error;
+      throw_io_error(name, "cannot create the directory");
+    }
+  }
+  flush_folder(above);
+}
+
 FolderLock::FolderLock(const std::string& path)
     : descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw_io_error(path, "cannot open");

@@ -43,6 +43,11 @@ std::string target_of(std::string path);
 std::string folder_of(const std::string& path);
 /// What was created, renamed or removed in a folder is so after a loss of power.
 void flush_folder(const std::string& path);
+/// "runs/m" for "runs/m/": what a folder is in is found from its name.
+std::string without_end_slashes(std::string path);
+/// Makes a folder, and those that it is in, where they are not there; all are so after a loss of
+/// power. Throws IoError.
+void create_folders(const std::string& path);
 
 /// Keeps other processes that ask for it out of a folder, until destroyed or until this process
 /// ends. Throws IoError when one of them is there, when the file system has no locks, and when the

@@ -64,27 +64,27 @@ LanguageModel::~LanguageModel() = default;
 LanguageModel::LanguageModel(LanguageModel&&) noexcept = default;
 
 LanguageModel LanguageModel::load(const std::string& path, const BackendOptions& backend_options) {
-  const ModelDirectory directory(path);
-  directory.verify();
-  const Json config = directory.read_config("language-model");
-  const std::string where = directory.file("config.json");
-  TextPipeline text = TextPipeline::load(directory, config);
-  auto backend = backend_for(directory, config, backend_options);
-  Network network =
-      network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
-  Vocabulary vocabulary = text.load_vocabulary(directory);
-  const Index size = vocabulary.size();
-  if (network.input() != Signal::symbols(size) || network.head().classes != size) {
-    throw FormatError(directory.file(text.vocabulary_file()) + ": has " + std::to_string(size) +
-                      " symbols, but the network reads " + network.input().to_string() +
-                      " and predicts " + std::to_string(network.head().classes));
-  }
-  const std::string weights = directory.file("model.safetensors");
-  Parameters parameters =
-      parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
-  return LanguageModel(
-      std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
-                                     std::move(vocabulary), std::move(text), std::move(backend)}));
+  return read_whole_model(path, [&](const ModelDirectory& directory) {
+    const Json config = directory.read_config("language-model");
+    const std::string where = directory.file("config.json");
+    TextPipeline text = TextPipeline::load(directory, config);
+    auto backend = backend_for(directory, config, backend_options);
+    Network network =
+        network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
+    Vocabulary vocabulary = text.load_vocabulary(directory);
+    const Index size = vocabulary.size();
+    if (network.input() != Signal::symbols(size) || network.head().classes != size) {
+      throw FormatError(directory.file(text.vocabulary_file()) + ": has " + std::to_string(size) +
+                        " symbols, but the network reads " + network.input().to_string() +
+                        " and predicts " + std::to_string(network.head().classes));
+    }
+    const std::string weights = directory.file("model.safetensors");
+    Parameters parameters =
+        parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
+    return LanguageModel(std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
+                                                        std::move(vocabulary), std::move(text),
+                                                        std::move(backend)}));
+  });
 }
 
 const Network& LanguageModel::network() const { return impl_->network; }

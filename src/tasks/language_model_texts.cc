@@ -50,6 +50,15 @@ TextPipeline pipeline_of(const LanguageModelRecipe& recipe, const LanguageModelR
   return made;
 }
 
+/// Those of a model to start from.
+std::pair<TextPipeline, Vocabulary> read_units(const std::string& model) {
+  return read_whole_model(model, [](const ModelDirectory& directory) {
+    TextPipeline text = TextPipeline::load(directory, directory.read_config("language-model"));
+    Vocabulary vocabulary = text.load_vocabulary(directory);
+    return std::pair(std::move(text), std::move(vocabulary));
+  });
+}
+
 std::string tokens_text(std::size_t tokens, std::int64_t unknown) {
   std::string text = std::to_string(tokens) + " tokens";
   if (unknown > 0) text += ", " + std::to_string(unknown) + " of them unknown";
@@ -86,22 +95,19 @@ LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageM
   }
   // A model whose parameters will be the first values means nothing without its vocabulary, nor
   // that without the same units.
-  std::optional<TextPipeline> first;
-  const ModelDirectory first_directory(run.init_from);
-  if (!run.init_from.empty()) {
-    first_directory.verify();
-    first = TextPipeline::load(first_directory, first_directory.read_config("language-model"));
-  }
+  std::optional<std::pair<TextPipeline, Vocabulary>> units;
+  if (!run.init_from.empty()) units = read_units(run.init_from);
+  const TextPipeline* const first = units ? &units->first : nullptr;
   const std::string folder = numbers_folder(run.directory);
   TextPipeline pipeline =
-      pipeline_of(recipe, run, first ? &*first : nullptr,
+      pipeline_of(recipe, run, first,
                   {.policy = {.replace_invalid = recipe.replace_invalid}, .directory = folder});
   if (first) pipeline.require_same(*first, "init-from: " + run.init_from);
   CorpusOptions corpus = pipeline.corpus();
   corpus.directory = folder;
   const Tokenizer& tokenizer = *pipeline.tokenizer;
   Vocabulary vocabulary =
-      first ? first->load_vocabulary(first_directory)
+      units ? units->second
       : tokenizer.vocabulary()
           ? *tokenizer.vocabulary()
           : count_symbols(run.train, tokenizer, corpus)

@@ -1,12 +1,13 @@
 #include "tasks/model_directory.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <set>
 #include <sstream>
 
-#include "base/file.h"
 #include "rnn/checkpoint.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
@@ -24,11 +25,38 @@ constexpr std::size_t kSumsLimit = std::size_t{1} << 16;
 constexpr const char* kNew = ".new";
 constexpr const char* kGone = ".gone";  // beside a file that the model no longer has
 constexpr const char* kCheckpoints = "checkpoint";
+// A training commits once an epoch: whoever finds another model so often in turn waits in vain.
+constexpr int kMostReads = 20;
 
 bool is_ours(const std::string& name) {
   // Also what a run that was killed left of a file under a temporary name.
   const auto begins = [&](const char* own) { return name.starts_with(own); };
   return name == kCheckpoints || begins(kSums) || std::any_of(kFiles.begin(), kFiles.end(), begins);
+}
+
+/// Names of what is in a folder; those so far where `error` says what went wrong.
+std::vector<std::string> names_in(const std::string& folder, std::error_code& error) {
+  std::vector<std::string> names;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  return names;
+}
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> names = names_in(folder, error);
+  if (error) throw IoError(folder + ": cannot see what is in it: " + error.message());
+  return names;
+}
+
+/// Throws IoError when that cannot be seen.
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::status_known(status)) throw IoError(path + ": cannot look there: " + error.message());
+  return fs::is_directory(status);
 }
 
 [[noreturn]] void throw_missing(const std::string& path) {
@@ -84,10 +112,11 @@ void ModelDirectory::settle() const {
     fs::remove(place(name) + kGone, ignored);
   }
   for (const std::string& folder : {path_, place(kCheckpoints)}) {
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      const std::string name = entry.path().filename().string();
+    for (const std::string& name : names_in(folder, ignored)) {
       const bool ours = folder != path_ || is_ours(name);
-      if (ours && name.find(kTemporary) != std::string::npos) fs::remove(entry.path(), ignored);
+      if (ours && name.find(kTemporary) != std::string::npos) {
+        fs::remove(folder + "/" + name, ignored);
+      }
     }
   }
 }
@@ -97,15 +126,21 @@ bool ModelDirectory::holds_model() const {
          is_there(previous_checkpoint(checkpoint()));
 }
 
+bool ModelDirectory::holds_leftovers_alone() const {
+  if (!is_folder(path_)) return false;
+  const std::vector<std::string> names = names_in(path_);
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return is_ours(name) && (name.ends_with(kNew) || name.find(kTemporary) != name.npos);
+  });
+}
+
 void ModelDirectory::require_ours() const {
   if (!is_there(path_)) return;
-  std::error_code ignored;
-  if (!fs::is_directory(path_, ignored)) {
+  if (!is_folder(path_)) {
     throw ConfigError(path_ + ": is a file; a model needs a directory, give another --model");
   }
   if (holds_model()) return;
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : names_in(path_)) {
     if (!is_ours(name)) {
       throw ConfigError(path_ + ": holds no model but other files, such as " + name +
                         "; give a new or empty directory as --model");
@@ -114,13 +149,12 @@ void ModelDirectory::require_ours() const {
 }
 
 void ModelDirectory::create() const {
-  std::error_code error;
-  fs::create_directories(place(kCheckpoints), error);
-  if (error) {
-    throw IoError(path_ + ": cannot create the directory: " + error.message() +
-                  "; give another --model");
+  try {
+    create_folders(place(kCheckpoints));
+  } catch (const IoError& error) {
+    throw IoError(std::string(error.what()) + "; give another --model");
   }
-  // A folder is there after a loss of power only when the one that it is in was flushed.
+  // Also those that a run which was killed made and did not flush.
   flush_folder(path_);
   flush_folder(folder_of(path_));
 }
@@ -142,8 +176,7 @@ void ModelDirectory::seal() const {
 }
 
 void ModelDirectory::verify() const {
-  std::error_code ignored;
-  if (!fs::is_directory(path_, ignored)) throw IoError(path_ + ": no such model directory");
+  if (!is_folder(path_)) throw IoError(path_ + ": no such model directory");
   for (const char* name : {"config.json", "model.safetensors"}) {
     if (!is_there(file(name))) throw_missing(file(name));
   }
@@ -184,6 +217,47 @@ void ModelDirectory::verify() const {
                         "; if that file is as it should be, " + seal + " adds it");
     }
   }
+}
+
+bool ModelDirectory::is_sealed(const std::string& name) const {
+  const std::string path = file(name);
+  return is_there(path) && sum_line(path, name) == line_of(sums(), name);
+}
+
+std::string ModelDirectory::seal_there() const {
+  try {
+    return sums();
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+std::string ModelDirectory::moment() const {
+  std::string text = seal_there();
+  // Files that are moved to their places, or taken away, change the folder.
+  struct stat status {};
+  if (stat(path_.c_str(), &status) == 0) {
+    text += std::to_string(status.st_mtim.tv_sec) + '.' + std::to_string(status.st_mtim.tv_nsec);
+  }
+  for (const char* name : kFiles) text += is_there(place(name) + kNew) ? '+' : '-';
+  return text;
+}
+
+void ModelDirectory::read_whole(const std::function<void()>& read) const {
+  for (int reads = 1; reads <= kMostReads; ++reads) {
+    const std::string seal = seal_there(), before = moment();
+    try {
+      verify();
+      read();
+    } catch (const Error&) {
+      if (reads == kMostReads || moment() == before) throw;
+      continue;
+    }
+    if (seal_there() == seal) return;
+  }
+  throw IoError(path_ +
+                ": other files took their places whenever the model was read; try again, or "
+                "give a copy");
 }
 
 ModelUpdate::~ModelUpdate() {

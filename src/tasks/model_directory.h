@@ -9,9 +9,14 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "rnn/backend.h"
 #include "rnn/error.h"
@@ -26,7 +31,7 @@ inline constexpr std::size_t kLargestConfig = std::size_t{1} << 26;
 
 class ModelDirectory {
  public:
-  explicit ModelDirectory(std::string path) : path_(std::move(path)) {}
+  explicit ModelDirectory(std::string path) : path_(without_end_slashes(std::move(path))) {}
 
   /// Where the file of that name is to be read: its place, or still beside it when an update that
   /// was committed has not moved it.
@@ -37,9 +42,13 @@ class ModelDirectory {
   const std::string& path() const { return path_; }
   /// Whether a model is there, or the checkpoint of one.
   bool holds_model() const;
+  /// Whether there is nothing but files under temporary names, which an update that was cut off
+  /// before its commit has left. Throws IoError when that cannot be seen.
+  bool holds_leftovers_alone() const;
   /// Throws ConfigError when the path is a file, or a directory with things of somebody else and no
-  /// model: nothing may be written there.
+  /// model: nothing may be written there. Throws IoError when that cannot be seen.
   void require_ours() const;
+  /// Makes the directory and that of its checkpoints, which are there after a loss of power too.
   void create() const;
   /// Ends an update that was cut off: what was committed takes its place, anything else that was
   /// left under a temporary name goes. For whoever writes; nobody else may write meanwhile.
@@ -54,6 +63,12 @@ class ModelDirectory {
   /// Throws IoError or FormatError, naming the file, when one is missing or is not the one that was
   /// sealed.
   void verify() const;
+  /// Whether a file is the one that was sealed.
+  bool is_sealed(const std::string& name) const;
+  /// Verifies and calls `read`, which reads the files; all again where a training has put another
+  /// model there meanwhile, so that what was read last is of one model, and no error is one that
+  /// only the change made. Throws what they throw, and IoError when the model changes all the time.
+  void read_whole(const std::function<void()>& read) const;
   /// Names of the files of the model that are there, without SHA256SUMS.
   std::vector<std::string> files() const;
   /// config.json, checked for format and task.
@@ -64,9 +79,25 @@ class ModelDirectory {
   bool committed(const std::string& name) const;
   /// The contents of SHA256SUMS; empty when it is not there.
   std::string sums() const;
+  /// The same for whoever compares; empty also when it cannot be read, which `verify` tells.
+  std::string seal_there() const;
+  /// What tells whether somebody has written there.
+  std::string moment() const;
 
   std::string path_;
 };
+
+/// What `read`, called with the directory, makes of a model there: see ModelDirectory::read_whole.
+template <class Read>
+auto read_whole_model(const std::string& path, const Read& read) {
+  const ModelDirectory directory(path);
+  std::optional<std::invoke_result_t<Read, const ModelDirectory&>> model;
+  directory.read_whole([&] {
+    model.reset();  // not two of them in memory
+    model.emplace(read(directory));
+  });
+  return std::move(*model);
+}
 
 /// What becomes of the files of a model that an update does not write.
 enum class OtherFiles {

@@ -1,6 +1,8 @@
 #include "rnn/tasks/quantize.h"
 
-#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -8,40 +10,55 @@
 #include "tasks/model_directory.h"
 
 namespace rnn {
+namespace {
+
+constexpr const char *kWeights = "model.safetensors", *kConfig = "config.json";
+
+/// The model that is copied.
+struct Source {
+  Json config{};
+  SafetensorsContents weights{};
+  std::uint64_t bytes = 0;                                    // of the weights' file
+  std::vector<std::pair<std::string, std::string>> others{};  // names and contents
+};
+
+}  // namespace
 
 QuantizedModel quantize_model(const std::string& from, const std::string& to) {
-  namespace fs = std::filesystem;
-  const ModelDirectory source(from), copy(to);
-  source.verify();
-  Json config = source.read_config("");
-  if (holds_int8(config)) throw ConfigError(from + ": is quantized already");
+  const ModelDirectory copy(to);
+  // What a copying that was killed has left is no model and in nobody's way.
   const auto require_free = [&] {
-    if (is_there(to) && !(fs::is_directory(to) && fs::is_empty(to))) {
+    if (is_there(copy.path()) && !copy.holds_leftovers_alone()) {
       throw ConfigError(to + ": exists already; give a new or empty directory as --output");
     }
   };
   require_free();
-  const std::string weights = source.file("model.safetensors");
-  const SafetensorsContents contents = load_safetensors(weights);
-  std::error_code error;
-  fs::create_directories(to, error);
-  if (error) throw IoError(to + ": cannot create the directory: " + error.message());
-  const FolderLock lock(to);
-  require_free();  // another process may have written until now
-  ModelUpdate update(copy, OtherFiles::kGo);
-  for (const std::string& name : source.files()) {
-    if (name == "model.safetensors") {
-      save_safetensors(update.file(name), contents.tensors, contents.metadata, Precision::kInt8);
-    } else if (name == "config.json") {
-      config["weights"] = name_of(Precision::kInt8);
-      write_config(update, config);
-    } else {
-      write_file(update.file(name), read_file(source.file(name)));
+  Source source = read_whole_model(from, [&](const ModelDirectory& directory) {
+    Source read{.config = directory.read_config("")};
+    if (holds_int8(read.config)) throw ConfigError(from + ": is quantized already");
+    const std::string weights = directory.file(kWeights);
+    read.weights = load_safetensors(weights);
+    read.bytes = RegularFile(weights).size();
+    for (const std::string& name : directory.files()) {
+      if (name != kWeights && name != kConfig) {
+        read.others.emplace_back(name, read_file(directory.file(name)));
+      }
     }
-  }
+    return read;
+  });
+  create_folders(copy.path());
+  const FolderLock lock(copy.path());
+  require_free();  // another process may have written until now
+  copy.settle();
+  ModelUpdate update(copy, OtherFiles::kGo);
+  save_safetensors(update.file(kWeights), source.weights.tensors, source.weights.metadata,
+                   Precision::kInt8);
+  source.config["weights"] = name_of(Precision::kInt8);
+  write_config(update, source.config);
+  for (const auto& [name, contents] : source.others) write_file(update.file(name), contents);
   update.commit();
-  return {static_cast<std::size_t>(fs::file_size(weights)),
-          static_cast<std::size_t>(fs::file_size(copy.file("model.safetensors")))};
+  return {static_cast<std::size_t>(source.bytes),
+          static_cast<std::size_t>(RegularFile(copy.file(kWeights)).size())};
 }
 
 }  // namespace rnn

@@ -33,16 +33,16 @@ void save_network(const std::string& directory_path, const Network& network,
 }
 
 SavedNetwork load_network(const std::string& directory_path, const Backend& backend) {
-  const ModelDirectory directory(directory_path);
-  directory.verify();
-  const Json config = directory.read_config("network");
-  const std::string where = directory.file("config.json");
-  Network network =
-      network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
-  const std::string weights = directory.file("model.safetensors");
-  Parameters parameters =
-      parameters_from(network, load_safetensors(weights).tensors, backend, weights);
-  return {std::move(network), std::move(parameters)};
+  return read_whole_model(directory_path, [&](const ModelDirectory& directory) -> SavedNetwork {
+    const Json config = directory.read_config("network");
+    const std::string where = directory.file("config.json");
+    Network network =
+        network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
+    const std::string weights = directory.file("model.safetensors");
+    Parameters parameters =
+        parameters_from(network, load_safetensors(weights).tensors, backend, weights);
+    return {std::move(network), std::move(parameters)};
+  });
 }
 
 }  // namespace rnn

@@ -38,42 +38,42 @@ Tagger::~Tagger() = default;
 Tagger::Tagger(Tagger&&) noexcept = default;
 
 Tagger Tagger::load(const std::string& path, const BackendOptions& backend_options) {
-  const ModelDirectory directory(path);
-  directory.verify();
-  const Json config = directory.read_config("tagger");
-  const std::string where = directory.file("config.json");
-  const Json tags = member<Json>(config, "tags", where);
-  const Json words = member<Json>(config, "words", where);
-  const auto backend = backend_for(directory, config, backend_options);
-  Network network =
-      network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
-  TaggerVocabulary vocabulary{Vocabulary::load(directory.file("vocabulary.txt")),
-                              Vocabulary::load(directory.file("characters.txt")),
-                              tagger_normalizer(member<bool>(words, "lowercase", where),
-                                                member<bool>(words, "fold_digits", where))};
-  TaggerLabels labels = reading(where, [&] {
-    const auto scheme = member<std::string>(tags, "scheme", where),
-               training_scheme = member<std::string>(tags, "training_scheme", where);
-    const std::string names = directory.file("labels.txt");
-    try {
-      return TaggerLabels(read_labels(names), scheme, training_scheme);
-    } catch (const FormatError& error) {  // it names a label
-      throw FormatError(names + ": " + error.what());
+  return read_whole_model(path, [&](const ModelDirectory& directory) {
+    const Json config = directory.read_config("tagger");
+    const std::string where = directory.file("config.json");
+    const Json tags = member<Json>(config, "tags", where);
+    const Json words = member<Json>(config, "words", where);
+    const auto backend = backend_for(directory, config, backend_options);
+    Network network =
+        network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
+    TaggerVocabulary vocabulary{Vocabulary::load(directory.file("vocabulary.txt")),
+                                Vocabulary::load(directory.file("characters.txt")),
+                                tagger_normalizer(member<bool>(words, "lowercase", where),
+                                                  member<bool>(words, "fold_digits", where))};
+    TaggerLabels labels = reading(where, [&] {
+      const auto scheme = member<std::string>(tags, "scheme", where),
+                 training_scheme = member<std::string>(tags, "training_scheme", where);
+      const std::string names = directory.file("labels.txt");
+      try {
+        return TaggerLabels(read_labels(names), scheme, training_scheme);
+      } catch (const FormatError& error) {  // it names a label
+        throw FormatError(names + ": " + error.what());
+      }
+    });
+    if (const std::string wrong = misfit(network, vocabulary, labels); !wrong.empty()) {
+      throw FormatError(where + ": network: " + wrong +
+                        "; it does not belong to vocabulary.txt, characters.txt and labels.txt");
     }
+    const std::string weights = directory.file("model.safetensors");
+    Parameters parameters =
+        parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
+    const TagReaderOptions reader{.field = member<std::string>(tags, "field", where),
+                                  .column = member<std::int64_t>(tags, "column", where),
+                                  .word_column = member<std::int64_t>(tags, "word_column", where)};
+    return Tagger(std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
+                                                 std::move(vocabulary), std::move(labels), reader,
+                                                 backend_options}));
   });
-  if (const std::string wrong = misfit(network, vocabulary, labels); !wrong.empty()) {
-    throw FormatError(where + ": network: " + wrong +
-                      "; it does not belong to vocabulary.txt, characters.txt and labels.txt");
-  }
-  const std::string weights = directory.file("model.safetensors");
-  Parameters parameters =
-      parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
-  const TagReaderOptions reader{.field = member<std::string>(tags, "field", where),
-                                .column = member<std::int64_t>(tags, "column", where),
-                                .word_column = member<std::int64_t>(tags, "word_column", where)};
-  return Tagger(std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
-                                               std::move(vocabulary), std::move(labels), reader,
-                                               backend_options}));
 }
 
 std::vector<Tagger::Words> Tagger::tag(std::span<const Words> sentences) const {

@@ -78,39 +78,40 @@ TextClassifier::~TextClassifier() = default;
 TextClassifier::TextClassifier(TextClassifier&&) noexcept = default;
 
 TextClassifier TextClassifier::load(const std::string& path, const BackendOptions& options) {
-  const ModelDirectory directory(path);
-  directory.verify();
-  const Json config = directory.read_config("text-classifier");
-  const std::string where = directory.file("config.json");
-  const Json fields = member<Json>(config, "recipe", where);
-  TextClassifierRecipe recipe = reading(where, [&] {
-    TextClassifierRecipe read;
-    JsonReader reader(fields, where + ": recipe");
-    read.exchange(reader);
-    reader.finish();
-    return read;
+  return read_whole_model(path, [&](const ModelDirectory& directory) {
+    const Json config = directory.read_config("text-classifier");
+    const std::string where = directory.file("config.json");
+    const Json fields = member<Json>(config, "recipe", where);
+    TextClassifierRecipe recipe = reading(where, [&] {
+      TextClassifierRecipe read;
+      JsonReader reader(fields, where + ": recipe");
+      read.exchange(reader);
+      reader.finish();
+      return read;
+    });
+    auto backend = backend_for(directory, config, options);
+    Network network =
+        network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
+    Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
+    std::vector<std::string> labels = read_labels(directory.file("labels.txt"));
+    if (network.input() != Signal::symbols(vocabulary.size()) ||
+        network.head().classes != static_cast<Index>(labels.size())) {
+      throw FormatError(path + ": vocabulary.txt has " + std::to_string(vocabulary.size()) +
+                        " symbols and labels.txt " + std::to_string(labels.size()) +
+                        " labels, but the network reads " + network.input().to_string() +
+                        " and has " + std::to_string(network.head().classes) + " classes");
+    }
+    const std::string weights = directory.file("model.safetensors");
+    Parameters parameters =
+        parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
+    const bool pieces = recipe.unit == "sentencepiece";
+    TextEncoder encoder = reading(where, [&] {
+      return TextEncoder(recipe, pieces ? directory.file("tokenizer.model") : "");
+    });
+    return TextClassifier(std::unique_ptr<Impl>(
+        new Impl{std::move(recipe), std::move(encoder), std::move(vocabulary), std::move(labels),
+                 std::move(network), std::move(parameters), std::move(backend)}));
   });
-  auto backend = backend_for(directory, config, options);
-  Network network =
-      network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
-  Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
-  std::vector<std::string> labels = read_labels(directory.file("labels.txt"));
-  if (network.input() != Signal::symbols(vocabulary.size()) ||
-      network.head().classes != static_cast<Index>(labels.size())) {
-    throw FormatError(path + ": vocabulary.txt has " + std::to_string(vocabulary.size()) +
-                      " symbols and labels.txt " + std::to_string(labels.size()) +
-                      " labels, but the network reads " + network.input().to_string() +
-                      " and has " + std::to_string(network.head().classes) + " classes");
-  }
-  const std::string weights = directory.file("model.safetensors");
-  Parameters parameters =
-      parameters_from(network, load_safetensors(weights).tensors, *backend, weights);
-  const bool pieces = recipe.unit == "sentencepiece";
-  TextEncoder encoder = reading(
-      where, [&] { return TextEncoder(recipe, pieces ? directory.file("tokenizer.model") : ""); });
-  return TextClassifier(std::unique_ptr<Impl>(
-      new Impl{std::move(recipe), std::move(encoder), std::move(vocabulary), std::move(labels),
-               std::move(network), std::move(parameters), std::move(backend)}));
 }
 
 TextClassifier TextClassifier::fit(std::span<const LabelledText> train,

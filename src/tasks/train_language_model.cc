@@ -57,6 +57,19 @@ std::string result_text(const EpochRecord& record) {
          to_fixed(perplexity(*record.validation), 2);
 }
 
+/// Of the model to start from, which has the vocabulary that the texts were read with.
+TensorList first_weights(const std::string& model, const Vocabulary& vocabulary) {
+  return read_whole_model(model, [&](const ModelDirectory& directory) {
+    const TextPipeline text =
+        TextPipeline::load(directory, directory.read_config("language-model"));
+    if (text.load_vocabulary(directory).fingerprint() != vocabulary.fingerprint()) {
+      throw ConfigError("init-from: " + model +
+                        ": a model with another vocabulary was put there meanwhile; try again");
+    }
+    return load_safetensors(directory.file("model.safetensors")).tensors;
+  });
+}
+
 }  // namespace
 
 History train_language_model(const LanguageModelRecipe& recipe, const LanguageModelRun& run) {
@@ -81,10 +94,8 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   Model model(language_model_network(recipe, texts.vocabulary.size()));
   model.compile(compile_options(recipe, run.backend));
   if (!run.init_from.empty()) {
-    const ModelDirectory first(run.init_from);
-    first.verify();
-    const std::string weights = first.file("model.safetensors");
-    model.set_parameters(load_safetensors(weights).tensors, weights);
+    model.set_parameters(first_weights(run.init_from, texts.vocabulary),
+                         ModelDirectory(run.init_from).place("model.safetensors"));
   }
 
   training.begin(model);

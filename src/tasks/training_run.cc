@@ -43,7 +43,9 @@ Json read_json(const std::string& path) {
 
 class TrainingRun::SaveEachEpoch : public Callback {
  public:
-  SaveEachEpoch(TrainingRun& run, const Save& save) : run_(run), save_(save) {}
+  SaveEachEpoch(TrainingRun& run, const Save& save)
+      : run_(run), save_(save), steps_(run.found_ ? run.found_->steps : 0) {}
+  void on_step_end(Model&, const StepRecord& record) override { steps_ = record.steps; }
   void on_epoch_end(Model& model, const History& history) override {
     run_.save_epoch(model, history, save_);
   }
@@ -51,15 +53,25 @@ class TrainingRun::SaveEachEpoch : public Callback {
     // Stopped before its first validation, or never worth a number: a model as it is, better than
     // nothing.
     const bool stopped_or_done = !model.stopped().empty() || !history.epochs.empty();
-    if (!history.best() && stopped_or_done && std::isinf(run_.cost_)) {
-      run_.save_model(model, history, nullptr, save_);
-    }
+    const bool no_other = run_.lost_ || (!history.best() && std::isinf(run_.cost_));
+    if (stopped_or_done && no_other) run_.save_model(model, history, epoch_at_hand(history), save_);
   }
-  void on_divergence(Model&, const std::string& what) override { run_.log(what); }
+  void on_divergence(Model&, const std::string& what) override {
+    steps_ = -1;  // it may have gone back
+    run_.log(what);
+  }
 
  private:
+  /// The last one where the model is as it was at its end and it is worth a number.
+  const EpochRecord* epoch_at_hand(const History& history) const {
+    if (history.epochs.empty()) return nullptr;
+    const EpochRecord& last = history.epochs.back();
+    return last.steps == steps_ && std::isfinite(cost_of(last)) ? &last : nullptr;
+  }
+
   TrainingRun& run_;
   const Save& save_;
+  std::int64_t steps_;  // that the model has made; -1: not known
 };
 
 TrainingRun::TrainingRun(TrainingRunOptions options, Json recipe)
@@ -154,13 +166,15 @@ void TrainingRun::begin(Model& model) {
   made_directory_ = is_new;  // only now: what another process has locked is not to be removed
   look();
   directory_.settle();
-  if (options_.resume) {
-    look_for_damage();
-    cost_ = cost_of_model();
-  }
+  if (options_.resume) look_for_damage();
   if (!found_) {
-    if (options_.resume) log("no checkpoint yet: starting from the beginning");
-    remove_checkpoints(directory_.checkpoint());  // of a model that is being replaced
+    if (options_.resume) {
+      log("no checkpoint yet: starting from the beginning");
+      look_at_model({});
+    }
+    // Of a model that is being replaced.
+    remove_checkpoints(directory_.checkpoint());
+    if (options_.overwrite) disown_model();
     return;
   }
   found_ = take_checkpoint(directory_.checkpoint());
@@ -168,6 +182,7 @@ void TrainingRun::begin(Model& model) {
   if (!found_->warning.empty()) log(found_->warning);
   log("resuming: " + std::to_string(model.history().epochs.size()) + " of " +
       recipe_.at("epochs").dump() + " epochs are done");
+  look_at_model(model.history());
   if (!changes_.empty()) {
     log("from step " + std::to_string(found_->steps + 1) + " on: " + changes_);
   }
@@ -185,21 +200,63 @@ void TrainingRun::look_for_damage() {
   }
 }
 
-/// Of the model in the directory where it says so, and is of this training: it may be newer than
-/// the checkpoint.
-double TrainingRun::cost_of_model() const {
-  const double none = std::numeric_limits<double>::infinity();
+/// What a model in the directory that is of this training says of itself; otherwise null. What is
+/// not as it was sealed says nothing.
+Json TrainingRun::resume_of_model() const {
   const std::string where = directory_.file("config.json");
-  if (!is_there(where)) return none;
+  if (!is_there(where) || !directory_.is_sealed("config.json")) return nullptr;
   const Json config = read_json(where);
   const auto resume = config.find(kResume);
-  if (resume == config.end() || !resume->contains(kCost)) return none;
+  if (resume == config.end()) return nullptr;
   const Json then = member<Json>(config, kRecipe, where);
   bool same = member<std::string>(*resume, kData, where) == fingerprint_;
   for (const auto& item : recipe_.items()) {
     same = same && (may_change(item.key()) || alike(item.key(), recipe_, then));
   }
-  return same ? member<double>(*resume, kCost, where) : none;
+  return same ? *resume : Json();
+}
+
+/// How good the model is that is there, which may be newer than the checkpoint with this history;
+/// or that it is missing.
+void TrainingRun::look_at_model(const History& history) {
+  const std::string where = directory_.file("config.json");
+  const EpochRecord* best = history.best();
+  if (options_.keep_last && !history.epochs.empty()) best = &history.epochs.back();
+  if (!is_there(where)) {
+    lost_ = best != nullptr;
+    if (lost_) {
+      log(where + ": the model of epoch " + std::to_string(best->epoch) +
+          " is missing; unless it is restored from a copy, the best of the epochs from here on "
+          "takes its place, or the last one");
+    }
+    return;
+  }
+  const Json resume = resume_of_model();
+  as_it_is_ = !resume.is_null() && member<std::int64_t>(resume, kEpoch, where) == 0;
+  if (!resume.is_null() && resume.contains(kCost)) {
+    cost_ = member<double>(resume, kCost, where);
+  } else if (best && !as_it_is_ && !options_.keep_last) {
+    cost_ = cost_of(*best);  // it does not say so itself
+  }
+}
+
+/// The model of another training stays until one of this training takes its place. If that is
+/// stopped before, --resume must not take it for one of this training, whose recipe may be the same
+/// but for the remedies of a divergence.
+void TrainingRun::disown_model() {
+  const std::string where = directory_.file("config.json");
+  if (!is_there(where) || !directory_.is_sealed("config.json")) return;
+  Json config;
+  try {
+    config = read_json(where);
+  } catch (const FormatError&) {
+    return;
+  }
+  const auto resume = config.find(kResume);
+  if (resume == config.end() || !resume->is_object() || resume->erase(kCost) == 0) return;
+  ModelUpdate update(directory_, OtherFiles::kStay);
+  write_config(update, config);
+  update.commit();
 }
 
 History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, const Save& save,
@@ -242,6 +299,15 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   }
   const EpochRecord* best = history.best();
   if (options_.keep_last && best) best = &history.epochs.back();
+  if (best && as_it_is_) {
+    log(directory_.path() + " has the model as it was when training was stopped, of no epoch");
+    return history;
+  }
+  for (const EpochRecord& record : history.epochs) {  // those of better ones may be lost
+    if (!options_.keep_last && best && cost_of(*best) < cost_ && cost_of(record) == cost_) {
+      best = &record;
+    }
+  }
   if (std::isfinite(cost_) && (!best || cost_of(*best) > cost_)) {
     log(directory_.path() + " keeps the model that was there, which is better than " +
         (best ? "that of epoch " + std::to_string(best->epoch) + ", " + describe(*best)
@@ -254,15 +320,14 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   return history;
 }
 
-/// The history; and the model as it is now where it is the best of it and no worse than the one
-/// that is there.
+/// The history; and the model as it is now where it is better than the one that is there, or is
+/// that one, repeated.
 void TrainingRun::save_epoch(const Model& model, const History& history, const Save& save) {
   const EpochRecord& newest = history.epochs.back();
   if (options_.keep_last) return save_model(model, history, &newest, save);
-  if (history.best() == &newest && cost_of(newest) <= cost_) {
-    save_model(model, history, &newest, save);
-    cost_ = cost_of(newest);
-    return;
+  const double cost = cost_of(newest);
+  if (std::isfinite(cost) && (cost < cost_ || (cost == cost_ && history.best() == &newest))) {
+    return save_model(model, history, &newest, save);
   }
   ModelUpdate update(directory_, OtherFiles::kStay);
   write_file(update.file("history.csv"), history.to_csv());
@@ -281,6 +346,9 @@ void TrainingRun::save_model(const Model& model, const History& history, const E
   write_file(update.file("history.csv"), history.to_csv());
   update.commit();
   damage_.clear();
+  lost_ = false;
+  as_it_is_ = record == nullptr;
+  if (record && !options_.keep_last) cost_ = cost_of(*record);
 }
 
 std::string Fingerprint::text() const {

@@ -83,7 +83,9 @@ class TrainingRun {
   void require_same_recipe();
   void require_same_data() const;
   void look_for_damage();
-  double cost_of_model() const;
+  void look_at_model(const History& history);
+  Json resume_of_model() const;
+  void disown_model();
   void save_epoch(const Model& model, const History& history, const Save& save);
   void save_model(const Model& model, const History& history, const EpochRecord* record,
                   const Save& save);
@@ -96,6 +98,8 @@ class TrainingRun {
   std::string changes_{};  // options that are other than before
   // Of the model in the directory when it is of this training; what is worse must not replace it.
   double cost_ = std::numeric_limits<double>::infinity();
+  bool as_it_is_ = false;  // that model is of no epoch: training was stopped in the middle of one
+  bool lost_ = false;      // the model of the epochs that are done is missing
   std::optional<FolderLock> lock_{};  // from `begin` on: no two trainings in one directory
   bool made_directory_ = false;
   std::string damage_{};  // of the model in the directory, until another takes its place

@@ -32,20 +32,23 @@ struct CheckpointFile {
   std::string note{};
 };
 
+/// A checkpoint that is none of this version of rnn; another may go on from it.
+class OtherVersion : public FormatError {
+ public:
+  explicit OtherVersion(const std::string& path)
+      : FormatError(path + ": written by another version of rnn, which can go on from it") {}
+};
+
 CheckpointFile read_checkpoint(const std::string& path) {
   SafetensorsContents file = load_safetensors(path);
   if (!file.metadata.contains(kMetadata)) throw FormatError(path + ": this is no checkpoint");
   const auto expected = file.metadata.find(kCheckpointChecksum);
-  if (expected == file.metadata.end()) {
-    throw FormatError(path + ": written by another version of rnn");
-  }
+  if (expected == file.metadata.end()) throw OtherVersion(path);
   if (checkpoint_checksum(file.tensors, file.metadata) != expected->second) {
     throw FormatError(path + ": damaged: its checksum is not that of what it holds");
   }
   Json json = parse_json(file.metadata.at(kMetadata), path);
-  if (member<int>(json, "format", path) != kFormat) {
-    throw FormatError(path + ": written by another version of rnn");
-  }
+  if (member<int>(json, "format", path) != kFormat) throw OtherVersion(path);
   return {std::move(file.tensors), std::move(json), file.metadata[kNote]};
 }
 
@@ -169,8 +172,9 @@ State state_from(const Network& network, const TensorList& saved, const Backend&
   return state;
 }
 
-/// See find_checkpoint. `unread`: there is one at `path`, but its bytes could not be had.
-std::optional<FoundCheckpoint> look_for_checkpoint(const std::string& path, bool& unread) {
+/// See find_checkpoint. `kept`: there is one at `path` that may be whole, but its bytes could not
+/// be had or are of another version.
+std::optional<FoundCheckpoint> look_for_checkpoint(const std::string& path, bool& kept) {
   const std::string previous = previous_checkpoint(path);
   const auto look_into = [](const std::string& file) {
     const CheckpointFile found = read_checkpoint(file);
@@ -179,35 +183,45 @@ std::optional<FoundCheckpoint> look_for_checkpoint(const std::string& path, bool
         .path = file, .note = found.note, .steps = count_from(progress, "steps", file)};
   };
   const bool before = is_there(previous);
+  bool unread = false;
   std::string fault = path + ": the file is missing";
   if (is_there(path)) {
     try {
       return look_into(path);
+    } catch (const OtherVersion& error) {
+      fault = error.what();
+      kept = true;
     } catch (const FormatError& error) {
       fault = error.what();
     } catch (const IoError& error) {
       fault = error.what();
-      unread = true;
+      kept = unread = true;
     }
     if (!before && unread) throw IoError(fault + "; there is no checkpoint before it");
+    if (!before && kept) throw FormatError(fault + "; there is no checkpoint before it");
     if (!before) {
       throw FormatError(fault + "; there is no checkpoint before it, training must begin anew");
     }
   } else if (!before) {
     return std::nullopt;
   }
-  bool lost = !unread;  // what cannot be read now may yet be whole
+  bool lost = !kept;
   try {
     FoundCheckpoint found = look_into(previous);
     found.warning = fault + "; going on from the checkpoint before it";
     return found;
+  } catch (const OtherVersion& error) {
+    fault += std::string("; and the one before: ") + error.what();
+    lost = false;
   } catch (const FormatError& error) {
     fault += std::string("; and the one before: ") + error.what();
   } catch (const IoError& error) {
     fault += std::string("; and the one before: ") + error.what();
     lost = false;
+    unread = true;
   }
-  if (!lost) throw IoError(fault);
+  if (unread) throw IoError(fault);
+  if (!lost) throw FormatError(fault);
   throw FormatError(fault + "; training must begin anew");
 }
 
@@ -241,17 +255,17 @@ std::string previous_checkpoint(const std::string& path) { return target_of(path
 std::string unread_checkpoint(const std::string& path) { return target_of(path) + ".unread"; }
 
 std::optional<FoundCheckpoint> find_checkpoint(const std::string& path) {
-  bool unread = false;
-  return look_for_checkpoint(path, unread);
+  bool kept = false;
+  return look_for_checkpoint(path, kept);
 }
 
 std::optional<FoundCheckpoint> take_checkpoint(const std::string& path) {
-  bool unread = false;
-  std::optional<FoundCheckpoint> found = look_for_checkpoint(path, unread);
+  bool kept = false;
+  std::optional<FoundCheckpoint> found = look_for_checkpoint(path, kept);
   if (!found || found->path == path) return found;
-  if (unread) {
+  if (kept) {
     replace_file(target_of(path), unread_checkpoint(path));
-    found->warning += "; what could not be read is kept as " + unread_checkpoint(path);
+    found->warning += "; what was not read is kept as " + unread_checkpoint(path);
   }
   replace_file(found->path, target_of(path));
   found->path = path;
@@ -260,10 +274,12 @@ std::optional<FoundCheckpoint> take_checkpoint(const std::string& path) {
 
 void remove_checkpoints(const std::string& path) {
   const std::string newest = target_of(path);
-  std::error_code ignored;
   bool removed = false;
   for (const std::string& file : {newest, previous_checkpoint(path), unread_checkpoint(path)}) {
-    removed = fs::remove(file, ignored) || removed;
+    std::error_code error;
+    removed = fs::remove(file, error) || removed;
+    const bool full_folder = error == std::errc::directory_not_empty;  // nobody would resume that
+    if (error && !full_folder) throw IoError(file + ": cannot remove: " + error.message());
   }
   if (removed) flush_folder(folder_of(newest));
 }

@@ -1,6 +1,8 @@
 // The training loop.
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include "base/number.h"
 #include "base/require.h"
@@ -28,6 +30,20 @@ double seconds_since(Clock::time_point& last) {
   last = now;
   return seconds.count();
 }
+
+/// Another source, up to where it is no longer wanted.
+class Interruptible : public BatchSource {
+ public:
+  Interruptible(BatchSource& source, std::function<bool()> go_on)
+      : source_(source), go_on_(std::move(go_on)) {}
+  bool next(Batch& batch) override { return go_on_() && source_.next(batch); }
+  void seek(const Position& position) override { source_.seek(position); }
+  Position position() const override { return source_.position(); }
+
+ private:
+  BatchSource& source_;
+  std::function<bool()> go_on_;
+};
 
 }  // namespace
 
@@ -207,7 +223,13 @@ class Model::Impl::FitLoop {
         .train = progress_.epoch_loss,
         .seconds = progress_.epoch_seconds};
     if (validation_) {
-      record.validation = model_.evaluate(*validation_, fit_.state);
+      Interruptible validation(*validation_, [&] {
+        tell([&](Callback& c) { c.on_validation_batch(model_); });
+        return !m_.stopping;
+      });
+      record.validation = model_.evaluate(validation, fit_.state);
+      // The position is still that after the last step: from there on the epoch ends once more.
+      if (m_.stopping) return;
       if (!std::isfinite(record.validation->nats)) {
         // A checkpoint of these parameters would only come back to this.
         restore_or_throw("training diverged at step " + to_text(record.steps) +

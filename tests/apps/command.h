@@ -32,6 +32,8 @@ struct RunOptions {
   std::map<std::string, std::string> environment{};
   std::int64_t largest_file = -1;  ///< bytes that a file may have (RLIMIT_FSIZE)
   bool terminal = false;           ///< standard error is a terminal of 80 columns
+  int error = -1;                  ///< or this descriptor
+  std::set<int> ignored{};         ///< signals that whoever started it has it ignore
   /// Called with the process while it runs.
   std::function<void(pid_t)> meanwhile{};
 };
@@ -93,8 +95,13 @@ class Command : public ::testing::Test {
     if (child == 0) {
       dup2(options.input_is_pipe ? pipe_ends[0] : open(in.c_str(), O_RDONLY), 0);
       dup2(open(out.c_str(), O_WRONLY), 1);
-      dup2(options.terminal ? slave : open(err.c_str(), O_WRONLY), 2);
-      signal(SIGINT, SIG_DFL);
+      dup2(options.terminal     ? slave
+           : options.error >= 0 ? options.error
+                                : open(err.c_str(), O_WRONLY),
+           2);
+      for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+        signal(number, options.ignored.contains(number) ? SIG_IGN : SIG_DFL);
+      }
       for (const auto& [name, value] : options.environment) {
         setenv(name.c_str(), value.c_str(), 1);
       }

@@ -68,6 +68,28 @@ TEST_F(QuantizeCommand, AClassifierOfTwoDirectionsShrinksAndStillExplains) {
   }
 }
 
+TEST_F(QuantizeCommand, WhatAKilledOneLeftIsNotInTheWay) {
+  must_train("m");
+  must_run({"quantize", "m", "--output", "whole"});
+  std::filesystem::create_directory(path("q"));
+  for (const char* name :
+       {"config.json.new", "model.safetensors.new.tmp-12345", "config.json.tmp-7"}) {
+    files.write(std::string("q/") + name, "half a fi");
+  }
+  must_run({"quantize", "m", "--output", "q/"});
+  for (const char* name : {"/model.safetensors", "/config.json", "/SHA256SUMS"}) {
+    EXPECT_EQ(read("q" + std::string(name)), read("whole" + std::string(name))) << name;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(path("q"))) {
+    EXPECT_EQ(entry.path().filename().string().find("tmp"), std::string::npos) << entry.path();
+  }
+  // Files of somebody else are.
+  std::filesystem::create_directory(path("r"));
+  files.write("r/config.json.new", "half a fi");
+  files.write("r/notes.txt", "of somebody else");
+  refuses(2, {"quantize", "m", "--output", "r"}, {"r: exists already"});
+}
+
 TEST_F(QuantizeCommand, RefusesWhatItCannotDo) {
   must_train("m");
   must_run({"quantize", "m", "--output", "q"});
@@ -76,6 +98,9 @@ TEST_F(QuantizeCommand, RefusesWhatItCannotDo) {
   EXPECT_NE(run({"quantize", "m", "--output", "q"}).err.find("exists already"), std::string::npos);
   EXPECT_EQ(run({"quantize", "m", "--output", "q"}).code, 2);
   EXPECT_EQ(run({"quantize", "m"}).code, 2);
+  std::filesystem::create_symlink("loop", path("loop"));
+  refuses(1, {"quantize", "m", "--output", "loop"}, {"loop: ", "symbolic links"});
+  refuses(1, {"quantize", "m", "--output", "loop/q"}, {"loop/q: ", "symbolic links"});
   EXPECT_NE(run({"lm", "eval", "--model", "q", "--text", "valid.txt", "--precision", "bf16"})
                 .err.find("int8"),
             std::string::npos);

@@ -50,8 +50,8 @@ TEST_F(Resume, InBf16LikewiseAndThatIsAnotherModel) {
 TEST_F(Resume, ASignalSavesAndExitsCleanly) {
   const Words epochs{"--epochs", "40"};
   must_train("whole", epochs);
-  for (const int signal : {SIGINT, SIGTERM}) {
-    const std::string model = signal == SIGINT ? "int" : "term";
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const std::string model = "signal" + std::to_string(signal);
     Words again = train(model, epochs);
     again.push_back("--resume");
     // A signal before the first step just ends the program, which has nothing to save yet: a busy
@@ -62,6 +62,7 @@ TEST_F(Resume, ASignalSavesAndExitsCleanly) {
       options.meanwhile = [&](pid_t child) {
         usleep(static_cast<useconds_t>(milliseconds) * 1000);
         kill(child, signal);
+        if (signal == SIGHUP) kill(child, signal);  // as a shell and the kernel do
       };
       const RunResult result = run(again, options);
       stopped =
@@ -73,6 +74,57 @@ TEST_F(Resume, ASignalSavesAndExitsCleanly) {
     must_run(again);
     expect_same("whole", model);
   }
+}
+
+TEST_F(Resume, ASignalAmidAValidationSavesAndExits) {
+  files.write("train.txt", made_up_text(12, 1));
+  files.write("valid.txt", made_up_text(25000, 2));
+  const Words more{"--hidden", "64", "--epochs", "1", "--checkpoint-steps", "1"};
+  must_train("whole", more);
+  Words again = train("m", more);
+  again.push_back("--resume");
+  RunOptions options;
+  options.meanwhile = [&](pid_t child) {
+    for (int tries = 0; tries < 20000 && !exists("m/checkpoint/checkpoint.safetensors"); ++tries) {
+      usleep(1000);
+    }
+    usleep(50000);  // the steps that are left take less, the validation takes more
+    kill(child, SIGTERM);
+  };
+  const RunResult result = run(again, options);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("stopped: interrupted"), std::string::npos) << result.err;
+  EXPECT_NE(must_run(again).err.find("0 of 1 epochs are done"), std::string::npos);
+  expect_same("whole", "m");
+}
+
+TEST_F(Resume, AHangupThatIsIgnoredStaysSo) {
+  RunOptions options{.ignored = {SIGHUP}};  // nohup
+  options.meanwhile = [&](pid_t child) {
+    for (int tries = 0; tries < 20000 && !exists("m/checkpoint/checkpoint.safetensors"); ++tries) {
+      usleep(1000);
+    }
+    kill(child, SIGHUP);
+  };
+  const RunResult result = run(train("m", {"--epochs", "20"}), options);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.err.find("stopped"), std::string::npos) << result.err;
+}
+
+TEST_F(Resume, MessagesThatNobodyReadsDoNotEndATraining) {
+  must_train("whole", {"--epochs", "20"});
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  RunOptions options{.error = ends[1]};
+  options.meanwhile = [&](pid_t) {
+    for (int tries = 0; tries < 20000 && !exists("m/checkpoint/checkpoint.safetensors"); ++tries) {
+      usleep(1000);
+    }
+    close(ends[0]);
+    close(ends[1]);
+  };
+  EXPECT_EQ(run(train("m", {"--epochs", "20"}), options).code, 0);
+  expect_same("whole", "m");
 }
 
 TEST_F(Resume, ASecondCtrlCExitsAtOnceWithoutDamage) {
@@ -275,6 +327,30 @@ TEST_F(Resume, ADamagedCheckpointIsReplacedByTheOneBefore) {
   files.write(before, "");
   refuses(1, train("m", {"--resume"}), {newest + ": damaged", before, "begin anew"});
   must_train("m", {"--overwrite"});
+}
+
+TEST_F(Resume, AModelThatIsBeingReplacedIsNotKeptForTheNewOne) {
+  must_train("m");
+  const Words worse{"--lr", "0.00001"};
+  must_train("whole", worse);
+  // The first epoch is long enough to be killed in.
+  Words words = train("m", {"--lr", "0.00001", "--checkpoint-steps", "1", "--overwrite"});
+  namespace fs = std::filesystem;
+  const std::string checkpoint = path("m/checkpoint/checkpoint.safetensors");
+  const auto old = fs::last_write_time(checkpoint);
+  RunOptions options;
+  options.meanwhile = [&](pid_t child) {
+    for (int tries = 0; tries < 20000; ++tries) {
+      std::error_code error;
+      if (const auto now = fs::last_write_time(checkpoint, error); !error && now != old) break;
+      usleep(500);
+    }
+    kill(child, SIGKILL);
+  };
+  run(words, options);
+  const RunResult result = must_train("m", {"--lr", "0.00001", "--resume"});
+  EXPECT_EQ(result.err.find("keeps the model that was there"), std::string::npos) << result.err;
+  expect_same("whole", "m");
 }
 
 TEST_F(Resume, AnyNumberOfThreadsTrainsTheSameModel) {

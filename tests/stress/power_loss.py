@@ -117,22 +117,23 @@ class Disk:
         return len(self.pending) + sum(len(i.writes) for i in self.now.values() if i)
 
 
-def holds_model(rnn, model):
+def holds_model(rnn, folder, model):
     return training.run([rnn, "lm", "eval", "--model", str(model), "--text",
-                         str(model.parent.parent / "valid.txt"), "--threads", "1"])
+                         str(folder / "valid.txt"), "--threads", "1"])
 
 
 def lose(rnn, shim, folder, whole, losses, flushes):
     """Counts, and a list of what went wrong."""
     disk, log = folder / "disk", folder / "log"
-    model = disk / "model"
+    top = disk / "runs"  # made by the training, as are those below
+    model = top / "first" / "model"
     faults, ends, unflushed, fallbacks, models = [], 0, 0, 0, 0
     operations = None
     shutil.rmtree(disk, ignore_errors=True)
     disk.mkdir()
     done = had_model = 0
     while done < losses and len(faults) < 5:
-        words = training.train(rnn, folder, model, "--resume", "--checkpoint-steps", "20",
+        words = training.train(rnn, folder, f"{model}/", "--resume", "--checkpoint-steps", "20",
                                "--threads", str(random.choice([1, 2, 3])))
         log.unlink(missing_ok=True)
         state = Disk(disk, flushes)
@@ -153,7 +154,7 @@ def lose(rnn, shim, folder, whole, losses, flushes):
             ends += 1
             if found := training.differences(rnn, model, whole):
                 faults.append(f"these differ at the end: {', '.join(found)}")
-            shutil.rmtree(model)
+            shutil.rmtree(top)
             had_model = False
             continue
         done += 1
@@ -164,7 +165,7 @@ def lose(rnn, shim, folder, whole, losses, flushes):
         had_model = had_model or was_whole
         if had_model:
             models += 1
-            if (looked := holds_model(rnn, model)).returncode != 0:
+            if (looked := holds_model(rnn, folder, model)).returncode != 0:
                 faults.append(f"no model: {looked.stderr.splitlines()[-1]}")
                 shutil.rmtree(disk)
                 disk.mkdir()

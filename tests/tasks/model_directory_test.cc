@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <utility>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -182,6 +186,87 @@ TEST_F(Directory, AFormatThatIsNoWholeNumberInRangeIsRefused) {
     write_file(directory_.place("config.json"),
                std::string(R"({"task": "test", "format": )") + format + "}");
     EXPECT_THROW(directory_.read_config("test"), FormatError) << format;
+  }
+}
+
+TEST_F(Directory, AReaderAndACommitGiveOneModelOrTheOther) {
+  update(1);
+  const auto version_of = [](const ModelDirectory& model, const char* name) {
+    const std::string path = model.file(name);
+    return member<int>(parse_json(read_file(path), path), "version", path);
+  };
+  // A commit between two files, and one that makes what was read seem damaged.
+  for (const bool fails : {false, true}) {
+    int reads = 0;
+    const auto found = read_whole_model(directory_.path(), [&](const ModelDirectory& model) {
+      const int first = version_of(model, "config.json");
+      if (++reads == 1) {
+        update(2);
+        if (fails) throw FormatError("these do not go together");
+      }
+      return std::pair(first, version_of(model, "history.csv"));
+    });
+    EXPECT_EQ(found, std::pair(2, 2));
+    EXPECT_EQ(reads, 2);
+    update(1);
+  }
+  // An error of the model itself is told at once.
+  int reads = 0;
+  EXPECT_THROW(read_whole_model(directory_.path(),
+                                [&](const ModelDirectory&) -> int {
+                                  ++reads;
+                                  throw FormatError("this is no model");
+                                }),
+               FormatError);
+  EXPECT_EQ(reads, 1);
+  // Nobody waits for ever.
+  int version = 2;
+  EXPECT_THROW(read_whole_model(directory_.path(),
+                                [&](const ModelDirectory&) {
+                                  update(++version);
+                                  return 0;
+                                }),
+               IoError);
+}
+
+TEST_F(Directory, ReadersBesideATrainingFindNoDamage) {
+  update(1);
+  std::atomic<bool> over = false;
+  std::thread training([&] {
+    for (int version = 2; version < 120; ++version) {
+      update(version);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    over = true;
+  });
+  for (int reads = 0; !over; ++reads) {
+    try {
+      const std::vector<int> found =
+          read_whole_model(directory_.path(), [&](const ModelDirectory&) { return versions(); });
+      EXPECT_EQ(found, std::vector<int>(3, found[0])) << reads;
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      EXPECT_NE(message.find("took their places whenever"), std::string::npos) << message;
+    }
+  }
+  training.join();
+}
+
+TEST_F(Directory, ManyFoldersAreMadeAndASlashAtTheEndIsNoName) {
+  const ModelDirectory deep(folder_.file("a/b/c//"));
+  EXPECT_EQ(deep.path(), folder_.file("a/b/c"));
+  deep.create();
+  EXPECT_TRUE(fs::is_directory(folder_.file("a/b/c/checkpoint")));
+  deep.create();  // where all is there
+  write_file(folder_.file("file"), "");
+  EXPECT_THROW(ModelDirectory(folder_.file("file/m")).create(), IoError);
+}
+
+TEST_F(Directory, WhatCannotBeLookedIntoIsAnErrorOfOurs) {
+  fs::create_symlink("loop", folder_.file("loop"));  // too many links: an error for root too
+  for (const char* name : {"loop", "loop/m"}) {
+    EXPECT_THROW(ModelDirectory(folder_.file(name)).require_ours(), IoError) << name;
+    EXPECT_THROW(ModelDirectory(folder_.file(name)).verify(), IoError) << name;
   }
 }
 

@@ -9,7 +9,9 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "rnn/error.h"
 #include "support/temporary_folder.h"
@@ -32,6 +34,7 @@ struct ToyTraining {
   bool overwrite = false, resume = false;
   std::vector<double> metrics{};  ///< of the epochs in turn; empty: the validation loss decides
   std::vector<Callback*> callbacks{};
+  std::int64_t every_steps = 0;  ///< checkpoints
 };
 
 class TrainingRunTest : public ::testing::Test {
@@ -44,6 +47,7 @@ class TrainingRunTest : public ::testing::Test {
     return TrainingRun({.directory = directory_,
                         .overwrite = toy.overwrite,
                         .resume = toy.resume,
+                        .checkpoint = {.steps = toy.every_steps},
                         .callbacks = toy.callbacks,
                         .log = [this](const std::string& line) { log_ += line + "\n"; }},
                        recipe_of(toy));
@@ -184,6 +188,101 @@ TEST_F(TrainingRunTest, AWorseModelNeverTakesABetterOnesPlace) {
   train({.epochs = 4, .lr = 0.3, .resume = true, .metrics = {0.1, 0.2, 0.5, 0.95}});
   EXPECT_EQ(epoch_of_model(), 4);
   EXPECT_NE(read("model.safetensors"), model);
+}
+
+TEST_F(TrainingRunTest, AModelThatIsBeingReplacedDoesNotStandInForTheNewOne) {
+  /// As a kill does: nothing is saved any more.
+  class Kill : public Callback {
+   public:
+    explicit Kill(std::int64_t at) : at_(at) {}
+    void on_step_end(Model&, const StepRecord& record) override {
+      if (record.steps == at_) throw std::runtime_error("killed");
+    }
+
+   private:
+    std::int64_t at_;
+  };
+  const std::vector<double> good{0.8, 0.9}, bad{0.1, 0.2, 0.15};
+  train({.epochs = 3, .lr = 0.001, .metrics = bad});
+  const auto whole = std::pair(read("model.safetensors"), read("config.json"));
+  fs::remove_all(directory_);
+  for (const std::int64_t at : {2, 3, 4, 5, 9}) {  // epochs have four steps
+    SCOPED_TRACE(at);
+    train({.epochs = 2, .metrics = good});
+    const std::string old = read("model.safetensors");
+    Kill kill(at);
+    EXPECT_THROW(train({.epochs = 3,
+                        .lr = 0.001,
+                        .overwrite = true,
+                        .metrics = bad,
+                        .callbacks = {&kill},
+                        .every_steps = 1}),
+                 std::runtime_error);
+    if (at <= 4) {
+      EXPECT_EQ(read("model.safetensors"), old);
+      EXPECT_NO_THROW(ModelDirectory(directory_).verify());  // until there is another
+    }
+    train({.epochs = 3, .lr = 0.001, .resume = true, .metrics = bad});
+    EXPECT_EQ(log_.find("keeps the model that was there"), std::string::npos) << log_;
+    EXPECT_EQ(std::pair(read("model.safetensors"), read("config.json")), whole);
+    fs::remove_all(directory_);
+  }
+}
+
+TEST_F(TrainingRunTest, DamageToAModelThatIsBeingReplacedStaysToBeSeen) {
+  train({.epochs = 1, .metrics = {0.9}});
+  Json config = parse_json(read("config.json"), "config");
+  config["altered"] = true;
+  std::ofstream(file("config.json"), std::ios::binary) << config.dump(2);
+  TrainingRun run = run_of({.overwrite = true});
+  run.use_data("some text");
+  Model model = model_of({});
+  run.begin(model);
+  EXPECT_THROW(ModelDirectory(directory_).verify(), FormatError);
+}
+
+TEST_F(TrainingRunTest, AModelThatIsMissingIsSaidAndMadeGood) {
+  const std::vector<double> metrics{0.9, 0.2, 0.5, 0.4, 0.6};
+  const auto lose = [&] {
+    fs::remove_all(directory_);
+    train({.epochs = 2, .metrics = metrics});
+    for (const char* name : {"model.safetensors", "config.json", "SHA256SUMS", "history.csv"}) {
+      fs::remove(file(name));
+    }
+  };
+  // The best of the epochs from here on, whether or not there is a resume between.
+  for (const bool in_parts : {false, true}) {
+    SCOPED_TRACE(in_parts);
+    lose();
+    if (in_parts) {
+      train({.epochs = 3, .resume = true, .metrics = metrics});
+      EXPECT_EQ(epoch_of_model(), 3);
+    }
+    train({.epochs = 4, .resume = true, .metrics = metrics});
+    if (!in_parts) {
+      EXPECT_NE(log_.find(file("config.json") + ": the model of epoch 1 is missing"),
+                std::string::npos)
+          << log_;
+    }
+    EXPECT_NE(log_.find("has the model of epoch 3"), std::string::npos) << log_;
+    EXPECT_EQ(epoch_of_model(), 3);
+    EXPECT_NO_THROW(ModelDirectory(directory_).verify());
+    train({.epochs = 5, .resume = true, .metrics = metrics});
+    EXPECT_EQ(epoch_of_model(), 5);
+  }
+  // Where none is left, the last.
+  lose();
+  train({.epochs = 2, .resume = true, .metrics = metrics});
+  EXPECT_NE(log_.find("has the model of epoch 2"), std::string::npos) << log_;
+  EXPECT_EQ(epoch_of_model(), 2);
+  // Stopped amid an epoch, as it is; then the next epoch's.
+  lose();
+  OnStep stop([](Model& model, const StepRecord&) { model.stop("enough"); });
+  train({.epochs = 4, .resume = true, .metrics = metrics, .callbacks = {&stop}});
+  EXPECT_NE(log_.find("of no epoch"), std::string::npos) << log_;
+  EXPECT_EQ(epoch_of_model(), 0);
+  train({.epochs = 4, .resume = true, .metrics = metrics});
+  EXPECT_EQ(epoch_of_model(), 3);
 }
 
 TEST_F(TrainingRunTest, ASecondOneInTheDirectoryChangesNothing) {

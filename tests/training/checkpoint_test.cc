@@ -253,6 +253,97 @@ TEST_F(Resume, WhatCannotBeReadIsNotLost) {
   }
 }
 
+TEST_F(Resume, WhatAnotherVersionWroteIsNotLost) {
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
+  model.save_checkpoint(path_, "first");
+  model.save_checkpoint(path_, "second");
+  const auto make_other = [](const std::string& path, bool checksum) {
+    SafetensorsContents contents = load_safetensors(path);
+    std::string& json = contents.metadata["rnn_checkpoint"];
+    const std::string format = "\"format\":";
+    json.replace(json.find(format), format.size() + 1, format + "9");
+    contents.metadata.erase(kCheckpointChecksum);  // the first versions had none
+    if (checksum) {
+      contents.metadata[kCheckpointChecksum] =
+          checkpoint_checksum(contents.tensors, contents.metadata);
+    }
+    save_safetensors(path, contents.tensors, contents.metadata);
+  };
+  make_other(path_, true);
+  const std::string newer = read_file(path_);
+  const auto found = take_checkpoint(path_);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->note, "first");
+  EXPECT_NE(found->warning.find(path_ + ": written by another version"), std::string::npos)
+      << found->warning;
+  EXPECT_NE(found->warning.find("kept as " + unread_checkpoint(path_)), std::string::npos)
+      << found->warning;
+  EXPECT_EQ(read_file(unread_checkpoint(path_)), newer);
+  // With no other, training need not begin anew: that version goes on.
+  for (const bool before : {false, true}) {
+    make_other(path_, false);
+    if (before) std::filesystem::copy_file(path_, previous_checkpoint(path_));
+    try {
+      take_checkpoint(path_);
+      ADD_FAILURE() << before;
+    } catch (const FormatError& error) {
+      const std::string message = error.what();
+      EXPECT_EQ(message.find("anew"), std::string::npos) << message;
+      EXPECT_NE(message.find("another version"), std::string::npos) << message;
+    }
+    EXPECT_TRUE(std::filesystem::exists(path_));
+  }
+}
+
+TEST_F(Resume, FromAmidAValidationGivesTheSameBits) {
+  /// Stops before the batch of that number of all validations together.
+  class StopAt : public Callback {
+   public:
+    explicit StopAt(int batch) : left_(batch) {}
+    void on_validation_batch(Model& m) override {
+      if (left_-- == 0) m.stop("interrupted");
+    }
+
+   private:
+    int left_;
+  };
+  for (const Averaging::Kind averaging : {Averaging::Kind::kNone, Averaging::Kind::kAsgd}) {
+    CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kPlateau);
+    options.averaging.kind = averaging;
+    Model whole = compiled(options);
+    train(whole);
+    // Each validation asks once a batch, and once more at its end.
+    for (int batch = 0; batch < kEpochs * (kBatches + 1); ++batch) {
+      SCOPED_TRACE(batch);
+      StopAt interrupt(batch);
+      Model first = compiled(options);
+      train(first, {&interrupt});
+      ASSERT_EQ(first.stopped(), "interrupted");
+      EXPECT_EQ(first.history().epochs.size(), static_cast<std::size_t>(batch / (kBatches + 1)));
+      first.save_checkpoint(path_);
+      Model second = compiled(options);
+      second.load_checkpoint(path_);
+      train(second);
+      expect_same(second, whole);
+      train(first);  // and in the same program
+      expect_same(first, whole);
+    }
+  }
+}
+
+TEST_F(Resume, AStopAmidAValidationWritesACheckpoint) {
+  const CheckpointOptions when{.path = path_};
+  class Stop : public Callback {
+    void on_validation_batch(Model& m) override { m.stop("enough"); }
+  } stop;
+  Model model = compiled(recipe(Adam{}, Schedule::Kind::kConstant));
+  test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
+  model.fit(data,
+            {.epochs = kEpochs, .validation = &valid, .checkpoint = &when, .callbacks = {&stop}});
+  EXPECT_TRUE(model.history().epochs.empty());
+  EXPECT_EQ(find_checkpoint(path_)->steps, kBatches);
+}
+
 TEST_F(Resume, ReadsBackNumbersThatAreNotFinite) {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<double> metrics{std::numeric_limits<double>::quiet_NaN(), infinity, -infinity};

@@ -16,7 +16,8 @@ struct QuantizedModel {
 /// quarter of the size. The copy is loaded like any model and computes in int8: the same bits as
 /// the original with `--precision int8`. It can be the beginning of another training, but its own
 /// cannot be resumed. Throws IoError or FormatError for a model that cannot be read, and
-/// ConfigError when it is quantized already or something stands at `to`.
+/// ConfigError when it is quantized already or something stands at `to` other than what a copying
+/// that was killed has left.
 RNN_API QuantizedModel quantize_model(const std::string& from, const std::string& to);
 
 }  // namespace rnn
