@@ -108,7 +108,8 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///
 ///   bag            PoolOverTime mean: the average of n-gram embeddings (Joulin et al. 2017)
 ///   lstm, gru      layers x LSTM or GRU, pooling
-///   bilstm, bigru  layers x Bidirectional, pooling
+///   bilstm, bigru  layers x Bidirectional, pooling; last is the state after the last step beside
+///                  that of the other direction after the first
 ///   cnn            a Conv1D with relu and pooling for each of `kernel_sizes` (Kim 2014)
 ///   clstm          Conv1D with relu, then as lstm (Zhou et al. 2015)
 ///   char-cnn-lstm  characters: two Conv1D with relu, the second with strides of at least 2, a
