@@ -1,6 +1,8 @@
 #include "apps/classify_api.h"
 
 #include <algorithm>
+#include <boost/asio/ip/address_v4.hpp>
+#include <boost/beast/core/string.hpp>
 #include <random>
 
 #include "apps/classify_page.h"
@@ -29,12 +31,17 @@ std::string nonce() {
   return text;
 }
 
+/// Of the value of a Host field, with or without a port.
 bool is_loopback_name(std::string host) {
   if (const auto colon = host.rfind(':');
       colon != host.npos && host.find(']', colon) == host.npos) {
     host.resize(colon);
   }
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  if (boost::beast::iequals(host, "localhost") || host == "[::1]") return true;
+  // Not by how it begins: 127.0.0.1.example.org is a name that may point anywhere.
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address_v4(host, error);
+  return !error && address.is_loopback();
 }
 
 Json prediction_json(const TextClassifier& model, const Classification& answer) {

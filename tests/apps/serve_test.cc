@@ -127,7 +127,15 @@ TEST_F(Serve, SaysInJsonWhatIsWrong) {
     refused(post("/v1/predict", "{\"text\":\"\xff\"}"), 400);
     refused(post("/v1/explain", R"({"text":"x","label":"nobody"})"), 400);
     refused(post("/v1/explain", R"({"text":"x","method":"magic"})"), 400);
-    refused(get("/", "", "evil.example"), 403);
+    for (const char* host :
+         {"evil.example", "127.evil.example", "127.0.0.1.evil.example:80", "127.0.0.1@evil.example",
+          "localhost.evil.example", "128.0.0.1", "[::2]", "[::1].evil.example", ""}) {
+      refused(get("/", "", host), 403);
+    }
+    for (const char* host :
+         {"LocalHost", "localhost:8080", "127.0.0.1:80", "127.1.2.3", "[::1]", "[::1]:8080"}) {
+      EXPECT_EQ(status(Client(port).ask(get("/healthz", "", host))), 200) << host;
+    }
     refused("rubbish\r\n\r\n", 400);
     refused(get("/", "X: " + std::string(20000, 'x') + "\r\n"), 431);
     refused(post("/v1/predict", "{\"text\":\"" + std::string(2000, 'a') + "\"}"), 413);
