@@ -162,7 +162,11 @@ ClassifierTexts read_for_training(const TextClassifierRecipe& recipe, const Text
     held = hold_out(texts, recipe.holdout);
     training.log("no --valid given: the last " +
                  to_significant(100 * static_cast<double>(recipe.holdout), 4) +
-                 " % of the texts of each label are held out");
+                 " % of the texts of each label are held out" +
+                 (recipe.multi_label
+                      ? " (each counts for its first label, and is kept where no other kept text "
+                        "has one of its labels)"
+                      : ""));
   }
   const SelectedTexts train(texts, held, true);
   const SelectedTexts valid =

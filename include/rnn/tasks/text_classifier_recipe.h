@@ -37,7 +37,8 @@ struct RNN_API TextClassifierRecipe {
 
   bool multi_label = false;  ///< any number of labels a text, each decided for itself
   /// Share of the training texts that is held out where there is no file to validate on: the last
-  /// ones of each label. 0: none, and the model of the last epoch is kept.
+  /// ones of each label; a text with several counts for its first, and is kept where one of them
+  /// stands in no other text that is kept. 0: none, and the model of the last epoch is kept.
   float holdout = 0.1f;
 
   // The network: see text_classifier_network.
