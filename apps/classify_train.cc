@@ -78,7 +78,7 @@ void classify_train(const Arguments& arguments) {
   add_training_files(line, "labelled texts, see --format; - is standard input",
                      "labelled texts to validate on; without it a part of --train, see --holdout");
   line.add("Files")("tokenizer-model", po::value<std::string>()->default_value("")->value_name("F"),
-                    "of the unit sentencepiece")(
+                    "of the unit sentencepiece; without it that of --init-from")(
       "init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
       "a language model whose vocabulary, embedding and layers to start from");
   add_vectors_option(line);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "rnn/tasks/language_model.h"
+#include "rnn/text/sentencepiece.h"
 #include "support/file_size_limit.h"
 #include "tasks/first_values.h"
 #include "tasks/text_classifier_fixture.h"
@@ -261,6 +262,59 @@ TEST_F(TextClassifierTask, StartsFromALanguageModel) {
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "lstm/kernel", "--hidden");
   recipe.lowercase = true;
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "--lowercase");
+}
+
+TEST_F(TextClassifierTask, ALanguageModelToStartFromReadsTextInTheSameWay) {
+  std::string lines;
+  for (const test::Note& note : test::made_up_notes(150, 1)) lines += note.text + "\n";
+  const std::string paths[] = {files.write("notes.txt", lines)};
+  const auto language_model = [&](LanguageModelRecipe recipe, const std::string& pieces) {
+    recipe.embedding = recipe.hidden = 8;
+    recipe.layers = 1;
+    recipe.epochs = 1;
+    recipe.batch = 4;
+    recipe.bptt = 8;
+    train_language_model(recipe, {.train = {paths[0]},
+                                  .valid = paths[0],
+                                  .directory = files.path("lm"),
+                                  .overwrite = true,
+                                  .tokenizer_model = pieces});
+  };
+  TextClassifierRecipe recipe = small("lstm");
+  recipe.ngrams = 1;
+  recipe.lowercase = false;
+  recipe.epochs = 1;
+  recipe.min_count = 20;  // does not act
+  std::string log;
+  TextClassifierRun run = to("m");
+  run.overwrite = true;
+  run.init_from = files.path("lm");
+  run.log = [&](const std::string& line) { log += line + "\n"; };
+
+  language_model({.unit = "regex", .pattern = "\\w+"}, "");
+  recipe.unit = "regex";
+  recipe.pattern = "\\S+";
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "init-from",
+                            "--pattern '\\w+'", "--pattern '\\S+'");
+  recipe.pattern = "\\w+";
+  train_text_classifier(recipe, run);
+  EXPECT_NE(log.find("--min-count and --max-vocabulary do not act"), std::string::npos) << log;
+
+  const std::string pieces = files.write("p", train_sentencepiece(paths, {.vocabulary_size = 40}));
+  const std::string other = files.write("q", train_sentencepiece(paths, {.vocabulary_size = 35}));
+  language_model({.unit = "sentencepiece"}, pieces);
+  recipe.unit = "sentencepiece";
+  recipe.pattern.clear();
+  run.tokenizer_model = other;
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "init-from",
+                            "tokenizer.model", other.c_str(), "or none");
+  for (const std::string& given : {pieces, std::string()}) {
+    run.tokenizer_model = given;
+    train_text_classifier(recipe, run);
+    EXPECT_EQ(TextFiles::read(files.path("m/tokenizer.model")), TextFiles::read(pieces));
+    EXPECT_EQ(TextClassifier::load(files.path("m")).vocabulary().fingerprint(),
+              LanguageModel::load(files.path("lm")).vocabulary().fingerprint());
+  }
 }
 
 TEST_F(TextClassifierTask, LayersOfALanguageModelBeginToLearnOneAfterTheOther) {

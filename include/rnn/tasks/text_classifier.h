@@ -26,8 +26,8 @@ struct TextClassifierRun {
   std::vector<std::string> train{};  ///< labelled texts, as the recipe says they are written
   std::string valid{};               ///< empty: see TextClassifierRecipe::holdout
   std::string directory{};           ///< the model directory to be written
-  std::string tokenizer_model{};     ///< of the unit sentencepiece
-  std::string init_from{};           ///< a language model whose encoder are the first values
+  std::string tokenizer_model{};     ///< of the unit sentencepiece; empty: that of `init_from`
+  std::string init_from{};           ///< a language model whose vocabulary and encoder are taken
   std::string vectors{};             ///< word vectors to start from, see load_vectors
   bool overwrite = false;            ///< replace a model that is there
   bool resume = false;  ///< go on from its checkpoint; from the beginning if there is none yet
