@@ -6,6 +6,7 @@
 #include <random>
 
 #include "apps/classify_page.h"
+#include "apps/explained_pieces.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "rnn/error.h"
@@ -75,20 +76,18 @@ HttpResponse predict(const TextClassifier& model, const Json& request, std::size
   return json_response(prediction_json(model, model.predict(text)));
 }
 
-/// The whole text in pieces: units with their contributions, and what lies between them.
+/// The whole text in pieces: those with contributions, and what lies between them.
 Json segments_of(const std::string& text, const Explanation& explanation) {
   Json segments = Json::array();
   std::size_t place = 0;
   const auto between = [&](std::size_t to) {
     if (to > place) segments.push_back({{"text", text.substr(place, to - place)}});
   };
-  for (const UnitContribution& unit : explanation.units) {
-    const std::size_t begin = std::max(unit.begin, place);  // places may overlap where a form joins
-    if (unit.end <= begin) continue;
-    between(begin);
-    segments.push_back(
-        {{"text", text.substr(begin, unit.end - begin)}, {"contribution", unit.contribution}});
-    place = unit.end;
+  for (const ExplainedPiece& piece : explained_pieces(text, explanation.units)) {
+    between(piece.begin);
+    segments.push_back({{"text", text.substr(piece.begin, piece.end - piece.begin)},
+                        {"contribution", piece.contribution}});
+    place = piece.end;
   }
   between(text.size());
   return segments;
