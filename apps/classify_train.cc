@@ -56,7 +56,8 @@ const OptionHelps kHelp = {
      {"above 0: embeddings begin with so many times the log-count ratios of labels"}},
     {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
     {"class-weights",
-     {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"",
+     {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"; a "
+      "space in a label is written \\s",
       "NAME|LABEL=X ..."}},
     {"choose", {"the best epoch is chosen by loss, accuracy or macro-f1", "NAME"}},
     {"unfreeze-epochs",

@@ -22,6 +22,12 @@ TEST_F(LabelledTexts, ClassWeightsAreBalancedOrGiven) {
   EXPECT_TRUE(class_weights_of("", labels, texts).empty());
   EXPECT_EQ(class_weights_of("balanced", labels, texts), (std::vector<float>{2.0f / 3, 2, 1}));
   EXPECT_EQ(class_weights_of("c=d=0.5 a=3", labels, texts), (std::vector<float>{3, 1, 0.5f}));
+  EXPECT_EQ(class_weights_of("b\\sb=4 c=d=2", labels, texts), (std::vector<float>{1, 4, 2}));
+  EXPECT_EQ(class_weights_of("a\\sb=4", std::vector<std::string>{"a b", "a\\sb"}, texts),
+            (std::vector<float>{1, 4}));
+  expect_error<ConfigError>([&] { class_weights_of("b b=2", labels, texts); }, "class-weights",
+                            "\\s");
+  expect_error<ConfigError>([&] { class_weights_of("x=2", labels, texts); }, "a, b\\sb, c=d");
   for (const char* bad : {"a", "a=", "a=x", "a=-1", "a=1,", "a=nan", "even", "a=1 x=2"}) {
     expect_error<ConfigError>([&] { class_weights_of(bad, labels, texts); }, "class-weights");
   }

@@ -65,7 +65,8 @@ struct RNN_API TextClassifierRecipe {
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
   /// Factors of the texts' weights in training, by their label: "balanced" (inversely to how often
-  /// it is met, N / (K * n_k)), or such as "praise=2 complaint=0.5", where others have 1.
+  /// it is met, N / (K * n_k)), or such as "praise=2 complaint=0.5", where others have 1; a space
+  /// in a label is written \s, as in vocabulary.txt.
   std::string class_weights{};
   /// By which measure on what is held out the best epoch is chosen: loss, accuracy or macro-f1.
   std::string choose = "loss";
