@@ -32,6 +32,13 @@ std::string nonce() {
   return text;
 }
 
+/// Of the value of a Content-Type field: names of types have no case, and parameters may follow.
+bool is_json(std::string_view type) {
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  return boost::beast::iequals({type.data(), type.size()}, "application/json");
+}
+
 /// Of the value of a Host field, with or without a port.
 bool is_loopback_name(std::string host) {
   if (const auto colon = host.rfind(':');
@@ -177,7 +184,7 @@ std::optional<HttpResponse> ClassifyApi::quick(const HttpRequest& request,
   }
   if (posts) {
     // Not what a form of another site can send without asking first.
-    if (!request.content_type.starts_with("application/json")) {
+    if (!is_json(request.content_type)) {
       return http_error(415, "expected Content-Type: application/json");
     }
     return std::nullopt;

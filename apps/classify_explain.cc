@@ -62,8 +62,9 @@ void classify_explain(const Arguments& arguments) {
   line.add("Run")("label", po::value<std::string>()->value_name("LABEL"),
                   "the label to be explained; the likeliest without it")(
       "method", po::value<std::string>()->default_value("integrated-gradients")->value_name("NAME"),
-      "integrated-gradients: adds up to logit - baseline; occlusion: what leaving a unit out "
-      "costs")("replace-invalid", po::bool_switch(), "replace invalid UTF-8 by U+FFFD")(
+      "integrated-gradients: adds up to logit - baseline; occlusion: what is lost "
+      "when a unit's vectors are zeros")("replace-invalid", po::bool_switch(),
+                                         "replace invalid UTF-8 by U+FFFD")(
       "json", po::bool_switch(),
       "one JSON object a line; units that are parts of a character are one");
   add_backend_options(line);

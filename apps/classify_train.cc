@@ -29,7 +29,8 @@ const OptionHelps kHelp = {
     {"min-count", {"units seen less often become <unk>"}},
     {"max-vocabulary", {"keep so many of the most frequent units; 0: all"}},
     {"max-units", {"of a longer text the first and the last half of so many units are read"}},
-    {"multi-label", {"any number of labels a text, each decided for itself"}},
+    {"multi-label",
+     {"any number of labels a text (of jsonl and fasttext), each decided for itself"}},
     {"holdout",
      {"without --valid: share of the texts of each label, its last ones, that is "
       "validated on; 0: none, and the last epoch's model is kept"}},

@@ -169,7 +169,7 @@ void add_row(View<float> vectors, const Piece& piece) {
   }
 }
 
-/// Whole texts without one unit each, and what the logit loses.
+/// Whole texts with zeros in place of one unit each, and what the logit loses.
 void occlude(Above& above, std::span<const Piece> pieces, Explanation& explanation) {
   const auto count = static_cast<Index>(explanation.units.size());
   for (Index first = 0; first < count; first += above.together()) {

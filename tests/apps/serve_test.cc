@@ -158,6 +158,12 @@ TEST_F(Serve, SaysInJsonWhatIsWrong) {
     refused(get("/v1/predict"), 405);
     refused(post("/", "{}"), 405);
     refused(post("/v1/predict", "{}", "text/plain"), 415);
+    refused(post("/v1/predict", "{}", "application/jsonp"), 415);
+    refused(post("/v1/predict", "{}", "text/plain; application/json"), 415);
+    for (const char* type : {"Application/JSON", "application/json ; charset=utf-8"}) {
+      const std::string request = post("/v1/predict", R"({"text":"x"})", type);
+      EXPECT_EQ(status(Client(port).ask(request)), 200) << type;
+    }
     refused(post("/v1/predict", "{"), 400);
     refused(post("/v1/predict", "[]"), 400);
     refused(post("/v1/predict", R"({"text":5})"), 400);

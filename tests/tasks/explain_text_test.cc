@@ -66,8 +66,8 @@ TEST(ExplainText, LogitsAreThoseOfThePrediction) {
 }
 
 TEST(ExplainText, OfALinearModelBothMethodsSayTheSame) {
-  // A bag without n-grams is linear in the vectors, up to the mean's divisor, which leaving a unit
-  // out does not change.
+  // A bag without n-grams is linear in the vectors, up to the mean's divisor, which zeros in place
+  // of a unit do not change.
   const TextClassifier model = trained("bag", Pooling::kMax, 1);
   const Explanation gradients = model.explain(kTexts[0]);
   const Explanation occlusion = model.explain(kTexts[0], {.method = ExplainMethod::kOcclusion});

@@ -165,6 +165,16 @@ TEST_F(TextClassifierTask, FitsTextsInMemory) {
                        b = loaded.predict("north ship south");
   EXPECT_EQ(a.probabilities, b.probabilities);
   EXPECT_EQ(fitted.labels(), (std::vector<std::string>{"no", "none", "yes"}));
+
+  const auto refuses = [&](auto change, const char* part) {
+    TextClassifierRecipe asked = recipe;
+    change(asked);
+    expect_error<ConfigError>([&] { TextClassifier::fit(texts, asked); }, part,
+                              "train_text_classifier");
+  };
+  refuses([](auto& r) { r.choose = "accuracy"; }, "choose");
+  refuses([](auto& r) { r.early_stopping = 0; }, "early-stopping");
+  refuses([](auto& r) { r.unfreeze_epochs = 1; }, "unfreeze-epochs");
 }
 
 TEST_F(TextClassifierTask, TextsInMemoryNeedNoDiskHoweverManyTheyAre) {

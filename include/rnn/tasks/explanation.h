@@ -16,8 +16,8 @@ enum class ExplainMethod {
   /// every unit's vector) to the text: contributions add up to the change of the logit. What comes
   /// from the vector of an n-gram is shared out evenly among its units.
   kIntegratedGradients,
-  /// What the logit loses when the unit is left out. Does not add up to anything; a hundred times
-  /// slower on long texts.
+  /// What the logit loses when the vectors of the unit, and of n-grams with it, are zeros; the text
+  /// stays as long as it is. Does not add up to anything; a hundred times slower on long texts.
   kOcclusion,
 };
 

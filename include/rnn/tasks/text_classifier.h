@@ -51,7 +51,9 @@ class RNN_API TextClassifier {
   /// damaged, altered (SHA256SUMS) or does not fit the others.
   static TextClassifier load(const std::string& directory, const BackendOptions& backend = {});
   /// Trains on texts in memory, with the recipe's epochs and nothing held out. `train` has labels
-  /// as LabelledReader gives them. Throws as train_text_classifier does.
+  /// as LabelledReader gives them. Throws as train_text_classifier does; ConfigError also for what
+  /// needs texts to measure on or a language model to start from: `choose`, `early_stopping`,
+  /// `unfreeze_epochs`.
   static TextClassifier fit(std::span<const LabelledText> train, const TextClassifierRecipe& recipe,
                             const BackendOptions& backend = {});
   ~TextClassifier();
