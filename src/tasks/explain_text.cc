@@ -59,6 +59,21 @@ std::vector<Piece> pieces_of(const Network& network, const Parameters& parameter
   return pieces;
 }
 
+/// Only the first layer's vectors are explained: another that looks units up would go on reading
+/// the whole text.
+void require_one_look_up(const Network& network) {
+  const std::vector<Network::Node>& nodes = network.nodes();
+  for (std::size_t i = 1; i < nodes.size(); ++i) {
+    for (const Network::Source& source : nodes[i].from) {
+      if (!source.is_input) continue;
+      throw ConfigError(
+          "explain: '" + nodes[i].name + "' looks the text up beside '" + nodes[0].name +
+          "'; only networks with one look-up can be explained: train one in which '" +
+          nodes[i].name + "' reads what '" + nodes[0].name + "' gives, or leave one out");
+    }
+  }
+}
+
 /// The network above its first layer, over a table of so many rows, without what acts in training
 /// alone, and with logits at its end.
 Network above_words(const Network& network, Index rows) {
@@ -329,6 +344,7 @@ Explanation TextClassifier::explain(std::string_view text, const ExplainOptions&
     throw ConfigError("explain: expected a label from 0 to " + std::to_string(labels - 1) +
                       ", got " + std::to_string(options.label));
   }
+  require_one_look_up(m.network);
   Explanation explanation;
   explanation.label = options.label >= 0 ? options.label : predict(text).label;
   const EncodedText read = m.encoder.units(text, m.vocabulary);

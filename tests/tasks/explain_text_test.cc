@@ -2,6 +2,12 @@
 #include <cmath>
 #include <numeric>
 
+#include "rnn/embedding.h"
+#include "rnn/graph.h"
+#include "rnn/merging.h"
+#include "rnn/model_file.h"
+#include "rnn/pooling.h"
+#include "rnn/softmax.h"
 #include "rnn/tasks/text_classifier.h"
 #include "support/notes.h"
 #include "text/text_files.h"
@@ -108,6 +114,30 @@ TEST(ExplainText, PlacesCoverTheUnitsOfTheSource) {
   EXPECT_EQ(joined, "south|of|the|north|,|zebra|north|of|the|south|");
   EXPECT_TRUE(why.units[5].unknown);
   EXPECT_FALSE(why.cut);
+}
+
+TEST(ExplainText, RefusesANetworkThatLooksUnitsUpTwice) {
+  std::vector<LabelledText> texts;
+  for (const test::Note& note : test::made_up_notes(60, 1)) {
+    texts.push_back({.labels = {note.label}, .text = note.text});
+  }
+  TextClassifierRecipe recipe;
+  recipe.arch = "bag";
+  recipe.epochs = 1;
+  const Index vocabulary = TextClassifier::fit(texts, recipe).vocabulary().size();
+  Graph graph;
+  const auto text = graph.input("text", Signal::symbols(vocabulary));
+  std::vector<Graph::Value> means;
+  for (const char* name : {"these", "those"}) {
+    const auto words =
+        graph.add(Embedding({.input_dim = vocabulary, .output_dim = 4}), text, {.name = name});
+    means.push_back(graph.add(PoolOverTime({.pooling = Pooling::kMean}), words));
+  }
+  graph.output(Softmax({.units = 3}), graph.add(Concatenate(), means));
+  recipe.network = network_to_json(graph.build());
+  const TextClassifier model = TextClassifier::fit(texts, recipe);
+  EXPECT_EQ(model.predict("north").probabilities.size(), 3u);
+  expect_error<ConfigError>([&] { model.explain("north"); }, "'those'", "'these'", "one look-up");
 }
 
 TEST(ExplainText, RefusesALabelThatIsNotThere) {
