@@ -1,9 +1,12 @@
 #include "apps/classify_api.h"
 
 #include <algorithm>
+#include <boost/asio/ip/address_v4.hpp>
+#include <boost/beast/core/string.hpp>
 #include <random>
 
 #include "apps/classify_page.h"
+#include "apps/explained_pieces.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "rnn/error.h"
@@ -29,12 +32,24 @@ std::string nonce() {
   return text;
 }
 
+/// Of the value of a Content-Type field: names of types have no case, and parameters may follow.
+bool is_json(std::string_view type) {
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  return boost::beast::iequals({type.data(), type.size()}, "application/json");
+}
+
+/// Of the value of a Host field, with or without a port.
 bool is_loopback_name(std::string host) {
   if (const auto colon = host.rfind(':');
       colon != host.npos && host.find(']', colon) == host.npos) {
     host.resize(colon);
   }
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  if (boost::beast::iequals(host, "localhost") || host == "[::1]") return true;
+  // Not by how it begins: 127.0.0.1.example.org is a name that may point anywhere.
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address_v4(host, error);
+  return !error && address.is_loopback();
 }
 
 Json prediction_json(const TextClassifier& model, const Classification& answer) {
@@ -70,20 +85,18 @@ HttpResponse predict(const TextClassifier& model, const Json& request, std::size
   return json_response(prediction_json(model, model.predict(text)));
 }
 
-/// The whole text in pieces: units with their contributions, and what lies between them.
+/// The whole text in pieces: those with contributions, and what lies between them.
 Json segments_of(const std::string& text, const Explanation& explanation) {
   Json segments = Json::array();
   std::size_t place = 0;
   const auto between = [&](std::size_t to) {
     if (to > place) segments.push_back({{"text", text.substr(place, to - place)}});
   };
-  for (const UnitContribution& unit : explanation.units) {
-    const std::size_t begin = std::max(unit.begin, place);  // places may overlap where a form joins
-    if (unit.end <= begin) continue;
-    between(begin);
-    segments.push_back(
-        {{"text", text.substr(begin, unit.end - begin)}, {"contribution", unit.contribution}});
-    place = unit.end;
+  for (const ExplainedPiece& piece : explained_pieces(text, explanation.units)) {
+    between(piece.begin);
+    segments.push_back({{"text", text.substr(piece.begin, piece.end - piece.begin)},
+                        {"contribution", piece.contribution}});
+    place = piece.end;
   }
   between(text.size());
   return segments;
@@ -173,7 +186,7 @@ std::optional<HttpResponse> ClassifyApi::quick(const HttpRequest& request,
   }
   if (posts) {
     // Not what a form of another site can send without asking first.
-    if (!request.content_type.starts_with("application/json")) {
+    if (!is_json(request.content_type)) {
       return http_error(415, "expected Content-Type: application/json");
     }
     return std::nullopt;

@@ -6,8 +6,9 @@
 //                      {"texts": [S, ...]} -> {"results": [the same, ...]}
 //   POST /v1/explain   {"text": S, "label": S, "method": "integrated-gradients" | "occlusion"} ->
 //                      {"about", "logit", "baseline", "remainder", "cut", "segments": [{"text",
-//                      "contribution"}, ...]}; the segments joined are the text, and those without
-//                      a contribution were not read
+//                      "contribution"}, ...]}; the segments joined are the text, those without a
+//                      contribution were not read, and the others add up to logit - baseline -
+//                      remainder; units that are parts of a character are one segment
 //   GET  /healthz      {"status": "ok"}
 //   GET  /metrics      counters in the text format of Prometheus
 #pragma once

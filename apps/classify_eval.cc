@@ -7,18 +7,40 @@
 #include "base/number.h"
 #include "rnn/tasks/text_classifier.h"
 #include "text/escape.h"
+#include "text/utf8.h"
 
 namespace rnn {
 namespace {
 
 namespace po = boost::program_options;
 
-std::string padded(std::string text, std::size_t width) {
-  // Counted in code points: near enough to columns for labels.
+/// Counted in code points: near enough to columns for labels.
+std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;
   for (char c : text) columns += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return columns;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  const std::size_t columns = columns_of(text);
   if (columns < width) text.append(width - columns, ' ');
   return text;
+}
+
+/// A label with escapes, cut between characters where it would come too near to the next column.
+std::string label_column(std::string_view label, std::size_t width) {
+  std::string text = escape(label);
+  if (columns_of(text) + 2 > width) {
+    text.clear();
+    for (std::size_t at = 0, length = 0; at < label.size(); at += length) {
+      length = decode_utf8(label, at).length;
+      const std::string next = escape(label.substr(at, length));
+      if (columns_of(text) + columns_of(next) + 3 > width) break;
+      text += next;
+    }
+    text += "…";
+  }
+  return padded(std::move(text), width);
 }
 
 /// The recipe as the model has it, with what the command says instead.
@@ -69,7 +91,7 @@ void print(const ClassificationReport& report) {
   const auto percent = [](double share) { return padded(to_fixed(100 * share, 2), 10); };
   std::size_t width = 12;
   for (const LabelScore& label : report.labels) {
-    width = std::max(width, std::min<std::size_t>(label.label.size() + 2, 30));
+    width = std::max(width, std::min<std::size_t>(columns_of(escape(label.label)) + 2, 30));
   }
   std::cout << "examples   " << report.examples << "\n"
             << "accuracy   " << to_fixed(100 * report.accuracy(), 2) << " %\n"
@@ -80,18 +102,22 @@ void print(const ClassificationReport& report) {
             << "loss       " << to_fixed(report.loss.mean(), 4) << " nats\n\n"
             << padded("label", width) << "precision recall    F1        texts\n";
   for (const LabelScore& label : report.labels) {
-    std::cout << padded(escape(label.label), width) << percent(label.precision())
+    std::cout << label_column(label.label, width) << percent(label.precision())
               << percent(label.recall()) << percent(label.f1()) << label.support << "\n";
   }
   constexpr std::size_t kMostColumns = 20;
   const std::size_t count = report.labels.size();
-  if (report.confusion.empty() || count > kMostColumns) return;
+  if (report.confusion.empty()) return;
+  if (count > kMostColumns) {
+    std::cout << "\nwhich of " << count << " labels are taken for which: see --json\n";
+    return;
+  }
   std::cout << "\n" << padded("true \\ given", width);
   for (const LabelScore& label : report.labels) {
-    std::cout << padded(escape(label.label).substr(0, 8), 10);
+    std::cout << label_column(label.label, 10);
   }
   for (std::size_t i = 0; i < count; ++i) {
-    std::cout << "\n" << padded(escape(report.labels[i].label), width);
+    std::cout << "\n" << label_column(report.labels[i].label, width);
     for (std::size_t j = 0; j < count; ++j) {
       std::cout << padded(std::to_string(report.confusion[i * count + j]), 10);
     }

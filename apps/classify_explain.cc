@@ -3,6 +3,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/explained_pieces.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "rnn/error.h"
@@ -20,12 +21,12 @@ void print(const TextClassifier& model, const std::string& text, const Explanati
   const std::string& label = model.labels()[static_cast<std::size_t>(why.label)];
   if (json) {
     Json units = Json::array();
-    for (const UnitContribution& unit : why.units) {
-      units.push_back({{"unit", text.substr(unit.begin, unit.end - unit.begin)},
-                       {"begin", unit.begin},
-                       {"end", unit.end},
-                       {"unknown", unit.unknown},
-                       {"contribution", unit.contribution}});
+    for (const ExplainedPiece& piece : explained_pieces(text, why.units)) {
+      units.push_back({{"unit", text.substr(piece.begin, piece.end - piece.begin)},
+                       {"begin", piece.begin},
+                       {"end", piece.end},
+                       {"unknown", piece.unknown},
+                       {"contribution", piece.contribution}});
     }
     const Json object = {{"text", text},
                          {"label", label},
@@ -61,9 +62,11 @@ void classify_explain(const Arguments& arguments) {
   line.add("Run")("label", po::value<std::string>()->value_name("LABEL"),
                   "the label to be explained; the likeliest without it")(
       "method", po::value<std::string>()->default_value("integrated-gradients")->value_name("NAME"),
-      "integrated-gradients: adds up to logit - baseline; occlusion: what leaving a unit out "
-      "costs")("replace-invalid", po::bool_switch(), "replace invalid UTF-8 by U+FFFD")(
-      "json", po::bool_switch(), "one JSON object a line");
+      "integrated-gradients: adds up to logit - baseline; occlusion: what is lost "
+      "when a unit's vectors are zeros")("replace-invalid", po::bool_switch(),
+                                         "replace invalid UTF-8 by U+FFFD")(
+      "json", po::bool_switch(),
+      "one JSON object a line; units that are parts of a character are one");
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");

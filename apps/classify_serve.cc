@@ -1,6 +1,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -39,6 +40,12 @@ std::chrono::milliseconds duration(const CommandLine& line, const char* option) 
   const auto seconds = line.get<double>(option);
   require(seconds >= 0.1 && seconds <= 3600, "--" + std::string(option), "0.1 to 3600", seconds);
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+bool is_loopback(const std::string& address) {
+  boost::system::error_code error;  // what is no address is told where the server begins to listen
+  const auto parsed = boost::asio::ip::make_address(address, error);
+  return !error && parsed.is_loopback();
 }
 
 }  // namespace
@@ -105,7 +112,7 @@ void classify_serve(const Arguments& arguments) {
 
   const TextClassifier model = TextClassifier::load(line.get<std::string>("model"), backend);
   const ClassifyApi api(model, {.examples = read_examples(line.get<std::string>("examples")),
-                                .only_loopback = host.starts_with("127.") || host == "::1",
+                                .only_loopback = is_loopback(host),
                                 .most_texts = static_cast<std::size_t>(most_texts)});
   HttpServer* running = nullptr;
   HttpServer server(

@@ -29,7 +29,8 @@ const OptionHelps kHelp = {
     {"min-count", {"units seen less often become <unk>"}},
     {"max-vocabulary", {"keep so many of the most frequent units; 0: all"}},
     {"max-units", {"of a longer text the first and the last half of so many units are read"}},
-    {"multi-label", {"any number of labels a text, each decided for itself"}},
+    {"multi-label",
+     {"any number of labels a text (of jsonl and fasttext), each decided for itself"}},
     {"holdout",
      {"without --valid: share of the texts of each label, its last ones, that is "
       "validated on; 0: none, and the last epoch's model is kept"}},
@@ -56,7 +57,8 @@ const OptionHelps kHelp = {
      {"above 0: embeddings begin with so many times the log-count ratios of labels"}},
     {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
     {"class-weights",
-     {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"",
+     {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"; a "
+      "space in a label is written \\s",
       "NAME|LABEL=X ..."}},
     {"choose", {"the best epoch is chosen by loss, accuracy or macro-f1", "NAME"}},
     {"unfreeze-epochs",
@@ -78,7 +80,7 @@ void classify_train(const Arguments& arguments) {
   add_training_files(line, "labelled texts, see --format; - is standard input",
                      "labelled texts to validate on; without it a part of --train, see --holdout");
   line.add("Files")("tokenizer-model", po::value<std::string>()->default_value("")->value_name("F"),
-                    "of the unit sentencepiece")(
+                    "of the unit sentencepiece; without it that of --init-from")(
       "init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
       "a language model whose vocabulary, embedding and layers to start from");
   add_vectors_option(line);

@@ -2,18 +2,43 @@
 
 #include "rnn/error.h"
 #include "rnn/text/normalizer.h"
+#include "rnn/text/tokenizer.h"
 #include "rnn/text/vectors_reader.h"
+#include "tasks/model_directory.h"
+#include "tasks/text_pipeline.h"
 #include "tasks/training_run.h"
 
 namespace rnn {
+namespace {
+
+std::string tokenizer_text(const std::string& unit, const std::string& locale,
+                           const std::string& pattern) {
+  return "--unit " + unit + (locale.empty() ? "" : " --locale " + locale) +
+         (pattern.empty() ? "" : " --pattern '" + pattern + "'");
+}
+
+}  // namespace
+
 LanguageModel language_model_to_start_from(const std::string& directory,
-                                           const TextClassifierRecipe& recipe) {
+                                           const TextClassifierRecipe& recipe,
+                                           std::string& tokenizer_model) {
   LanguageModel model = LanguageModel::load(directory);
   const TokenizerOptions& theirs = model.tokenizer().options();
-  if (theirs.unit != recipe.unit || theirs.locale != recipe.locale) {
-    throw ConfigError("init-from: " + directory + " was trained with --unit " + theirs.unit +
-                      (theirs.locale.empty() ? "" : " --locale " + theirs.locale) +
-                      ", now it is --unit " + recipe.unit + "; give the same");
+  if (theirs.unit != recipe.unit || theirs.locale != recipe.locale ||
+      theirs.pattern != recipe.pattern) {
+    throw ConfigError("init-from: " + directory + " was trained with " +
+                      tokenizer_text(theirs.unit, theirs.locale, theirs.pattern) + ", now it is " +
+                      tokenizer_text(recipe.unit, recipe.locale, recipe.pattern) +
+                      "; give the same");
+  }
+  if (recipe.unit == "sentencepiece") {
+    if (tokenizer_model.empty()) {
+      tokenizer_model = ModelDirectory(directory).file(kTokenizerModel);
+    } else if (make_tokenizer({.unit = recipe.unit, .model = tokenizer_model})->model() !=
+               model.tokenizer().model()) {
+      throw ConfigError("init-from: " + directory + " has another tokenizer.model than " +
+                        tokenizer_model + "; give its own as --tokenizer-model, or none");
+    }
   }
   const Json read = recipe_json(model.normalizer().options());
   const Json now = recipe_json(NormalizerOptions{

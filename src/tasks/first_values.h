@@ -13,10 +13,13 @@ namespace rnn {
 /// The table of a classifier's network that has a row for each unit.
 inline constexpr const char* kWordTable = "words/embeddings";
 
-/// Loads the language model that a classifier is to start from. Throws ConfigError when it does not
-/// read text as the recipe does; what LanguageModel::load throws.
+/// Loads the language model that a classifier is to start from. `tokenizer_model` is the file that
+/// the unit sentencepiece is to use; where it names none it becomes that of the language model.
+/// Throws ConfigError when the model does not read text as the recipe does; what
+/// LanguageModel::load throws.
 LanguageModel language_model_to_start_from(const std::string& directory,
-                                           const TextClassifierRecipe& recipe);
+                                           const TextClassifierRecipe& recipe,
+                                           std::string& tokenizer_model);
 
 /// Embedding and recurrent layers of the language model take the places of those of the same name;
 /// its output head is left out. Returns the names taken, layer by layer from the input on. Throws

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "rnn/error.h"
+#include "text/escape.h"
 #include "text/places.h"
 
 namespace rnn {
@@ -13,14 +14,28 @@ namespace {
 
 constexpr std::size_t kLabelsInMessage = 8;
 
+/// With the escapes that class-weights takes.
 std::string listed(std::span<const std::string> labels) {
   std::string text;
   for (std::size_t i = 0; i < labels.size() && i < kLabelsInMessage; ++i) {
-    text += (i > 0 ? ", " : "") + labels[i];
+    text += (i > 0 ? ", " : "") + escape(labels[i]);
   }
   return labels.size() > kLabelsInMessage
              ? text + " and " + std::to_string(labels.size() - kLabelsInMessage) + " more"
              : text;
+}
+
+/// The number of a label that is written as it is or with escapes, or the number of labels.
+std::size_t label_number(std::string_view written, std::span<const std::string> labels) {
+  const auto find = [&](std::string_view label) {
+    const auto found = std::lower_bound(labels.begin(), labels.end(), label);
+    const bool known = found != labels.end() && *found == label;
+    return known ? static_cast<std::size_t>(found - labels.begin()) : labels.size();
+  };
+  const std::size_t number = find(written);
+  std::string label;
+  std::size_t error_at = 0;
+  return number == labels.size() && unescape(written, label, error_at) ? find(label) : number;
 }
 
 }  // namespace
@@ -84,7 +99,6 @@ std::vector<float> class_weights_of(const std::string& text, std::span<const std
   for (std::string item; items >> item;) {
     const std::size_t equals = item.rfind('=');
     const std::string label = item.substr(0, equals);
-    const auto found = std::lower_bound(labels.begin(), labels.end(), label);
     float weight = -1;
     const char* const end = item.data() + item.size();
     const bool parsed = equals != std::string::npos &&
@@ -92,14 +106,15 @@ std::vector<float> class_weights_of(const std::string& text, std::span<const std
     if (!parsed || weight < 0 || !std::isfinite(weight)) {
       throw ConfigError(
           "class-weights: expected balanced, or LABEL=X with X at least 0 and spaces "
-          "between; got '" +
+          "between (one in a label is written \\s); got '" +
           item + "'");
     }
-    if (found == labels.end() || *found != label) {
+    const std::size_t number = label_number(label, labels);
+    if (number == labels.size()) {
       throw ConfigError("class-weights: '" + label + "' is none of the labels, which are " +
                         listed(labels));
     }
-    weights[static_cast<std::size_t>(found - labels.begin())] = weight;
+    weights[number] = weight;
   }
   return weights;
 }

@@ -30,7 +30,8 @@ EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder
                           bool multi_label, const Storage& storage);
 
 /// The factor of each label in training, see TextClassifierRecipe::class_weights; empty for "".
-/// Throws ConfigError for a label that is not there or a factor that is none.
+/// Labels may have the escapes of vocabulary.txt, and those with spaces must. Throws ConfigError
+/// for a label that is not there or a factor that is none.
 std::vector<float> class_weights_of(const std::string& text, std::span<const std::string> labels,
                                     const EncodedTexts& train);
 

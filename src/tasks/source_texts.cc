@@ -1,5 +1,6 @@
 #include "tasks/source_texts.h"
 
+#include <algorithm>
 #include <set>
 
 #include "rnn/error.h"
@@ -42,7 +43,23 @@ std::vector<bool> hold_out(const SourceTexts& texts, float share) {
     const std::span<const std::int32_t> labels = texts.labels(i);
     return labels.empty() ? left.back() : left[static_cast<std::size_t>(labels.front())];
   };
-  for (std::int64_t i = 0; i < texts.size(); ++i) ++left_of(i);
+  // In how many texts that are not held out each label stands, first or not.
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(texts.label_count()), 0);
+  std::vector<std::int32_t> own;  // labels of one text, each once
+  const auto kept_of = [&](std::int32_t label) -> std::int64_t& {
+    return kept[static_cast<std::size_t>(label)];
+  };
+  const auto read_own = [&](std::int64_t i) {
+    const std::span<const std::int32_t> labels = texts.labels(i);
+    own.assign(labels.begin(), labels.end());
+    std::sort(own.begin(), own.end());
+    own.erase(std::unique(own.begin(), own.end()), own.end());
+  };
+  for (std::int64_t i = 0; i < texts.size(); ++i) {
+    ++left_of(i);
+    read_own(i);
+    for (const std::int32_t label : own) ++kept_of(label);
+  }
   for (std::int64_t& count : left) {
     const auto out =
         static_cast<std::int64_t>(static_cast<double>(share) * static_cast<double>(count));
@@ -50,7 +67,13 @@ std::vector<bool> hold_out(const SourceTexts& texts, float share) {
   }
   std::vector<bool> held(static_cast<std::size_t>(texts.size()));
   for (std::int64_t i = 0; i < texts.size(); ++i) {
-    held[static_cast<std::size_t>(i)] = left_of(i)-- <= 0;
+    if (left_of(i)-- > 0) continue;
+    read_own(i);
+    if (!std::all_of(own.begin(), own.end(), [&](auto label) { return kept_of(label) > 1; })) {
+      continue;  // nothing would be left to learn one of its labels from
+    }
+    for (const std::int32_t label : own) --kept_of(label);
+    held[static_cast<std::size_t>(i)] = true;
   }
   return held;
 }

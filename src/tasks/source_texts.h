@@ -73,7 +73,8 @@ class SelectedTexts {
 };
 
 /// Marks the last `share` of the texts of each label (of its first label, where it has several), at
-/// least one of each that has two.
+/// least one of each that has two; but none whose labels do not all stand in texts that are not
+/// marked, too.
 std::vector<bool> hold_out(const SourceTexts& texts, float share);
 
 /// All labels of the texts, in the order of their bytes. Throws TextError when there are fewer than

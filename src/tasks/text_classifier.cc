@@ -118,6 +118,14 @@ TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
                                    const TextClassifierRecipe& recipe,
                                    const BackendOptions& backend) {
   validate(recipe);
+  const auto needs = [](bool asked, const char* what, const char* why) {
+    if (!asked) return;
+    throw ConfigError(std::string(what) + ": TextClassifier::fit has no " + why +
+                      "; leave it out, or train with train_text_classifier");
+  };
+  needs(recipe.choose != "loss", "choose", "texts to measure on");
+  needs(recipe.early_stopping >= 0, "early-stopping", "texts to measure on");
+  needs(recipe.unfreeze_epochs > 0, "unfreeze-epochs", "language model to start from");
   const Storage storage = Storage::memory_alone();  // as the texts are
   SourceTexts sources(storage);
   for (const LabelledText& text : train) sources.add(text, "texts");

@@ -21,12 +21,15 @@ namespace {
 
 using Value = Graph::Value;
 
-AnyLayer recurrent(const TextClassifierRecipe& r) {
+bool reads_both_ways(const TextClassifierRecipe& r) {
+  return r.arch == "bilstm" || r.arch == "bigru";
+}
+
+AnyLayer recurrent(const TextClassifierRecipe& r, bool every_step) {
   const bool gru = r.arch == "gru" || r.arch == "bigru";
-  const AnyLayer one =
-      gru ? AnyLayer(GRU({.units = r.hidden})) : AnyLayer(LSTM({.units = r.hidden}));
-  const bool both_ways = r.arch == "bilstm" || r.arch == "bigru";
-  return both_ways ? AnyLayer(Bidirectional({.layer = one})) : one;
+  const AnyLayer one = gru ? AnyLayer(GRU({.units = r.hidden, .return_sequences = every_step}))
+                           : AnyLayer(LSTM({.units = r.hidden, .return_sequences = every_step}));
+  return reads_both_ways(r) ? AnyLayer(Bidirectional({.layer = one})) : one;
 }
 
 Value dropped(Graph& graph, Value x, float rate, bool shared) {
@@ -65,11 +68,14 @@ std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value 
     x = convolved(graph, r, x, r.kernel_size, std::max<Index>(2, r.strides));
     x = dropped(graph, graph.add(Highway(HighwayOptions{}), x), r.dropout, true);
   }
+  // At the last step the backward direction has read one word; its last state is at the first.
+  const bool last_of_both = r.pooling == Pooling::kLast && reads_both_ways(r);
   for (int layer = 0; layer < r.layers; ++layer) {
     if (layer > 0) x = dropped(graph, x, r.dropout, true);
-    x = graph.add(recurrent(r), x);
+    const bool top = layer + 1 == r.layers;
+    x = graph.add(recurrent(r, !(top && last_of_both)), x);
   }
-  all.push_back(pooled(graph, x, r.pooling));
+  all.push_back(last_of_both ? x : pooled(graph, x, r.pooling));
   return all;
 }
 

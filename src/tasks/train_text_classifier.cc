@@ -151,7 +151,8 @@ namespace {
 
 /// Reads all texts, and turns them into numbers.
 ClassifierTexts read_for_training(const TextClassifierRecipe& recipe, const TextClassifierRun& run,
-                                  const Vocabulary* given, const TrainingRun& training) {
+                                  const std::string& tokenizer_model, const Vocabulary* given,
+                                  const TrainingRun& training) {
   const std::string directory = numbers_folder(run.directory);
   const SourceTexts texts = read_labelled(run.train, recipe.reader(), directory);
   std::optional<SourceTexts> valid_texts;
@@ -162,12 +163,16 @@ ClassifierTexts read_for_training(const TextClassifierRecipe& recipe, const Text
     held = hold_out(texts, recipe.holdout);
     training.log("no --valid given: the last " +
                  to_significant(100 * static_cast<double>(recipe.holdout), 4) +
-                 " % of the texts of each label are held out");
+                 " % of the texts of each label are held out" +
+                 (recipe.multi_label
+                      ? " (each counts for its first label, and is kept where no other kept text "
+                        "has one of its labels)"
+                      : ""));
   }
   const SelectedTexts train(texts, held, true);
   const SelectedTexts valid =
       valid_texts ? SelectedTexts(*valid_texts) : SelectedTexts(texts, held, false);
-  return encode_for_training(recipe, run.tokenizer_model, train, &valid, given, directory);
+  return encode_for_training(recipe, tokenizer_model, train, &valid, given, directory);
 }
 
 }  // namespace
@@ -231,9 +236,15 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   }
   if (run.train.empty()) throw ConfigError("train: expected at least one file of labelled texts");
   std::optional<LanguageModel> start;
-  if (!run.init_from.empty()) start.emplace(language_model_to_start_from(run.init_from, recipe));
-  const ClassifierTexts texts =
-      read_for_training(recipe, run, start ? &start->vocabulary() : nullptr, training);
+  std::string tokenizer_model = run.tokenizer_model;
+  if (!run.init_from.empty()) {
+    start.emplace(language_model_to_start_from(run.init_from, recipe, tokenizer_model));
+    training.log("init-from: the vocabulary is that of " + run.init_from + ", " +
+                 std::to_string(start->vocabulary().size()) +
+                 " types; --min-count and --max-vocabulary do not act");
+  }
+  const ClassifierTexts texts = read_for_training(recipe, run, tokenizer_model,
+                                                  start ? &start->vocabulary() : nullptr, training);
   training.log(described("train", texts.train) + "; vocabulary: " +
                std::to_string(texts.vocabulary.size()) + " types\n" + counts_text(texts));
   if (texts.valid.size() > 0) training.log(described("valid", texts.valid));

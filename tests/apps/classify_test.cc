@@ -56,6 +56,30 @@ TEST_F(Classify, TrainsEvaluatesAndPredicts) {
   }
 }
 
+TEST_F(Classify, TablesKeepTheirColumnsWhateverTheLabels) {
+  const std::string pound = "£££££££££";  // nine characters of two bytes
+  std::string lines, many;
+  for (const char* name : {"a", "a label that is longer than any column could be"}) {
+    lines += std::string(name) + "\tnorth\n";
+  }
+  files.write("long.tsv", lines + pound + "\tsouth\n");
+  must_run(train("m", {"--train", "long.tsv", "--valid", "long.tsv", "--epochs", "1"}));
+  const RunResult table = must_run({"classify", "eval", "--model", "m", "--text", "long.tsv"});
+  std::istringstream rows(table.out);
+  int found = 0;
+  for (std::string row; std::getline(rows, row);) {
+    found += row.starts_with("a\\slabel\\sthat\\sis\\slonger…  ") + row.starts_with(pound + "   ") +
+             (row.find("  a         a\\slabe…  £££££££…  ") != row.npos);
+  }
+  EXPECT_EQ(found, 5) << table.out;  // each label in both tables, and the heads of one
+
+  for (int i = 10; i < 31; ++i) many += std::to_string(i) + "\tnorth " + std::to_string(i) + "\n";
+  files.write("many.tsv", many);
+  must_run(train("n", {"--train", "many.tsv", "--valid", "many.tsv", "--epochs", "1"}));
+  const RunResult list = must_run({"classify", "eval", "--model", "n", "--text", "many.tsv"});
+  EXPECT_NE(list.out.find("21 labels are taken for which: see --json"), std::string::npos);
+}
+
 TEST_F(Classify, ANetworkFileReplacesTheOptionsThatDescribeOne) {
   must_run(train("m", {"--arch", "clstm", "--seed", "5"}));
   // The whole config.json serves, and so does its member alone.

@@ -34,7 +34,7 @@ class Serve : public Command {
   /// it listens it may have so many open files.
   void serve(const Words& more, const std::function<void(int port)>& visit,
              rlim_t open_files = 1024) const {
-    Words words{"classify", "serve", "--model", "m", "--port", "0", "--examples", "examples.txt"};
+    Words words{"classify", "serve", "--model", model, "--port", "0", "--examples", "examples.txt"};
     words.insert(words.end(), more.begin(), more.end());
     const std::string output = files.write("url", "");
     const RunResult result =
@@ -47,6 +47,8 @@ class Serve : public Command {
                     }});
     EXPECT_EQ(result.code, 0) << result.err;
   }
+  std::string model = "m";
+
   static int port_in(const std::string& path) {
     for (int tries = 0; tries < 500; ++tries) {
       const std::string url = TextFiles::read(path);
@@ -108,6 +110,41 @@ TEST_F(Serve, AnswersWhatItIsAsked) {
   });
 }
 
+TEST_F(Serve, ExplainsWholeCharactersWhateverTheUnits) {
+  const auto segments = [&](const Words& units, const std::string& text) {
+    Words words{"classify", "train", "--model",     "u",         "--train",   "notes.tsv",
+                "--arch",   "bag",   "--embedding", "8",         "--buckets", "101",
+                "--epochs", "1",     "--overwrite", "--threads", "1"};
+    words.insert(words.end(), units.begin(), units.end());
+    must_run(words);
+    model = "u";
+    std::string joined, pieces;
+    const auto adds_up = [](const Json& why, const Json& parts) {
+      double sum = why["remainder"].get<double>();
+      for (const Json& part : parts) sum += part.value("contribution", 0.0);
+      EXPECT_NEAR(sum, why["logit"].get<double>() - why["baseline"].get<double>(), 1e-6);
+    };
+    serve({}, [&](int port) {
+      const Json why = body(Client(port).ask(post("/v1/explain", Json{{"text", text}}.dump())));
+      for (const Json& segment : why["segments"]) {
+        joined += segment["text"].get<std::string>();
+        pieces += segment["text"].get<std::string>() + "|";
+      }
+      adds_up(why, why["segments"]);
+    });
+    EXPECT_EQ(joined, text);
+    const Json why =
+        must_run({"classify", "explain", "--model", "u", "--json"}, {.input = text + "\n"}).json();
+    adds_up(why, why["units"]);
+    std::string shown;
+    for (const Json& unit : why["units"]) shown += unit["unit"].get<std::string>() + "|";
+    EXPECT_EQ(shown, pieces);
+    return pieces;
+  };
+  EXPECT_EQ(segments({"--unit", "byte"}, "café\U0001F600"), "c|a|f|é|\U0001F600|");
+  EXPECT_EQ(segments({"--unit", "char", "--form", "nfkc"}, "ﬁx½"), "ﬁ|x|½|");
+}
+
 TEST_F(Serve, SaysInJsonWhatIsWrong) {
   serve({"--max-body", "2000"}, [](int port) {
     const auto refused = [&](const std::string& data, int expected) {
@@ -121,13 +158,27 @@ TEST_F(Serve, SaysInJsonWhatIsWrong) {
     refused(get("/v1/predict"), 405);
     refused(post("/", "{}"), 405);
     refused(post("/v1/predict", "{}", "text/plain"), 415);
+    refused(post("/v1/predict", "{}", "application/jsonp"), 415);
+    refused(post("/v1/predict", "{}", "text/plain; application/json"), 415);
+    for (const char* type : {"Application/JSON", "application/json ; charset=utf-8"}) {
+      const std::string request = post("/v1/predict", R"({"text":"x"})", type);
+      EXPECT_EQ(status(Client(port).ask(request)), 200) << type;
+    }
     refused(post("/v1/predict", "{"), 400);
     refused(post("/v1/predict", "[]"), 400);
     refused(post("/v1/predict", R"({"text":5})"), 400);
     refused(post("/v1/predict", "{\"text\":\"\xff\"}"), 400);
     refused(post("/v1/explain", R"({"text":"x","label":"nobody"})"), 400);
     refused(post("/v1/explain", R"({"text":"x","method":"magic"})"), 400);
-    refused(get("/", "", "evil.example"), 403);
+    for (const char* host :
+         {"evil.example", "127.evil.example", "127.0.0.1.evil.example:80", "127.0.0.1@evil.example",
+          "localhost.evil.example", "128.0.0.1", "[::2]", "[::1].evil.example", ""}) {
+      refused(get("/", "", host), 403);
+    }
+    for (const char* host :
+         {"LocalHost", "localhost:8080", "127.0.0.1:80", "127.1.2.3", "[::1]", "[::1]:8080"}) {
+      EXPECT_EQ(status(Client(port).ask(get("/healthz", "", host))), 200) << host;
+    }
     refused("rubbish\r\n\r\n", 400);
     refused(get("/", "X: " + std::string(20000, 'x') + "\r\n"), 431);
     refused(post("/v1/predict", "{\"text\":\"" + std::string(2000, 'a') + "\"}"), 413);

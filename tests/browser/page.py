@@ -10,6 +10,7 @@ HTTP. Ends with 1 and the name of the first check that fails.
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -123,6 +124,8 @@ SET = ("const t = document.getElementById('text'); t.value = arguments[0];"
 NUMBERS = ("return [...document.querySelectorAll('#bars .number')]"
            ".map(n => parseFloat(n.textContent))")
 SHADED = "return document.getElementById('shaded').textContent"
+SPOKEN = "return document.getElementById('spoken').textContent"
+NAMED = "return [...document.querySelectorAll('#strongest li')].map(i => i.textContent)"
 
 
 def drive(server, browser):
@@ -144,6 +147,14 @@ def drive(server, browser):
     wait(browser, SHADED + ".includes('tonight')", "the explanation")
     check(browser.run("return document.querySelectorAll('#shaded span').length") > 2,
           "words are shaded")
+    named = browser.run(NAMED)
+    check(0 < len(named) <= 8 and all(re.fullmatch(r".+: (for|against) .+, \d+\.\d\d", line)
+                                      for line in named),
+          f"the strongest words are named for who cannot see colours {named[:1]}")
+    size = browser.run("const r = document.getElementById('strongest').getBoundingClientRect();"
+                       "return [r.width, r.height]")
+    check(max(size) <= 1, "and take no room")
+    check(re.fullmatch(r".+, \d+ percent", browser.run(SPOKEN)) is not None, "the answer is spoken")
     numbers = browser.run(NUMBERS)
     check(abs(sum(numbers) - 100) < 1, f"probabilities add up to {sum(numbers):.1f} %")
     browser.shot("2-typed")
@@ -175,6 +186,16 @@ def drive(server, browser):
     wait(browser, SHADED + f" === {json.dumps(example)}", "the example's explanation")
     check(True, "an example can be clicked")
     browser.shot("4-example")
+
+    # The answer is spoken although the explanation is never given.
+    browser.run("window.real = window.fetch; window.fetch = (path, options) =>"
+                " path === '/v1/explain' ? new Promise(() => {}) : window.real(path, options)")
+    browser.run(SET, "")
+    wait(browser, SPOKEN + " === ''", "nothing to say of an empty text")
+    browser.run(SET, "The soup was cold.")
+    wait(browser, SPOKEN + ".endsWith(' percent')", "the spoken answer without an explanation")
+    browser.run("window.fetch = window.real")
+    check(True, "the answer is spoken before it is explained")
 
     evil = "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
     browser.run(SET, evil)
@@ -210,11 +231,13 @@ def drive(server, browser):
     check(server.stop() == 0, "the server ends cleanly in the middle of a request")
     browser.run(SET, "nobody is there")
     wait(browser, "return !document.getElementById('trouble').hidden", "the trouble")
+    check("lost" in browser.run(SPOKEN), "a lost server is spoken of")
     browser.shot("8-server-gone")
     again = Server(server.port)
     try:
         wait(browser, "return document.getElementById('trouble').hidden", "coming back", 20)
         wait(browser, SHADED + ".includes('nobody')", "an answer from the new server")
+        wait(browser, SPOKEN + ".endsWith(' percent')", "the spoken answer of the new server")
         check(True, "the page says so, and goes on when the server is back")
     finally:
         again.stop()

@@ -2,6 +2,12 @@
 #include <cmath>
 #include <numeric>
 
+#include "rnn/embedding.h"
+#include "rnn/graph.h"
+#include "rnn/merging.h"
+#include "rnn/model_file.h"
+#include "rnn/pooling.h"
+#include "rnn/softmax.h"
 #include "rnn/tasks/text_classifier.h"
 #include "support/notes.h"
 #include "text/text_files.h"
@@ -31,7 +37,8 @@ const char* const kTexts[] = {"the ship sailed north and then, by night, south."
 
 TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
   for (const char* arch : {"bag", "gru", "bilstm", "cnn", "clstm"}) {
-    for (Pooling pooling : {Pooling::kMax, Pooling::kAttention}) {
+    for (Pooling pooling : {Pooling::kMax, Pooling::kAttention, Pooling::kLast}) {
+      if (pooling == Pooling::kLast && std::string_view(arch) != "bilstm") continue;
       SCOPED_TRACE(std::string(arch) + " pooling " + std::to_string(static_cast<int>(pooling)));
       const TextClassifier model = trained(arch, pooling);
       for (const char* text : kTexts) {
@@ -44,6 +51,23 @@ TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
           EXPECT_NEAR(why.remainder, change - sum, 1e-6);
         }
       }
+    }
+  }
+}
+
+TEST(ExplainText, TheyAddUpForALongTextToo) {
+  std::string text;
+  for (const test::Note& note : test::made_up_notes(60, 5)) text += note.text + " ";
+  for (const char* arch : {"lstm", "bilstm"}) {
+    const TextClassifier model = trained(arch);
+    for (std::int32_t label = 0; label < 3; ++label) {
+      const Explanation why = model.explain(text, {.label = label});
+      EXPECT_GT(why.units.size(), 400u);
+      double sum = 0;
+      for (const UnitContribution& unit : why.units) sum += unit.contribution;
+      const double change = why.logit - why.baseline;
+      EXPECT_LE(std::abs(change - sum), 0.006 * std::abs(change) + 1e-4) << arch << " " << label;
+      EXPECT_NEAR(why.remainder, change - sum, 1e-6);
     }
   }
 }
@@ -65,8 +89,8 @@ TEST(ExplainText, LogitsAreThoseOfThePrediction) {
 }
 
 TEST(ExplainText, OfALinearModelBothMethodsSayTheSame) {
-  // A bag without n-grams is linear in the vectors, up to the mean's divisor, which leaving a unit
-  // out does not change.
+  // A bag without n-grams is linear in the vectors, up to the mean's divisor, which zeros in place
+  // of a unit do not change.
   const TextClassifier model = trained("bag", Pooling::kMax, 1);
   const Explanation gradients = model.explain(kTexts[0]);
   const Explanation occlusion = model.explain(kTexts[0], {.method = ExplainMethod::kOcclusion});
@@ -107,6 +131,30 @@ TEST(ExplainText, PlacesCoverTheUnitsOfTheSource) {
   EXPECT_EQ(joined, "south|of|the|north|,|zebra|north|of|the|south|");
   EXPECT_TRUE(why.units[5].unknown);
   EXPECT_FALSE(why.cut);
+}
+
+TEST(ExplainText, RefusesANetworkThatLooksUnitsUpTwice) {
+  std::vector<LabelledText> texts;
+  for (const test::Note& note : test::made_up_notes(60, 1)) {
+    texts.push_back({.labels = {note.label}, .text = note.text});
+  }
+  TextClassifierRecipe recipe;
+  recipe.arch = "bag";
+  recipe.epochs = 1;
+  const Index vocabulary = TextClassifier::fit(texts, recipe).vocabulary().size();
+  Graph graph;
+  const auto text = graph.input("text", Signal::symbols(vocabulary));
+  std::vector<Graph::Value> means;
+  for (const char* name : {"these", "those"}) {
+    const auto words =
+        graph.add(Embedding({.input_dim = vocabulary, .output_dim = 4}), text, {.name = name});
+    means.push_back(graph.add(PoolOverTime({.pooling = Pooling::kMean}), words));
+  }
+  graph.output(Softmax({.units = 3}), graph.add(Concatenate(), means));
+  recipe.network = network_to_json(graph.build());
+  const TextClassifier model = TextClassifier::fit(texts, recipe);
+  EXPECT_EQ(model.predict("north").probabilities.size(), 3u);
+  expect_error<ConfigError>([&] { model.explain("north"); }, "'those'", "'these'", "one look-up");
 }
 
 TEST(ExplainText, RefusesALabelThatIsNotThere) {

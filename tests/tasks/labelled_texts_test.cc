@@ -22,6 +22,12 @@ TEST_F(LabelledTexts, ClassWeightsAreBalancedOrGiven) {
   EXPECT_TRUE(class_weights_of("", labels, texts).empty());
   EXPECT_EQ(class_weights_of("balanced", labels, texts), (std::vector<float>{2.0f / 3, 2, 1}));
   EXPECT_EQ(class_weights_of("c=d=0.5 a=3", labels, texts), (std::vector<float>{3, 1, 0.5f}));
+  EXPECT_EQ(class_weights_of("b\\sb=4 c=d=2", labels, texts), (std::vector<float>{1, 4, 2}));
+  EXPECT_EQ(class_weights_of("a\\sb=4", std::vector<std::string>{"a b", "a\\sb"}, texts),
+            (std::vector<float>{1, 4}));
+  expect_error<ConfigError>([&] { class_weights_of("b b=2", labels, texts); }, "class-weights",
+                            "\\s");
+  expect_error<ConfigError>([&] { class_weights_of("x=2", labels, texts); }, "a, b\\sb, c=d");
   for (const char* bad : {"a", "a=", "a=x", "a=-1", "a=1,", "a=nan", "even", "a=1 x=2"}) {
     expect_error<ConfigError>([&] { class_weights_of(bad, labels, texts); }, "class-weights");
   }
@@ -75,6 +81,44 @@ TEST_F(LabelledTexts, HoldsOutTheLastTextsOfEachLabel) {
   EXPECT_EQ(labels_of(SelectedTexts(texts, marked, false), false),
             (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(labels_of(SelectedTexts(texts), false), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST_F(LabelledTexts, OfEachLabelThatIsHeldOutATextIsKept) {
+  // "rare" stands second in the last text alone, "pair" second in two texts that would both go.
+  std::vector<std::vector<std::string>> all(20, {"a"});
+  for (int i = 0; i < 20; ++i) all.push_back({"b"});
+  all[19] = {"a", "rare", "rare"};
+  all[18] = {"a", "pair"};
+  all[39] = {"b", "pair"};
+  all.push_back({});
+  all.push_back({});
+  SourceTexts texts;
+  for (const auto& labels : all) texts.add({.labels = labels, .text = "x"}, "f");
+  const std::vector<bool> marked = hold_out(texts, 0.1f);
+  std::vector<std::int64_t> held;
+  SelectedTexts(texts, marked, false).each([&](std::int64_t i) { held.push_back(i); });
+  EXPECT_EQ(held, (std::vector<std::int64_t>{18, 38, 41}));
+  EXPECT_EQ(labels_of(SelectedTexts(texts, marked, true), true),
+            (std::vector<std::string>{"a", "b", "pair", "rare"}));
+
+  // So a training that holds out by itself takes what it would have refused.
+  std::string lines;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    lines += R"({"label":)" + std::string("[");
+    for (std::size_t k = 0; k < all[i].size(); ++k) {
+      lines += (k > 0 ? ",\"" : "\"") + all[i][k] + "\"";
+    }
+    lines += "],\"text\":\"some words\"}\n";
+  }
+  TextClassifierRun run = to("m");
+  run.train = {files.write("several.jsonl", lines)};
+  run.valid.clear();
+  TextClassifierRecipe recipe = small("bag");
+  recipe.format = "jsonl";
+  recipe.multi_label = true;
+  recipe.epochs = 1;
+  train_text_classifier(recipe, run);
+  EXPECT_EQ(TextClassifier::load(files.path("m")).labels().size(), 4u);
 }
 
 TEST_F(LabelledTexts, EmptyTextsAreLearnedFromAndCounted) {

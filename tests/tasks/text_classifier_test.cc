@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "rnn/tasks/language_model.h"
+#include "rnn/text/sentencepiece.h"
 #include "support/file_size_limit.h"
 #include "tasks/first_values.h"
 #include "tasks/text_classifier_fixture.h"
@@ -21,6 +22,7 @@ TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
     TextClassifierRecipe recipe = small(arch);
     if (recipe.arch == "char-cnn-lstm") recipe.unit = "char";
     recipe.skip = recipe.arch == "cnn" || recipe.arch == "gru";
+    if (recipe.arch == "bigru") recipe.pooling = Pooling::kLast;
     const History history = train_text_classifier(recipe, run);
     const TextClassifier model = TextClassifier::load(files.path("m"));
     const std::string paths[] = {valid};
@@ -35,6 +37,36 @@ TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
       right += model.labels()[static_cast<std::size_t>(answer.label)] == note.label;
     }
     EXPECT_EQ(report.right, right);
+  }
+}
+
+TEST_F(TextClassifierTask, TheLastOfBothDirectionsHasReadTheWholeText) {
+  for (const char* arch : {"bilstm", "bigru"}) {
+    for (const int layers : {1, 2}) {
+      SCOPED_TRACE(std::string(arch) + " " + std::to_string(layers));
+      TextClassifierRecipe recipe = small(arch);
+      recipe.pooling = Pooling::kLast;
+      recipe.layers = layers;
+      Model model(text_classifier_network(recipe, 10, 3));
+      model.compile({});
+      // Two texts that differ in their first word alone, for each direction without the other.
+      Batch batch;
+      batch.time = 5;
+      batch.batch = 2;
+      batch.ids = {3, 4, 5, 5, 6, 6, 7, 7, 8, 8};
+      for (const char* without : {"/forward_", "/backward_"}) {
+        TensorList values = model.parameters();
+        for (NamedTensor& value : values) {
+          if (value.name.find(without) == std::string::npos) continue;
+          value.tensor.fill(0);
+        }
+        Model half(model.network());
+        half.compile({});
+        half.set_parameters(values);
+        const View<const float> probabilities = half.predict(batch);
+        EXPECT_GT(std::abs(probabilities(0, 0, 0) - probabilities(0, 1, 0)), 1e-6f) << without;
+      }
+    }
   }
 }
 
@@ -133,6 +165,16 @@ TEST_F(TextClassifierTask, FitsTextsInMemory) {
                        b = loaded.predict("north ship south");
   EXPECT_EQ(a.probabilities, b.probabilities);
   EXPECT_EQ(fitted.labels(), (std::vector<std::string>{"no", "none", "yes"}));
+
+  const auto refuses = [&](auto change, const char* part) {
+    TextClassifierRecipe asked = recipe;
+    change(asked);
+    expect_error<ConfigError>([&] { TextClassifier::fit(texts, asked); }, part,
+                              "train_text_classifier");
+  };
+  refuses([](auto& r) { r.choose = "accuracy"; }, "choose");
+  refuses([](auto& r) { r.early_stopping = 0; }, "early-stopping");
+  refuses([](auto& r) { r.unfreeze_epochs = 1; }, "unfreeze-epochs");
 }
 
 TEST_F(TextClassifierTask, TextsInMemoryNeedNoDiskHoweverManyTheyAre) {
@@ -230,6 +272,59 @@ TEST_F(TextClassifierTask, StartsFromALanguageModel) {
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "lstm/kernel", "--hidden");
   recipe.lowercase = true;
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "--lowercase");
+}
+
+TEST_F(TextClassifierTask, ALanguageModelToStartFromReadsTextInTheSameWay) {
+  std::string lines;
+  for (const test::Note& note : test::made_up_notes(150, 1)) lines += note.text + "\n";
+  const std::string paths[] = {files.write("notes.txt", lines)};
+  const auto language_model = [&](LanguageModelRecipe recipe, const std::string& pieces) {
+    recipe.embedding = recipe.hidden = 8;
+    recipe.layers = 1;
+    recipe.epochs = 1;
+    recipe.batch = 4;
+    recipe.bptt = 8;
+    train_language_model(recipe, {.train = {paths[0]},
+                                  .valid = paths[0],
+                                  .directory = files.path("lm"),
+                                  .overwrite = true,
+                                  .tokenizer_model = pieces});
+  };
+  TextClassifierRecipe recipe = small("lstm");
+  recipe.ngrams = 1;
+  recipe.lowercase = false;
+  recipe.epochs = 1;
+  recipe.min_count = 20;  // does not act
+  std::string log;
+  TextClassifierRun run = to("m");
+  run.overwrite = true;
+  run.init_from = files.path("lm");
+  run.log = [&](const std::string& line) { log += line + "\n"; };
+
+  language_model({.unit = "regex", .pattern = "\\w+"}, "");
+  recipe.unit = "regex";
+  recipe.pattern = "\\S+";
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "init-from",
+                            "--pattern '\\w+'", "--pattern '\\S+'");
+  recipe.pattern = "\\w+";
+  train_text_classifier(recipe, run);
+  EXPECT_NE(log.find("--min-count and --max-vocabulary do not act"), std::string::npos) << log;
+
+  const std::string pieces = files.write("p", train_sentencepiece(paths, {.vocabulary_size = 40}));
+  const std::string other = files.write("q", train_sentencepiece(paths, {.vocabulary_size = 35}));
+  language_model({.unit = "sentencepiece"}, pieces);
+  recipe.unit = "sentencepiece";
+  recipe.pattern.clear();
+  run.tokenizer_model = other;
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "init-from",
+                            "tokenizer.model", other.c_str(), "or none");
+  for (const std::string& given : {pieces, std::string()}) {
+    run.tokenizer_model = given;
+    train_text_classifier(recipe, run);
+    EXPECT_EQ(TextFiles::read(files.path("m/tokenizer.model")), TextFiles::read(pieces));
+    EXPECT_EQ(TextClassifier::load(files.path("m")).vocabulary().fingerprint(),
+              LanguageModel::load(files.path("lm")).vocabulary().fingerprint());
+  }
 }
 
 TEST_F(TextClassifierTask, LayersOfALanguageModelBeginToLearnOneAfterTheOther) {

@@ -16,8 +16,8 @@ enum class ExplainMethod {
   /// every unit's vector) to the text: contributions add up to the change of the logit. What comes
   /// from the vector of an n-gram is shared out evenly among its units.
   kIntegratedGradients,
-  /// What the logit loses when the unit is left out. Does not add up to anything; a hundred times
-  /// slower on long texts.
+  /// What the logit loses when the vectors of the unit, and of n-grams with it, are zeros; the text
+  /// stays as long as it is. Does not add up to anything; a hundred times slower on long texts.
   kOcclusion,
 };
 
@@ -42,8 +42,9 @@ struct Explanation {
   double baseline = 0;                    ///< the same without any unit
   std::vector<UnitContribution> units{};  ///< those that were read, in their order
   bool cut = false;                       ///< the middle of the text was not read
-  /// Integrated gradients: logit - baseline - sum of all contributions, which the number of points
-  /// is raised to make small.
+  /// Integrated gradients: logit - baseline - sum of all contributions. The number of points is
+  /// raised to make it less than 0.5 % of logit - baseline, up to a limit that the longest texts
+  /// and changes of less than a hundredth may meet first.
   double remainder = 0;
 };
 

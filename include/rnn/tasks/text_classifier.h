@@ -26,8 +26,8 @@ struct TextClassifierRun {
   std::vector<std::string> train{};  ///< labelled texts, as the recipe says they are written
   std::string valid{};               ///< empty: see TextClassifierRecipe::holdout
   std::string directory{};           ///< the model directory to be written
-  std::string tokenizer_model{};     ///< of the unit sentencepiece
-  std::string init_from{};           ///< a language model whose encoder are the first values
+  std::string tokenizer_model{};     ///< of the unit sentencepiece; empty: that of `init_from`
+  std::string init_from{};           ///< a language model whose vocabulary and encoder are taken
   std::string vectors{};             ///< word vectors to start from, see load_vectors
   bool overwrite = false;            ///< replace a model that is there
   bool resume = false;  ///< go on from its checkpoint; from the beginning if there is none yet
@@ -51,7 +51,9 @@ class RNN_API TextClassifier {
   /// damaged, altered (SHA256SUMS) or does not fit the others.
   static TextClassifier load(const std::string& directory, const BackendOptions& backend = {});
   /// Trains on texts in memory, with the recipe's epochs and nothing held out. `train` has labels
-  /// as LabelledReader gives them. Throws as train_text_classifier does.
+  /// as LabelledReader gives them. Throws as train_text_classifier does; ConfigError also for what
+  /// needs texts to measure on or a language model to start from: `choose`, `early_stopping`,
+  /// `unfreeze_epochs`.
   static TextClassifier fit(std::span<const LabelledText> train, const TextClassifierRecipe& recipe,
                             const BackendOptions& backend = {});
   ~TextClassifier();
@@ -65,7 +67,8 @@ class RNN_API TextClassifier {
   std::vector<std::int32_t> chosen(const Classification& answer) const;
 
   /// What each unit of the text contributes to the logit of a label. Throws ConfigError for a label
-  /// that is not there, and where the network does not begin with a look-up of units.
+  /// that is not there, and where the network does not begin with one look-up of units, which all
+  /// else reads.
   Explanation explain(std::string_view text, const ExplainOptions& options = {}) const;
 
   /// Compares with the labels of files. The same function validates in training. Throws TextError

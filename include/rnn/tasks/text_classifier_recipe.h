@@ -37,7 +37,8 @@ struct RNN_API TextClassifierRecipe {
 
   bool multi_label = false;  ///< any number of labels a text, each decided for itself
   /// Share of the training texts that is held out where there is no file to validate on: the last
-  /// ones of each label. 0: none, and the model of the last epoch is kept.
+  /// ones of each label; a text with several counts for its first, and is kept where one of them
+  /// stands in no other text that is kept. 0: none, and the model of the last epoch is kept.
   float holdout = 0.1f;
 
   // The network: see text_classifier_network.
@@ -64,7 +65,8 @@ struct RNN_API TextClassifierRecipe {
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
   /// Factors of the texts' weights in training, by their label: "balanced" (inversely to how often
-  /// it is met, N / (K * n_k)), or such as "praise=2 complaint=0.5", where others have 1.
+  /// it is met, N / (K * n_k)), or such as "praise=2 complaint=0.5", where others have 1; a space
+  /// in a label is written \s, as in vocabulary.txt.
   std::string class_weights{};
   /// By which measure on what is held out the best epoch is chosen: loss, accuracy or macro-f1.
   std::string choose = "loss";
@@ -108,7 +110,8 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///
 ///   bag            PoolOverTime mean: the average of n-gram embeddings (Joulin et al. 2017)
 ///   lstm, gru      layers x LSTM or GRU, pooling
-///   bilstm, bigru  layers x Bidirectional, pooling
+///   bilstm, bigru  layers x Bidirectional, pooling; last is the state after the last step beside
+///                  that of the other direction after the first
 ///   cnn            a Conv1D with relu and pooling for each of `kernel_sizes` (Kim 2014)
 ///   clstm          Conv1D with relu, then as lstm (Zhou et al. 2015)
 ///   char-cnn-lstm  characters: two Conv1D with relu, the second with strides of at least 2, a
