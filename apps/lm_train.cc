@@ -59,7 +59,9 @@ const OptionHelps kHelp = {
     {"label-smoothing", {"share of a target's weight that is spread over all units"}},
     {"init", {"first weights uniform in [-X, X); 0: each layer's own rule"}},
     {"forget-bias", {"first value of the LSTM's forget bias"}},
-    {"network", {"the network of a config.json, instead of the options from --cell on", "FILE"}},
+    {"network", {"the network of a config.json, instead of the options from --cell to --forget-bias, which must "
+      "then be left out",
+      "FILE"}},
     {"batch", {"lanes worked on side by side"}},
     {"bptt", {"steps through which gradients flow"}},
     {"random-bptt",

@@ -60,7 +60,10 @@ std::string result_text(const EpochRecord& record) {
 }  // namespace
 
 History train_language_model(const LanguageModelRecipe& recipe, const LanguageModelRun& run) {
-  validate(recipe);
+  LanguageModelRecipe checked = recipe;
+  // A training that was begun when such options were passed over goes on with all of them.
+  if (run.resume && ModelDirectory(run.directory).holds_model()) checked.network.clear();
+  validate(checked);
   TrainingRun training({.directory = run.directory,
                         .overwrite = run.overwrite,
                         .resume = run.resume,

@@ -111,6 +111,43 @@ TEST_F(LmTrain, ANetworkFileReplacesTheOptionsThatDescribeOne) {
           {"network:", "input_dim 25"});
 }
 
+TEST_F(LmTrain, WhatDescribesANetworkIsRefusedBesideANetworkFile) {
+  must_train("m");
+  const Words network{"--network", "m/config.json"};
+  const auto with = [&](const Words& more) {
+    Words words = train("n", network);
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  for (const Words& option : {Words{"--cell", "gru"},
+                              {"--embedding", "7"},
+                              {"--hidden", "12"},
+                              {"--layers", "1"},
+                              {"--tie"},
+                              {"--dropout", "0.5"},
+                              {"--dropout-input", "0"},
+                              {"--dropout-hidden", "0.1"},
+                              {"--dropout-output", "0.1"},
+                              {"--dropout-shared"},
+                              {"--dropout-embedding", "0.1"},
+                              {"--dropout-recurrent", "0.1"},
+                              {"--weight-drop", "0.5"},
+                              {"--ar", "2"},
+                              {"--tar", "1"},
+                              {"--softmax", "sampled"},
+                              {"--softmax-samples", "5"},
+                              {"--label-smoothing", "0.1"},
+                              {"--init", "0.1"},
+                              {"--forget-bias", "0"}}) {
+    refuses(2, with(option), {option[0].substr(2) + ":", "--network", "leave out"});
+  }
+  // What is of the training alone goes together with any network.
+  must_run(with({"--dropout", "0", "--optimizer", "sgd", "--random-bptt"}));
+  // A training that was begun otherwise is told by its recipe.
+  refuses(2, with({"--optimizer", "sgd", "--random-bptt", "--resume", "--dropout", "0.5"}),
+          {"resume:", "was trained with --dropout"});
+}
+
 TEST_F(LmTrain, InitFromStartsWithTheOtherModel) {
   must_train("a", {"--epochs", "4"});
   const RunResult from = must_train("b", {"--init-from", "a", "--initial-evaluation", "--train",

@@ -70,7 +70,9 @@ struct RNN_API LanguageModelRecipe {
   float label_smoothing = 0;            ///< of the full softmax, in training
   float init = 0;                       ///< uniform in [-init, init); 0: each layer's own rule
   float forget_bias = 1;
-  std::string network{};  ///< a network as JSON in place of all that describes one above
+  /// A network as JSON in place of what describes one, from `cell` on, which must then be as it is
+  /// here.
+  std::string network{};
 
   std::int64_t epochs = 10;
   std::int64_t batch = 20;  ///< lanes
