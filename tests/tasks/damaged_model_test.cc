@@ -45,13 +45,15 @@ std::vector<double> score(const std::string& directory) {
 }
 
 void train_on(const std::string& text, const std::string& pieces, const std::string& directory) {
+  LanguageModelRecipe recipe;
+  recipe.unit = pieces.empty() ? "word" : "sentencepiece";
+  recipe.hidden = 2;
+  recipe.layers = 1;
+  recipe.epochs = 1;
+  recipe.batch = 2;
+  recipe.bptt = 4;
   train_language_model(
-      {.unit = pieces.empty() ? "word" : "sentencepiece",
-       .hidden = 2,
-       .layers = 1,
-       .epochs = 1,
-       .batch = 2,
-       .bptt = 4},
+      recipe,
       {.train = {text}, .directory = directory, .tokenizer_model = pieces, .backend = kOne});
 }
 
