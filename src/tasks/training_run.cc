@@ -42,6 +42,13 @@ Json read_json(const std::string& path) { return parse_json(read_file(path), pat
 class TrainingRun::SaveEachEpoch : public Callback {
  public:
   SaveEachEpoch(TrainingRun& run, const Save& save) : run_(run), save_(save) {}
+  void on_train_begin(Model& model) override { averages_ = averages(model); }
+  void on_step_end(Model& model, const StepRecord& record) override {
+    if (averages_ || !averages(model)) return;
+    averages_ = true;
+    run_.log("averaging begins at step " + to_text(record.steps) + ", in epoch " +
+             to_text(record.epoch) + ": from here on the averaged weights are evaluated and saved");
+  }
   void on_epoch_end(Model& model, const History& history) override {
     run_.save_epoch(model, history, save_);
   }
@@ -54,10 +61,17 @@ class TrainingRun::SaveEachEpoch : public Callback {
     }
   }
   void on_divergence(Model&, const std::string& what) override { run_.log(what); }
+  /// Whether what is evaluated and saved are averages.
+  bool averages() const { return averages_; }
 
  private:
+  static bool averages(const Model& model) {
+    return &model.parameters() != &model.trained_parameters();
+  }
+
   TrainingRun& run_;
   const Save& save_;
+  bool averages_ = false;
 };
 
 TrainingRun::TrainingRun(TrainingRunOptions options, Json recipe)
@@ -234,6 +248,10 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   };
   History history = train();
   if (!model.stopped().empty()) log("stopped: " + model.stopped());
+  if (recipe_.value("averaging", "none") != "none" && !save_each_epoch.averages()) {
+    log("averaging has not begun: the weights are those of the last steps; give more epochs, a "
+        "smaller --averaging-start (asgd) or --averaging-non-monotone (nt-asgd)");
+  }
   if (!damage_.empty()) {
     log(damage_);
     return history;
