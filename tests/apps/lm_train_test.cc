@@ -156,7 +156,8 @@ TEST_F(LmTrain, InitFromStartsWithTheOtherModel) {
       must_run({"lm", "eval", "--model", "a", "--text", "valid.txt", "--json"}).json();
   const std::string expected = "before training: valid loss " +
                                to_fixed(eval["nats_per_token"].get<double>(), 4) + "  ppl " +
-                               to_fixed(eval["ppl"].get<double>(), 2) + "\n";
+                               to_fixed(eval["ppl"].get<double>(), 2) + "  bits/char " +
+                               to_fixed(eval["bits_per_char"].get<double>(), 4) + "\n";
   EXPECT_NE(from.err.find(expected), std::string::npos) << from.err;
   EXPECT_EQ(read("a/vocabulary.txt"), read("b/vocabulary.txt"));
   refuses(2, train("c", {"--init-from", "a", "--unit", "char"}),
@@ -182,9 +183,36 @@ TEST_F(LmTrain, WithoutValidTheEndIsHeldOutAndThatIsSaid) {
     const Json eval = eval_of(at);
     if (eval["tokens"].get<int>() < result.json()["valid_tokens"].get<int>()) continue;
     EXPECT_EQ(eval["nats_per_token"], result.json()["valid_nats_per_token"]);
+    EXPECT_EQ(eval["characters"], result.json()["valid_characters"]);
+    EXPECT_EQ(eval["bits_per_char"], result.json()["valid_bits_per_char"]);
     return;
   }
   FAIL() << "no tail has that many tokens";
+}
+
+TEST_F(LmTrain, BitsPerCharacterAreThoseOfEvalWhateverTheUnit) {
+  files.write("odd.txt", "the  \u00C9\n" + read("valid.txt"));
+  const auto text_of = [](const Json& json) {
+    return to_fixed(json["valid_bits_per_char"].get<double>(), 4);
+  };
+  for (const std::string unit : {"word", "char", "byte"}) {
+    const RunResult result = must_train(unit, {"--unit", unit, "--valid", "odd.txt", "--json",
+                                               "--normalize-white-space", "collapse"});
+    const Json eval =
+        must_run({"lm", "eval", "--model", unit, "--text", "odd.txt", "--json"}).json();
+    const Json trained = result.json();
+    EXPECT_EQ(trained["valid_bits_per_char"], eval["bits_per_char"]) << unit;
+    EXPECT_EQ(trained["valid_characters"], eval["characters"]) << unit;
+    // Each epoch's in the log, and that of the best in its last line and in the history.
+    const std::string bits = "bits/char " + text_of(trained);
+    EXPECT_NE(result.err.find(bits + "  "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(bits + "\n"), std::string::npos) << result.err;
+    const std::string history = read(unit + "/history.csv");
+    EXPECT_NE(first_line(history).find(",valid_ppl,valid_bits_per_char,seconds"), history.npos);
+    EXPECT_NE(history.find("," + to_text(trained["valid_bits_per_char"].get<double>()) + ","),
+              history.npos)
+        << history;
+  }
 }
 
 TEST_F(LmTrain, StandardInputServesForAllTexts) {
