@@ -139,7 +139,7 @@ void lm_score(const Arguments& arguments) {
   const auto mixture = load_mixture(line);
   std::optional<LanguageModel> alone;
   if (!mixture) {
-    alone = LanguageModel::load(line.get<std::string>("model"), backend_options(line));
+    alone.emplace(LanguageModel::load(line.get<std::string>("model"), backend_options(line)));
   }
   const LanguageModel& model = mixture ? mixture->first() : *alone;
   SentenceReader sentence_reader = mixture ? SentenceReader(*mixture) : SentenceReader(model);
