@@ -1,12 +1,13 @@
 #include "apps/hypothesis_reader.h"
 
 #include <charconv>
+#include <cmath>
 
 #include "rnn/error.h"
 
 namespace rnn {
 
-bool HypothesisReader::next(std::string& id, Hypothesis& hypothesis) {
+bool HypothesisReader::next(Hypothesis& hypothesis) {
   if (!reader_.next()) return false;
   const std::string_view line = reader_.line();
   const std::size_t begin = line.find(kHypothesisGap);
@@ -14,7 +15,7 @@ bool HypothesisReader::next(std::string& id, Hypothesis& hypothesis) {
     fail("expected `ID ||| hypothesis`, further fields after another ` ||| `");
   }
   const std::size_t from = begin + kHypothesisGap.size(), end = line.find(kHypothesisGap, from);
-  id = line.substr(0, begin);
+  hypothesis.id = line.substr(0, begin);
   hypothesis.line = line;
   hypothesis.text = line.substr(from, end == line.npos ? end : end - from);
   if (scored_) {
@@ -22,6 +23,11 @@ bool HypothesisReader::next(std::string& id, Hypothesis& hypothesis) {
     const auto read = std::from_chars(last.data(), last.data() + last.size(), hypothesis.before);
     if (end == line.npos || read.ec != std::errc{} || read.ptr != last.data() + last.size()) {
       fail("--weight adds to the last field, which must be a number");
+    }
+    if (!std::isfinite(hypothesis.before)) {
+      fail(
+          "--weight adds to the last field, which must be finite; take the hypothesis out or give "
+          "it a low score");
     }
   }
   return true;

@@ -15,7 +15,8 @@ void lm_eval(const Arguments& arguments) {
   namespace po = boost::program_options;
   CommandLine line("lm eval --model DIR --text F... [options]",
                    "Perplexity of a text. Every token is predicted once, the end of each line\n"
-                   "among them; unknown words count with the probability of <unk>.");
+                   "among them; unknown words count with the probability of <unk>. Characters are\n"
+                   "counted as the normalizer leaves them, one line end a line.");
   add_model_option(line);
   add_mixture_option(line);
   line.add("Files")("text", po::value<Arguments>()->multitoken()->value_name("F..."),

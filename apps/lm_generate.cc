@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "apps/command_line.h"
@@ -13,14 +14,20 @@ namespace {
 /// What the model has never seen it cannot go on from as one might hope.
 void warn_of_unknown(const LanguageModel& model, const std::string& prompt) {
   std::vector<Token> tokens;
-  const std::string text = model.normalizer().normalize(prompt);
-  model.tokenizer().tokenize(text, tokens);
   std::string unknown;
-  for (const Token& token : tokens) {
-    if (token.text != kUnknownSymbol &&
-        model.vocabulary().text_id(token.text) == model.vocabulary().unknown_id()) {
-      unknown += " " + escape(token.text);
+  // Line by line: the end of a line is known to every model.
+  for (std::size_t from = 0; from < prompt.size();) {
+    const std::size_t end = std::min(prompt.find('\n', from), prompt.size());
+    const std::string line =
+        model.normalizer().normalize(std::string_view(prompt).substr(from, end - from));
+    model.tokenizer().tokenize(line, tokens);
+    for (const Token& token : tokens) {
+      if (token.text != kUnknownSymbol &&
+          model.vocabulary().text_id(token.text) == model.vocabulary().unknown_id()) {
+        unknown += " " + escape(token.text);
+      }
     }
+    from = end + 1;
   }
   if (!unknown.empty()) std::cerr << "note: the model does not know" << unknown << "\n";
 }
@@ -51,10 +58,10 @@ void lm_generate(const Arguments& arguments) {
       "samples", po::value<int>()->default_value(1)->value_name("N"),
       "so many texts, separated by an empty line")(
       "beam", po::value<int>()->default_value(0)->value_name("N"),
-      "the likeliest text that a beam of this width finds, instead of choices")(
-      "seed", po::value<std::uint64_t>()->default_value(1)->value_name("N"), "of the choices")(
-      "unknown", po::bool_switch(), "let <unk> be written")("json", po::bool_switch(),
-                                                            "print one JSON object");
+      "the likeliest text that a beam of this width finds, instead of choices: those that reach a "
+      "--stop are whole")("seed", po::value<std::uint64_t>()->default_value(1)->value_name("N"),
+                          "of the choices")("unknown", po::bool_switch(), "let <unk> be written")(
+      "json", po::bool_switch(), "print one JSON object");
   add_backend_options(line);
   if (!line.parse(arguments)) return;
   line.require("model");

@@ -59,7 +59,10 @@ const OptionHelps kHelp = {
     {"label-smoothing", {"share of a target's weight that is spread over all units"}},
     {"init", {"first weights uniform in [-X, X); 0: each layer's own rule"}},
     {"forget-bias", {"first value of the LSTM's forget bias"}},
-    {"network", {"the network of a config.json, instead of the options from --cell on", "FILE"}},
+    {"network",
+     {"the network of a config.json, instead of the options from --cell to --forget-bias, which "
+      "must then be left out",
+      "FILE"}},
     {"batch", {"lanes worked on side by side"}},
     {"bptt", {"steps through which gradients flow"}},
     {"random-bptt",
@@ -72,7 +75,8 @@ void lm_train(const Arguments& arguments) {
   CommandLine line(
       "lm train --train F... --model DIR [options]",
       "Trains a language model. Progress goes to stderr; the model directory gets the\n"
-      "best model by validation and a checkpoint. Ctrl-C saves and exits.");
+      "best model by validation and a checkpoint. Ctrl-C saves and exits. Bits per character\n"
+      "count the validation text as the normalizer leaves it, one line end a line.");
   add_training_files(line,
                      "training text, UTF-8, one sentence a line, several files one after another; "
                      "- is standard input",
@@ -110,6 +114,8 @@ void lm_train(const Arguments& arguments) {
       json["valid_tokens"] = best->validation->targets;
       json["valid_nats_per_token"] = best->validation->mean();
       json["valid_ppl"] = perplexity(*best->validation);
+      json["valid_characters"] = history.validation_characters;
+      json["valid_bits_per_char"] = *history.bits_per_character(*best);
     }
     std::cout << json.dump() << "\n";
   }

@@ -38,7 +38,8 @@ class TextPrinter final : public ScorePrinter {
               << "\toov " << totals_.unknown << "\tlog_prob " << to_fixed(totals_.log_prob, 6)
               << "\tlog10_prob " << log10_text(totals_.log_prob) << "\tppl "
               << to_fixed(totals_.perplexity(), 4) << "\tppl_without_oov "
-              << to_fixed(totals_.known_perplexity(), 4) << '\n';
+              << to_fixed(totals_.known_perplexity(), 4) << "\tcharacters " << totals_.characters
+              << "\tbits_per_char " << to_fixed(totals_.bits_per_character(), 6) << '\n';
   }
 
  private:
@@ -55,7 +56,8 @@ class JsonPrinter final : public ScorePrinter {
                    {"log_prob", score.log_prob},
                    {"log10_prob", score.log_prob / std::numbers::ln10},
                    {"tokens", score.units.size()},
-                   {"oov", score.unknown}};
+                   {"oov", score.unknown},
+                   {"characters", score.characters}};
     if (per_word_) {
       object["words"] = Json::array();
       for (const UnitScore& unit : score.units) {
@@ -76,7 +78,9 @@ class JsonPrinter final : public ScorePrinter {
                       {"log_prob", totals_.log_prob},
                       {"log10_prob", totals_.log_prob / std::numbers::ln10},
                       {"ppl", totals_.perplexity()},
-                      {"ppl_without_oov", totals_.known_perplexity()}}
+                      {"ppl_without_oov", totals_.known_perplexity()},
+                      {"characters", totals_.characters},
+                      {"bits_per_char", totals_.bits_per_character()}}
                      .dump()
               << "}\n";
   }
@@ -173,6 +177,7 @@ void ScoreTotals::add(const SentenceScore& score) {
   ++sentences;
   tokens += static_cast<std::int64_t>(score.units.size());
   unknown += score.unknown;
+  characters += score.characters;
   log_prob += score.log_prob;
   unknown_log_prob += score.unknown_log_prob;
 }
@@ -181,6 +186,11 @@ double ScoreTotals::perplexity() const { return perplexity_of(log_prob, tokens);
 
 double ScoreTotals::known_perplexity() const {
   return perplexity_of(log_prob - unknown_log_prob, tokens - unknown);
+}
+
+double ScoreTotals::bits_per_character() const {
+  return characters > 0 ? -log_prob / std::numbers::ln2 / static_cast<double>(characters)
+                        : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::unique_ptr<ScorePrinter> make_score_printer(const ScorePrinterOptions& options,

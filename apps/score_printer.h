@@ -10,7 +10,7 @@ namespace rnn {
 
 /// What was scored so far.
 struct ScoreTotals {
-  std::int64_t sentences = 0, tokens = 0, unknown = 0;
+  std::int64_t sentences = 0, tokens = 0, unknown = 0, characters = 0;
   double log_prob = 0, unknown_log_prob = 0;
 
   void add(const SentenceScore& score);
@@ -18,6 +18,8 @@ struct ScoreTotals {
   double perplexity() const;
   /// Without the unknown words.
   double known_perplexity() const;
+  /// Of all characters, the ends of lines among them; NaN when there is none.
+  double bits_per_character() const;
 };
 
 /// Prints to standard output, sentence by sentence, and the totals at the end.

@@ -80,8 +80,10 @@ void add_vectors_option(CommandLine& line) {
 }
 
 void add_training_run(CommandLine& line) {
-  line.add("Run")("max-time", po::value<double>()->default_value(0, "none")->value_name("SECONDS"),
-                  "stop cleanly after so long; --resume goes on")(
+  line.add("Run")(
+      "max-time", po::value<double>()->default_value(0, "none")->value_name("SECONDS"),
+      "stop cleanly after so long, counted from the first step; a validation at hand and "
+      "saving come on top; --resume goes on")(
       "checkpoint-steps", po::value<std::int64_t>()->default_value(0, "none")->value_name("N"),
       "write a checkpoint every N updates")(
       "checkpoint-minutes",

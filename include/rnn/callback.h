@@ -120,7 +120,9 @@ class RNN_API OnStep : public Callback {
   Function function_;
 };
 
-/// Stops at the first step that ends later than `seconds` after training began.
+/// Stops at the first step that ends later than `seconds` after `fit` began its loop. What was
+/// before (reading texts, planning memory) is not counted; the clock is looked at after steps
+/// alone, so that a validation at hand, and saving what there is, come on top.
 class RNN_API TimeLimit : public Callback {
  public:
   explicit TimeLimit(double seconds);

@@ -49,7 +49,10 @@ struct CompileOptions {
 struct FitOptions {
   std::int64_t epochs = 1;            ///< in all, those before a resume included
   BatchSource* validation = nullptr;  ///< evaluated after every epoch
-  double validation_split = 0;        ///< or this share of the data, see BatchSource::hold_out
+  /// Of the text that `validation` is made of, where bits per character are wanted in the history:
+  /// a number of the run, which no checkpoint holds. 0: not known.
+  std::int64_t validation_characters = 0;
+  double validation_split = 0;  ///< or this share of the data, see BatchSource::hold_out
   StatePolicy state = StatePolicy::kReset;  ///< in training and validation
   /// Called after every epoch, for a measure by which the best epoch is chosen instead of by its
   /// validation loss: the higher, the better.

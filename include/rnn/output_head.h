@@ -52,6 +52,10 @@ class RNN_API OutputHead {
                                      float scale, Call& call) const = 0;
   /// Probabilities [T,B,classes], zeros in padding; they live in call.memory.
   virtual View<const float> predict(const Sequence& features, Call& call) const = 0;
+  /// Natural logarithms of these into `logs` [T,B,classes]; what stands in padding means nothing.
+  /// A head overrides it where the logarithm of a probability that is too small for a float can be
+  /// told all the same.
+  virtual void log_predict(const Sequence& features, View<float> logs, Call& call) const;
 };
 
 /// A head by its type and options, as a model file has them. Throws ConfigError for an unknown

@@ -45,6 +45,7 @@
 #include "rnn/tasks/language_model_scorer.h"
 #include "rnn/tasks/quantize.h"
 #include "rnn/tasks/saved_network.h"
+#include "rnn/tasks/sentence_reader.h"
 #include "rnn/tasks/tagger.h"
 #include "rnn/tasks/text_classifier.h"
 #include "rnn/text/corpus.h"

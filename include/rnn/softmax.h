@@ -36,6 +36,7 @@ class RNN_API Softmax : public OutputHead {
   View<const float> backward(const Sequence& features, View<const std::int32_t> targets,
                              float scale, Call& call) const override;
   View<const float> predict(const Sequence& features, Call& call) const override;
+  void log_predict(const Sequence& features, View<float> logs, Call& call) const override;
 
  private:
   View<float> logits(const Sequence& features, Call& call) const;

@@ -4,6 +4,7 @@
 
 #include "base/number_list.h"
 #include "layers/affine.h"
+#include "layers/log_softmax.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
@@ -15,6 +16,7 @@ enum Slot : std::size_t {
   kNormalizer,
   kDx,
   kProbabilities,
+  kHeadNats,
   kX = 0,
   kHidden = 2,
   kNats = 3,
@@ -265,6 +267,26 @@ View<const float> AdaptiveSoftmax::predict(const Sequence& features, Call& call)
   }
   clear_padding(y, features.lengths);
   return y;
+}
+
+void AdaptiveSoftmax::log_predict(const Sequence& features, View<float> logs, Call& call) const {
+  const View<float> head = as_rows(head_logits(features, call));
+  log_softmax(head, {.normalizer = kNormalizer, .nats = kHeadNats, .targets = kTargets}, call);
+  const View<float> all = as_rows(logs);
+  for (Index n = 0; n < head.extent(0); ++n) std::copy_n(&head(n, 0), frequent(), &all(n, 0));
+  for (Index c = 0; c < clusters(); ++c) {
+    const View<float> tail = as_rows(tail_logits(features, c, call));
+    log_softmax(tail,
+                {.normalizer = floats_of(c, kTailNormalizer),
+                 .nats = floats_of(c, kNats),
+                 .targets = bytes_of(c, kTargets)},
+                call);
+    for (Index n = 0; n < head.extent(0); ++n) {
+      for (Index v = 0; v < size_of(c); ++v) {
+        all(n, first_of(c) + v) = head(n, frequent() + c) + tail(n, v);
+      }
+    }
+  }
 }
 
 }  // namespace rnn

@@ -272,8 +272,7 @@ View<const float> SampledSoftmax::backward(const Sequence& x, View<const std::in
                                .dx = call.memory->floats(kDxSampled, {T, B, F}),
                                .dkernel = dkernel,
                                .dbias = dbias};
-  sampled.scratch =
-      call.scratch(kSampledBackwardScratch, call.backend->scratch_bytes(sampled));
+  sampled.scratch = call.scratch(kSampledBackwardScratch, call.backend->scratch_bytes(sampled));
   call.backend->dense_backward(sampled);
 
   // Through the targets.
@@ -315,6 +314,11 @@ View<const float> SampledSoftmax::backward(const Sequence& x, View<const std::in
 View<const float> SampledSoftmax::predict(const Sequence& features, Call& call) const {
   Call full = inner(call);
   return full_.predict(features, full);
+}
+
+void SampledSoftmax::log_predict(const Sequence& features, View<float> logs, Call& call) const {
+  Call full = inner(call);
+  full_.log_predict(features, logs, full);
 }
 
 }  // namespace rnn

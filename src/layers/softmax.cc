@@ -1,13 +1,16 @@
 #include "rnn/softmax.h"
 
+#include <algorithm>
+
 #include "layers/affine.h"
+#include "layers/log_softmax.h"
 #include "layers/option_fields.h"
 
 namespace rnn {
 namespace {
 
-enum Slot : std::size_t { kLogits, kNormalizer, kDx };
-enum Buffer : std::size_t { kForwardScratch, kBackwardScratch };
+enum Slot : std::size_t { kLogits, kNormalizer, kDx, kNats };
+enum Buffer : std::size_t { kForwardScratch, kBackwardScratch, kTargets };
 
 Affine affine(const SoftmaxOptions& options) {
   return {.bias = bias_after_kernel(options.use_bias),
@@ -105,6 +108,12 @@ View<const float> Softmax::predict(const Sequence& features, Call& call) const {
   call.backend->softmax({.logits = as_rows(y), .y = as_rows(y)});
   clear_padding(y, features.lengths);
   return y;
+}
+
+void Softmax::log_predict(const Sequence& features, View<float> logs, Call& call) const {
+  const View<float> y = logits(features, call);
+  log_softmax(as_rows(y), {.normalizer = kNormalizer, .nats = kNats, .targets = kTargets}, call);
+  std::copy(y.begin(), y.end(), logs.begin());
 }
 
 }  // namespace rnn

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "tasks/state_rows.h"
 #include "tasks/unit_sampler.h"
@@ -13,6 +14,7 @@ struct Hypothesis {
   double log_prob = 0;
   std::vector<std::int32_t> units{};
   std::vector<char> seen{};
+  TextWriter text;  // empty where nothing stops it
 };
 
 struct Extension {
@@ -29,15 +31,19 @@ bool likelier(const Extension& a, const Extension& b) {
 }  // namespace
 
 std::vector<std::int32_t> beam_search(Inference& inference, const State& state, std::int32_t last,
-                                      const std::vector<char>& seen, Index classes,
-                                      std::int32_t banned, const GenerateOptions& options) {
+                                      const std::vector<char>& seen, const Vocabulary& vocabulary,
+                                      const TextWriter& written, std::int32_t banned,
+                                      const GenerateOptions& options) {
   const auto width = static_cast<std::size_t>(options.beam);
-  std::vector<Hypothesis> beam{{.seen = seen}};
+  const Index classes = vocabulary.size();
+  std::vector<Hypothesis> beam;
+  beam.push_back({.seen = seen, .text = written});
+  std::optional<Hypothesis> finished;  // the likeliest
   std::vector<Extension> extensions;
   std::vector<std::size_t> rows;
   State states = state, read = state;
   Batch batch{.time = 1, .batch = 1, .ids = {last}};
-  for (std::int64_t i = 0; i < options.length; ++i) {
+  for (std::int64_t i = 0; i < options.length && !beam.empty(); ++i) {
     const View<const float> probabilities = inference.predict(batch, read);
     extensions.clear();
     for (std::size_t from = 0; from < beam.size(); ++from) {
@@ -60,19 +66,29 @@ std::vector<std::int32_t> beam_search(Inference& inference, const State& state, 
     rows.clear();
     batch.ids.clear();
     for (const Extension& extension : extensions) {
-      Hypothesis& hypothesis = next.emplace_back(beam[extension.from]);
+      // No unit makes a text likelier, and those that follow here are less likely still.
+      if (finished && extension.log_prob <= finished->log_prob) break;
+      Hypothesis hypothesis = beam[extension.from];
       hypothesis.log_prob = extension.log_prob;
       hypothesis.units.push_back(extension.id);
       hypothesis.seen[static_cast<std::size_t>(extension.id)] = 1;
+      if (!options.stop.empty()) {
+        write(hypothesis.text, extension.id, vocabulary.symbol(extension.id), vocabulary);
+      }
+      if (hypothesis.text.stopped()) {
+        finished.emplace(std::move(hypothesis));
+        continue;
+      }
+      next.push_back(std::move(hypothesis));
       rows.push_back(extension.from);
       batch.ids.push_back(extension.id);
     }
-    beam = std::move(next);
+    beam.swap(next);
     gather_rows(read, rows, states);
     std::swap(read, states);
-    batch.batch = static_cast<Index>(kept);
+    batch.batch = static_cast<Index>(beam.size());
   }
-  return beam.front().units;
+  return beam.empty() ? finished->units : beam.front().units;
 }
 
 }  // namespace rnn

@@ -15,6 +15,26 @@
 namespace rnn {
 namespace {
 
+/// Nothing is left to choose by chance.
+void check_beam(const GenerateOptions& options) {
+  if (options.beam == 0) return;
+  if (options.samples > 1) {
+    throw ConfigError("beam: finds the likeliest text, of which there is one; give samples = 1");
+  }
+  const GenerateOptions standard;
+  const auto refuse = [](bool given, const std::string& option) {
+    if (!given) return;
+    throw ConfigError(
+        option +
+        ": belongs to choices by chance, of which a beam makes none; leave out one of "
+        "the two");
+  };
+  refuse(options.temperature != standard.temperature, "temperature");
+  refuse(options.top_k != standard.top_k, "top-k");
+  refuse(options.top_p != standard.top_p, "top-p");
+  refuse(options.typical != standard.typical, "typical");
+}
+
 void check(const GenerateOptions& options) {
   require(options.length >= 0, "length", "at least 0", options.length);
   require(options.temperature >= 0 && std::isfinite(options.temperature), "temperature",
@@ -28,9 +48,7 @@ void check(const GenerateOptions& options) {
           "repetition-penalty", "more than 0 and finite", options.repetition_penalty);
   require(options.samples >= 1 && options.samples <= 4096, "samples", "1 to 4096", options.samples);
   require(options.beam >= 0 && options.beam <= 4096, "beam", "0 to 4096", options.beam);
-  if (options.beam > 0 && options.samples > 1) {
-    throw ConfigError("beam: finds the likeliest text, of which there is one; give samples = 1");
-  }
+  check_beam(options);
   for (const std::string& stop : options.stop) {
     if (stop.empty()) throw ConfigError("stop: a string to stop at must not be empty");
   }
@@ -65,15 +83,6 @@ std::vector<PromptUnit> units_of(const std::string& prompt, const TextPipeline& 
   return units;
 }
 
-void write(TextWriter& writer, std::int32_t id, std::string_view text,
-           const Vocabulary& vocabulary) {
-  if (id == vocabulary.end_id()) {
-    writer.end_of_sentence();
-  } else {
-    writer.unit(text);
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> LanguageModel::generate_all(
@@ -104,8 +113,11 @@ std::vector<std::string> LanguageModel::generate_all(
   const std::int32_t banned = options.unknown ? -1 : vocabulary.unknown_id();
   if (options.beam > 0) {
     TextWriter& writer = writers.front();
+    TextWriter read(*m.text.tokenizer, silent);
+    for (const PromptUnit& unit : prompt) write(read, unit.id, unit.text, vocabulary);
+    read.stop_at(options.stop);
     for (const std::int32_t id :
-         beam_search(inference, state, batch.ids[0], seen, classes, banned, options)) {
+         beam_search(inference, state, batch.ids[0], seen, vocabulary, read, banned, options)) {
       write(writer, id, vocabulary.symbol(id), vocabulary);
       if (writer.stopped()) break;
     }

@@ -6,17 +6,21 @@
 
 #include "rnn/error.h"
 #include "rnn/model_file.h"
+#include "rnn/tasks/sentence_reader.h"
 #include "rnn/text/lane_dataset.h"
 #include "tasks/language_model_impl.h"
 #include "tasks/language_model_recipe.h"
 #include "tasks/model_directory.h"
 #include "tasks/sentence_scores.h"
+#include "text/utf8.h"
 
 namespace rnn {
 
-SentenceScore sentence_score(std::span<const float> nats, std::span<const Token> tokens,
-                             std::span<const std::int32_t> ids, const Vocabulary& vocabulary) {
+SentenceScore sentence_score(std::span<const float> nats, std::string_view line,
+                             std::span<const Token> tokens, std::span<const std::int32_t> ids,
+                             const Vocabulary& vocabulary) {
   SentenceScore score;
+  score.characters = static_cast<std::int64_t>(count_code_points(line)) + 1;
   for (std::size_t t = 0; t <= tokens.size(); ++t) {
     const double log_prob = -static_cast<double>(nats[t]);
     const bool end = t == tokens.size();
@@ -118,20 +122,11 @@ LanguageModelEvaluation LanguageModel::evaluate(std::span<const std::string> pat
 }
 
 std::vector<SentenceScore> LanguageModel::score(std::span<const std::string> sentences) const {
-  const Impl& m = *impl_;
-  SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
-  return score_sentences(scorer, m.text, m.vocabulary, sentences);
+  return SentenceReader(*this).score(sentences);
 }
 
 SentenceScore LanguageModel::score(std::string_view sentence, State& state) const {
-  const Impl& m = *impl_;
-  const std::string line = m.text.prepare(sentence);
-  std::vector<Token> tokens;
-  m.text.tokenizer->tokenize(line, tokens);
-  const std::vector<std::int32_t> ids = ids_of(tokens, m.vocabulary);
-  const std::span<const std::int32_t> one[] = {ids};
-  SentenceScorer scorer(m.network, m.parameters, m.backend, m.vocabulary.end_id());
-  return sentence_score(scorer.nats(one, state)[0], tokens, ids, m.vocabulary);
+  return SentenceReader(*this).score(sentence, state);
 }
 
 State LanguageModel::initial_state() const { return impl_->network.zero_state(1, *impl_->backend); }

@@ -1,13 +1,50 @@
 #include "tasks/language_model_recipe.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "base/json.h"
 #include "base/number_list.h"
 #include "base/require.h"
 #include "rnn/error.h"
 #include "tasks/optimization.h"
 
 namespace rnn {
+namespace {
+
+/// What describes a network, unless the recipe has one as JSON.
+void exchange_described_network(Fields& fields, LanguageModelRecipe& r) {
+  fields("cell", r.cell);
+  fields("embedding", r.embedding);
+  fields("hidden", r.hidden);
+  fields("layers", r.layers);
+  fields("tie", r.tie);
+  fields("dropout", r.dropout);
+  fields("dropout_input", r.dropout_input);
+  fields("dropout_hidden", r.dropout_hidden);
+  fields("dropout_output", r.dropout_output);
+  fields("dropout_shared", r.dropout_shared);
+  fields("dropout_embedding", r.dropout_embedding);
+  fields("dropout_recurrent", r.dropout_recurrent);
+  fields("weight_drop", r.weight_drop);
+  fields("ar", r.ar);
+  fields("tar", r.tar);
+  fields.choice("softmax", r.softmax, {"full", "adaptive", "sampled"});
+  fields("softmax_cutoffs", r.softmax_cutoffs);
+  fields("softmax_samples", r.softmax_samples);
+  fields("label_smoothing", r.label_smoothing);
+  fields("init", r.init);
+  fields("forget_bias", r.forget_bias);
+}
+
+Json described_network(LanguageModelRecipe recipe) {
+  Json json;
+  JsonWriter writer(json);
+  exchange_described_network(writer, recipe);
+  return json;
+}
+
+}  // namespace
 
 void LanguageModelRecipe::exchange(Fields& fields) {
   fields("unit", unit);
@@ -23,27 +60,7 @@ void LanguageModelRecipe::exchange(Fields& fields) {
   fields("sentencepiece_coverage", sentencepiece_coverage);
   fields("sentencepiece_nbest", sentencepiece_nbest);
   fields("sentencepiece_alpha", sentencepiece_alpha);
-  fields("cell", cell);
-  fields("embedding", embedding);
-  fields("hidden", hidden);
-  fields("layers", layers);
-  fields("tie", tie);
-  fields("dropout", dropout);
-  fields("dropout_input", dropout_input);
-  fields("dropout_hidden", dropout_hidden);
-  fields("dropout_output", dropout_output);
-  fields("dropout_shared", dropout_shared);
-  fields("dropout_embedding", dropout_embedding);
-  fields("dropout_recurrent", dropout_recurrent);
-  fields("weight_drop", weight_drop);
-  fields("ar", ar);
-  fields("tar", tar);
-  fields.choice("softmax", softmax, {"full", "adaptive", "sampled"});
-  fields("softmax_cutoffs", softmax_cutoffs);
-  fields("softmax_samples", softmax_samples);
-  fields("label_smoothing", label_smoothing);
-  fields("init", init);
-  fields("forget_bias", forget_bias);
+  exchange_described_network(fields, *this);
   fields("network", network);
   fields("epochs", epochs);
   fields("batch", batch);
@@ -86,6 +103,19 @@ void validate_softmax(const LanguageModelRecipe& r) {
   }
 }
 
+/// Nobody would read these beside a network, and the recorded recipe would claim what is not so.
+void validate_network(const LanguageModelRecipe& r) {
+  if (r.network.empty()) return;
+  const Json given = described_network(r), standard = described_network({});
+  for (const auto& item : given.items()) {
+    if (item.value() == standard[item.key()]) continue;
+    std::string option = item.key();
+    std::replace(option.begin(), option.end(), '_', '-');
+    throw ConfigError(option + ": describes a network, but --network brings its own, given " +
+                      item.value().dump() + "; leave out one of the two");
+  }
+}
+
 }  // namespace
 
 void validate(const LanguageModelRecipe& r) {
@@ -114,6 +144,7 @@ void validate(const LanguageModelRecipe& r) {
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
   validate_regularization(r);
   validate_softmax(r);
+  validate_network(r);
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);

@@ -1,7 +1,6 @@
 #include "rnn/tasks/language_model_scorer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "rnn/error.h"
 #include "rnn/session.h"
@@ -89,9 +88,11 @@ View<const float> LanguageModelScorer::log_probs(std::span<const TextState> stat
   m.logs.resize({static_cast<Index>(states.size()), size});
   if (states.empty()) return m.logs;
   m.gather(states);
-  const View<const float> probabilities = m.inference.predict(m.batch, m.state);
-  std::transform(probabilities.begin(), probabilities.end(), m.logs.data(),
-                 [](float probability) { return std::log(probability); });
+  m.inference.run(m.batch, m.state);
+  const HeadInput input = m.inference.head_input();
+  const View<float> logs = m.logs;
+  m.model.network().head().head->log_predict(input.features,
+                                             logs.reshaped({1, m.batch.batch, size}), *input.call);
   return m.logs;
 }
 

@@ -9,6 +9,7 @@
 #include "rnn/text/sentencepiece.h"
 #include "tasks/numbers_folder.h"
 #include "tasks/training_run.h"
+#include "text/utf8.h"
 
 namespace rnn {
 namespace {
@@ -65,6 +66,20 @@ std::string tokens_text(std::size_t tokens, std::int64_t unknown) {
   return text;
 }
 
+/// Of the lines after the first `before`, counted as a TokenFile counts them.
+std::int64_t characters_after(std::int64_t before, std::span<const std::string> paths,
+                              const TextPipeline& pipeline) {
+  std::int64_t characters = 0;
+  for (const std::string& path : paths) {
+    for (LineReader reader(path, pipeline.policy()); reader.next();) {
+      if (before-- > 0) continue;
+      const std::string line = pipeline.prepare(reader.line());
+      characters += static_cast<std::int64_t>(count_code_points(line)) + 1;
+    }
+  }
+  return characters;
+}
+
 }  // namespace
 
 std::string LanguageModelTexts::description() const {
@@ -113,19 +128,29 @@ LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageM
           : count_symbols(run.train, tokenizer, corpus)
                 .build({.minimum_count = recipe.min_count, .maximum_size = recipe.max_vocabulary});
   TokenFile train = TokenFile::build(run.train, tokenizer, vocabulary, corpus);
-  LanguageModelTexts texts{
-      std::move(pipeline), corpus, std::move(vocabulary), std::move(train), std::nullopt, {}, {}};
+  LanguageModelTexts texts{std::move(pipeline),
+                           corpus,
+                           std::move(vocabulary),
+                           std::move(train),
+                           std::nullopt,
+                           {},
+                           {},
+                           0};
   texts.train = texts.train_file.ids();
   if (!run.valid.empty()) {
     const std::string paths[] = {run.valid};
     texts.valid_file = TokenFile::build(paths, *texts.pipeline.tokenizer, texts.vocabulary, corpus);
     texts.valid = texts.valid_file->ids();
+    texts.valid_characters = texts.valid_file->characters();
   } else {
     // The last tenth, from the beginning of a sentence on.
     std::size_t cut = texts.train.size() - texts.train.size() / 10;
     while (cut < texts.train.size() && texts.train[cut - 1] != texts.vocabulary.end_id()) ++cut;
     texts.valid = texts.train.subspan(cut);
     texts.train = texts.train.first(cut);
+    const std::int64_t lines =
+        std::count(texts.train.begin(), texts.train.end(), texts.vocabulary.end_id());
+    texts.valid_characters = characters_after(lines, run.train, texts.pipeline);
   }
   if (static_cast<std::int64_t>(texts.valid.size()) < recipe.bptt) {
     const std::string what = run.valid.empty()

@@ -18,6 +18,7 @@ struct LanguageModelTexts {
   TokenFile train_file;
   std::optional<TokenFile> valid_file;  ///< none: the end of the training text is held out
   std::span<const std::int32_t> train, valid;
+  std::int64_t valid_characters = 0;  ///< as TokenFile::characters, of what is validated on
 
   /// For a person: how much text there is, and what is validated on.
   std::string description() const;

@@ -75,6 +75,11 @@ void validate_optimization(const Recipe& r) {
   r.schedule.validate();
   require(r.accumulate >= 1 && r.accumulate <= 65536, "accumulate", "1 to 65536", r.accumulate);
   r.averaging.validate();
+  if (r.averaging.kind == Averaging::Kind::kAsgd) {
+    require(r.averaging.start < r.epochs, "averaging-start",
+            "less than the epochs, which are " + to_text(r.epochs) + ", for averaging to begin",
+            r.averaging.start);
+  }
   validate(optimizer_of(r));
 }
 

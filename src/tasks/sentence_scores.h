@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rnn/tasks/language_model.h"
@@ -13,9 +14,10 @@
 
 namespace rnn {
 
-/// `nats` of each token and of the end.
-SentenceScore sentence_score(std::span<const float> nats, std::span<const Token> tokens,
-                             std::span<const std::int32_t> ids, const Vocabulary& vocabulary);
+/// `nats` of each token of the prepared line and of its end.
+SentenceScore sentence_score(std::span<const float> nats, std::string_view line,
+                             std::span<const Token> tokens, std::span<const std::int32_t> ids,
+                             const Vocabulary& vocabulary);
 
 std::vector<std::int32_t> ids_of(std::span<const Token> tokens, const Vocabulary& vocabulary);
 
@@ -38,7 +40,7 @@ std::vector<SentenceScore> score_sentences(Scorer& scorer, const TextPipeline& t
     const std::vector<std::span<const std::int32_t>> views(ids.begin(), ids.end());
     const auto& nats = scorer.nats(views);
     for (std::size_t b = 0; b < group.size(); ++b) {
-      scores.push_back(sentence_score(nats[b], tokens[b], ids[b], vocabulary));
+      scores.push_back(sentence_score(nats[b], lines[b], tokens[b], ids[b], vocabulary));
     }
   }
   return scores;

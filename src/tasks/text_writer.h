@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rnn/text/tokenizer.h"
+#include "rnn/text/vocabulary.h"
 
 namespace rnn {
 
@@ -47,5 +48,15 @@ class TextWriter {
   std::string held_{};  // may be the beginning of a stop string
   std::string text_{};
 };
+
+/// A unit that reads `text`, or the end of a sentence.
+inline void write(TextWriter& writer, std::int32_t id, std::string_view text,
+                  const Vocabulary& vocabulary) {
+  if (id == vocabulary.end_id()) {
+    writer.end_of_sentence();
+  } else {
+    writer.unit(text);
+  }
+}
 
 }  // namespace rnn

@@ -52,9 +52,9 @@ std::unique_ptr<BatchSource> lanes_of(const LanguageModelRecipe& recipe,
                          .corpus = texts.corpus});
 }
 
-std::string result_text(const EpochRecord& record) {
-  return "valid loss " + to_fixed(record.validation->mean(), 4) + "  ppl " +
-         to_fixed(perplexity(*record.validation), 2);
+std::string result_text(const LossSum& valid, std::int64_t characters) {
+  return "valid loss " + to_fixed(valid.mean(), 4) + "  ppl " + to_fixed(perplexity(valid), 2) +
+         "  bits/char " + to_fixed(bits_per_character(valid, characters), 4);
 }
 
 /// Of the model to start from, which has the vocabulary that the texts were read with.
@@ -73,7 +73,10 @@ TensorList first_weights(const std::string& model, const Vocabulary& vocabulary)
 }  // namespace
 
 History train_language_model(const LanguageModelRecipe& recipe, const LanguageModelRun& run) {
-  validate(recipe);
+  LanguageModelRecipe checked = recipe;
+  // A training that was begun when such options were passed over goes on with all of them.
+  if (run.resume && ModelDirectory(run.directory).holds_model()) checked.network.clear();
+  validate(checked);
   TrainingRun training({.directory = run.directory,
                         .overwrite = run.overwrite,
                         .resume = run.resume,
@@ -105,20 +108,22 @@ History train_language_model(const LanguageModelRecipe& recipe, const LanguageMo
   training.log(model.summary());
   if (run.initial_evaluation && !training.resumes()) {
     const LossSum before = model.evaluate(valid, StatePolicy::kCarry);
-    training.log("before training: valid loss " + to_fixed(before.mean(), 4) + "  ppl " +
-                 to_fixed(perplexity(before), 2));
+    training.log("before training: " + result_text(before, texts.valid_characters));
   }
   return training.fit(
       model, *lanes,
       {.epochs = recipe.epochs,
        .validation = &valid,
+       .validation_characters = texts.valid_characters,
        .state = StatePolicy::kCarry,
        .steps_at_full_rate = recipe.random_bptt ? static_cast<double>(recipe.bptt) : 0},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
         texts.pipeline.save(update, texts.vocabulary);
         return config_of(recipe, texts, now, record);
       },
-      result_text);
+      [&](const EpochRecord& record) {
+        return result_text(*record.validation, texts.valid_characters);
+      });
 }
 
 }  // namespace rnn

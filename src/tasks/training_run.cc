@@ -45,7 +45,14 @@ class TrainingRun::SaveEachEpoch : public Callback {
  public:
   SaveEachEpoch(TrainingRun& run, const Save& save)
       : run_(run), save_(save), steps_(run.found_ ? run.found_->steps : 0) {}
-  void on_step_end(Model&, const StepRecord& record) override { steps_ = record.steps; }
+  void on_train_begin(Model& model) override { averages_ = averages(model); }
+  void on_step_end(Model& model, const StepRecord& record) override {
+    steps_ = record.steps;
+    if (averages_ || !averages(model)) return;
+    averages_ = true;
+    run_.log("averaging begins at step " + to_text(record.steps) + ", in epoch " +
+             to_text(record.epoch) + ": from here on the averaged weights are evaluated and saved");
+  }
   void on_epoch_end(Model& model, const History& history) override {
     run_.save_epoch(model, history, save_);
   }
@@ -60,8 +67,13 @@ class TrainingRun::SaveEachEpoch : public Callback {
     steps_ = -1;  // it may have gone back
     run_.log(what);
   }
+  /// Whether what is evaluated and saved are averages.
+  bool averages() const { return averages_; }
 
  private:
+  static bool averages(const Model& model) {
+    return &model.parameters() != &model.trained_parameters();
+  }
   /// The last one where the model is as it was at its end and it is worth a number.
   const EpochRecord* epoch_at_hand(const History& history) const {
     if (history.epochs.empty()) return nullptr;
@@ -72,6 +84,7 @@ class TrainingRun::SaveEachEpoch : public Callback {
   TrainingRun& run_;
   const Save& save_;
   std::int64_t steps_;  // that the model has made; -1: not known
+  bool averages_ = false;
 };
 
 TrainingRun::TrainingRun(TrainingRunOptions options, Json recipe)
@@ -293,6 +306,10 @@ History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, co
   };
   History history = train();
   if (!model.stopped().empty()) log("stopped: " + model.stopped());
+  if (recipe_.value("averaging", "none") != "none" && !save_each_epoch.averages()) {
+    log("averaging has not begun: the weights are those of the last steps; give more epochs, a "
+        "smaller --averaging-start (asgd) or --averaging-non-monotone (nt-asgd)");
+  }
   if (!damage_.empty()) {
     log(damage_);
     return history;

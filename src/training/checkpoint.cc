@@ -376,7 +376,7 @@ void Model::load_checkpoint(const std::string& path) {
   m.parameters.changed();
   m.averages = std::move(averages);
   m.progress = progress;
-  m.history = std::move(history);
+  m.history.epochs = std::move(history.epochs);
   m.optimizer_state = std::move(optimizer);
   m.state = std::move(state);
   m.saved_as = path;

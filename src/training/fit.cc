@@ -56,6 +56,8 @@ class Model::Impl::FitLoop {
             "steps_at_full_rate", "at least 0 and finite", fit.steps_at_full_rate);
     require(fit.validation_split >= 0 && fit.validation_split < 1, "validation_split", "in [0, 1)",
             fit.validation_split);
+    require(fit.validation_characters >= 0, "validation_characters", "at least 0",
+            fit.validation_characters);
     if (fit.validation && fit.validation_split > 0) {
       throw ConfigError("fit: expected validation or validation_split, got both");
     }
@@ -434,6 +436,7 @@ class Model::Impl::FitLoop {
 
 const History& Model::fit(BatchSource& data, const FitOptions& fit) {
   impl_->train();
+  impl_->history.validation_characters = fit.validation_characters;
   Impl::FitLoop(*this, data, fit).run();
   return impl_->history;
 }

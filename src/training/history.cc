@@ -1,6 +1,7 @@
 #include "rnn/history.h"
 
 #include <cmath>
+#include <numbers>
 #include <utility>
 
 #include "base/number.h"
@@ -11,7 +12,7 @@ namespace {
 using Columns = std::vector<std::pair<const char*, std::string>>;
 
 /// What a record has, by name; an empty text: it has no such thing.
-Columns columns_of(const EpochRecord& record, bool metrics) {
+Columns columns_of(const EpochRecord& record, const History& history, bool metrics) {
   const auto of_validation = [&](auto value) {
     return record.validation ? to_text(value(*record.validation)) : std::string();
   };
@@ -24,6 +25,10 @@ Columns columns_of(const EpochRecord& record, bool metrics) {
                   {"train_ppl", to_text(perplexity(record.train))},
                   {"valid_nats", of_validation([](const LossSum& loss) { return loss.mean(); })},
                   {"valid_ppl", of_validation(perplexity)}};
+  if (history.validation_characters > 0) {
+    const auto bits = history.bits_per_character(record);
+    columns.emplace_back("valid_bits_per_char", bits ? to_text(*bits) : "");
+  }
   if (metrics) columns.emplace_back("metric", record.metric ? to_text(*record.metric) : "");
   columns.emplace_back("seconds", to_fixed(record.seconds, 3));
   return columns;
@@ -60,15 +65,24 @@ const EpochRecord* History::best() const {
   return best;
 }
 
+double bits_per_character(const LossSum& loss, std::int64_t characters) {
+  return loss.nats / std::numbers::ln2 / static_cast<double>(characters);
+}
+
+std::optional<double> History::bits_per_character(const EpochRecord& record) const {
+  if (validation_characters <= 0 || !record.validation) return std::nullopt;
+  return rnn::bits_per_character(*record.validation, validation_characters);
+}
+
 std::string History::to_csv() const {
   std::string csv;
   const bool metrics = !epochs.empty() && epochs.front().metric.has_value();
-  for (const auto& [name, text] : columns_of({}, metrics))
+  for (const auto& [name, text] : columns_of({}, *this, metrics))
     csv += (csv.empty() ? "" : ",") + std::string(name);
   csv += '\n';
   for (const EpochRecord& record : epochs) {
     bool first = true;
-    for (const auto& [name, text] : columns_of(record, metrics)) {
+    for (const auto& [name, text] : columns_of(record, *this, metrics)) {
       csv += (first ? "" : ",") + text;
       first = false;
     }
@@ -81,7 +95,7 @@ std::string History::to_json_lines() const {
   std::string lines;
   for (const EpochRecord& record : epochs) {
     std::string object;
-    for (const auto& [name, text] : columns_of(record, record.metric.has_value())) {
+    for (const auto& [name, text] : columns_of(record, *this, record.metric.has_value())) {
       if (text.empty()) continue;
       const bool number = text.find_first_of("in") == std::string::npos;  // no inf, no nan
       object +=

@@ -133,6 +133,9 @@ void ProgressBar::on_epoch_end(Model&, const History& history) {
   take_line_away();
   out_ << "epoch " << record.epoch << "  train " << losses(record.train);
   if (record.validation) out_ << "  valid " << losses(*record.validation);
+  if (const auto bits = history.bits_per_character(record)) {
+    out_ << "  bits/char " << to_fixed(*bits, 4);
+  }
   out_ << "  " << rate_text(rate, options_.unit) << "  " << learning_rate_text(record.learning_rate)
        << "  " << clock_text(record.seconds) << '\n'
        << std::flush;

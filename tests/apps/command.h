@@ -154,8 +154,10 @@ class Command : public ::testing::Test {
     };
     standard("--train", "train.txt");
     standard("--valid", "valid.txt");
-    standard("--hidden", "12");
-    standard("--layers", "1");
+    if (std::find(more.begin(), more.end(), "--network") == more.end()) {
+      standard("--hidden", "12");
+      standard("--layers", "1");
+    }
     standard("--batch", "4");
     standard("--bptt", "10");
     standard("--epochs", "2");

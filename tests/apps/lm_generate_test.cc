@@ -52,6 +52,15 @@ TEST_F(LmGenerate, GenerateGivesManyTextsAndStopsWhereItShould) {
   EXPECT_NE(json({"--repetition-penalty", "3"})["text"], texts[0]);
   refuses(2, {"lm", "generate", "--model", "m", "--typical", "0"}, {"typical"});
   refuses(2, {"lm", "generate", "--model", "m", "--beam", "2", "--samples", "2"}, {"beam"});
+  for (const Words& choice : {Words{"--temperature", "0.5"},
+                              {"--temperature", "0"},
+                              {"--top-k", "3"},
+                              {"--top-p", "0.9"},
+                              {"--typical", "0.5"}}) {
+    Words beam{"lm", "generate", "--model", "m", "--beam", "2"};
+    beam.insert(beam.end(), choice.begin(), choice.end());
+    refuses(2, beam, {choice[0].substr(2) + ":", "beam"});
+  }
   refuses(2, {"lm", "generate", "--model", "m", "--stop", ""}, {"stop"});
 }
 
@@ -66,6 +75,19 @@ TEST_F(LmGenerate, GeneratedTextBeginsWithThePromptAsItWasGiven) {
   EXPECT_EQ(unknown.out.substr(0, 9), "the zebra");
   EXPECT_NE(unknown.err.find("does not know zebra"), std::string::npos);
   EXPECT_EQ(unknown.out.find("<unk>"), std::string::npos);
+}
+
+TEST_F(LmGenerate, TheEndOfALineInThePromptIsKnown) {
+  for (const std::string unit : {"char", "word"}) {
+    must_train(unit, {"--unit", unit, "--epochs", "1"});
+    const auto written = [&](const std::string& prompt) {
+      return must_run({"lm", "generate", "--model", unit, "--prompt", prompt, "--length", "5"});
+    };
+    const RunResult known = written("the fox\na hen");
+    EXPECT_EQ(known.err, "");
+    EXPECT_EQ(known.out.substr(0, 13), "the fox\na hen");
+    EXPECT_NE(written("the fox\na \u00E9").err.find("does not know \u00E9\n"), std::string::npos);
+  }
 }
 
 }  // namespace

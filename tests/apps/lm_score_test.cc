@@ -222,11 +222,125 @@ TEST_F(LmScore, NBestListsAreRescoredAndRanked) {
   refuses(2, {"lm", "score", "--model", "m", "--weight", "1"}, {"--weight", "--nbest"});
 }
 
+TEST_F(LmScore, AHypothesisWithoutAFiniteScoreIsRefused) {
+  must_train("m");
+  for (const std::string score : {"nan", "inf", "-inf"}) {
+    files.write("n.txt", "0 ||| the fox ||| -1\n0 ||| a hen ||| " + score + "\n");
+    refuses(1, {"lm", "score", "--model", "m", "--nbest", "n.txt", "--weight", "1"},
+            {"n.txt:2", "finite", "take the hypothesis out"});
+    must_run({"lm", "score", "--model", "m", "--nbest", "n.txt"});  // nobody reads it
+    refuses(2, {"lm", "score", "--model", "m", "--nbest", "n.txt", "--weight=" + score},
+            {"--weight", "finite", score});
+  }
+}
+
+TEST_F(LmScore, NBestListsComeAsJsonLinesToo) {
+  must_train("m");
+  files.write("n.txt", "0 ||| the fox sang ||| -3.5\n0 ||| the the the ||| -3.25\n");
+  for (const Words& more : {Words{}, {"--weight", "2"}}) {
+    Words words{"lm", "score", "--model", "m", "--nbest", "n.txt"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::istringstream text(must_run(words).out);
+    words.push_back("--json");
+    std::istringstream json(must_run(words).out);
+    int rows = 0;
+    for (std::string row, object; std::getline(text, row) && std::getline(json, object); ++rows) {
+      const Json found = parse_json(object, "json");
+      EXPECT_EQ(found["id"], "0");
+      EXPECT_NE(row.find(" ||| " + found["text"].get<std::string>() + " ||| "), row.npos) << row;
+      EXPECT_NEAR(found[more.empty() ? "log10_prob" : "score"].get<double>(),
+                  number(row.substr(row.rfind("||| ") + 4)), 1e-6);
+      EXPECT_EQ(found.contains("score"), !more.empty());
+    }
+    EXPECT_EQ(rows, 2);
+    words.back() = "--format";
+    words.push_back("json");
+    EXPECT_EQ(must_run(words).out, json.str());
+  }
+}
+
+TEST_F(LmScore, WhatNBestListsWouldPassOverIsRefused) {
+  must_train("m");
+  files.write("n.txt", "0 ||| the fox sang\n");
+  for (const Words& option : {Words{"--text", "valid.txt"},
+                              {"--per-word"},
+                              {"--state", "carry"},
+                              {"--format", "srilm"},
+                              {"--format", "kenlm"}}) {
+    Words words{"lm", "score", "--model", "m", "--nbest", "n.txt"};
+    words.insert(words.end(), option.begin(), option.end());
+    refuses(2, words, {option[0], "--nbest", "leave out"});
+  }
+}
+
+TEST_F(LmScore, AMixtureScoresSentencesAndHypotheses) {
+  must_train("a");
+  must_train("b", {"--cell", "gru", "--seed", "2"});
+  const std::string text = "the fox sang\na zebra\n\n";
+  files.write("t.txt", text);
+  const auto score = [&](const Words& more) {
+    Words words{"lm", "score", "--per-word", "--json", "--text", "t.txt"};
+    words.insert(words.end(), more.begin(), more.end());
+    return must_run(words).json();
+  };
+  const Json a = score({"--model", "a"}), b = score({"--model", "b"});
+  const Words mixture{"--model", "a", "--mix", "b=0.3"};
+  const Json mixed = score(mixture);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto log_prob = [&](const Json& of, std::size_t t) {
+      return of["sentences"][i]["words"][t]["log_prob"].get<double>();
+    };
+    for (std::size_t t = 0; t < mixed["sentences"][i]["words"].size(); ++t) {
+      EXPECT_NEAR(log_prob(mixed, t),
+                  std::log(0.7 * std::exp(log_prob(a, t)) + 0.3 * std::exp(log_prob(b, t))), 1e-6);
+    }
+  }
+  // As `eval` has it, line by line from a pipe, and as hypotheses.
+  const Json eval = must_run({"lm", "eval", "--model", "a", "--mix", "b=0.3", "--text", "t.txt",
+                              "--state", "reset", "--json"})
+                        .json();
+  EXPECT_NEAR(mixed["total"]["log_prob"].get<double>(), -eval["nats"].get<double>(), 1e-9);
+  EXPECT_EQ(must_run({"lm", "score", "--model", "a", "--mix", "b=0.3"}, {.input = text}).out,
+            must_run({"lm", "score", "--model", "a", "--mix", "b=0.3", "--text", "t.txt"}).out);
+  files.write("n.txt", "0 ||| the fox sang\n");
+  const std::string nbest =
+      must_run({"lm", "score", "--model", "a", "--mix", "b=0.3", "--nbest", "n.txt"}).out;
+  EXPECT_NEAR(number(nbest.substr(nbest.rfind("||| ") + 4)),
+              mixed["sentences"][0]["log10_prob"].get<double>(), 1e-6);
+  refuses(2,
+          {"lm", "score", "--model", "a", "--mix", "b=0.3", "--text", "t.txt", "--state", "carry"},
+          {"--mix", "--state carry", "lm eval"});
+}
+
+TEST_F(LmScore, TotalsHaveBitsPerCharacterAsEvalHasThem) {
+  must_train("m", {"--normalize-white-space", "collapse"});
+  files.write("t.txt", "the  fox\n\u00E9\n\n");
+  const Words text{"--model", "m", "--text", "t.txt", "--state", "reset"};
+  const auto with = [&](const Words& before, const Words& after) {
+    Words words = before;
+    words.insert(words.end(), text.begin(), text.end());
+    words.insert(words.end(), after.begin(), after.end());
+    return must_run(words);
+  };
+  const Json eval = with({"lm", "eval"}, {"--json"}).json();
+  const Json score = with({"lm", "score"}, {"--json"}).json();
+  EXPECT_EQ(score["total"]["characters"], 11);  // of "the fox", one letter, nothing; and line ends
+  EXPECT_EQ(eval["characters"], 11);
+  EXPECT_EQ(score["sentences"][0]["characters"], 8);
+  EXPECT_NEAR(score["total"]["bits_per_char"].get<double>(), eval["bits_per_char"].get<double>(),
+              1e-9);
+  const Words total = table(with({"lm", "score"}, {}).out).back();
+  EXPECT_EQ(total.at(8), "characters 11");
+  EXPECT_EQ(total.at(9).substr(0, 14), "bits_per_char ");
+  EXPECT_NEAR(number(total[9].substr(14)), eval["bits_per_char"].get<double>(), 1e-6);
+}
+
 TEST_F(LmScore, ScoringNothingHasNoPerplexity) {
   must_train("m");
   const Json total = must_run({"lm", "score", "--model", "m", "--json"}).json()["total"];
   EXPECT_EQ(total["tokens"], 0);
   EXPECT_TRUE(total["ppl"].is_null());
+  EXPECT_TRUE(total["bits_per_char"].is_null());
 }
 
 }  // namespace

@@ -111,6 +111,43 @@ TEST_F(LmTrain, ANetworkFileReplacesTheOptionsThatDescribeOne) {
           {"network:", "input_dim 25"});
 }
 
+TEST_F(LmTrain, WhatDescribesANetworkIsRefusedBesideANetworkFile) {
+  must_train("m");
+  const Words network{"--network", "m/config.json"};
+  const auto with = [&](const Words& more) {
+    Words words = train("n", network);
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  for (const Words& option : {Words{"--cell", "gru"},
+                              {"--embedding", "7"},
+                              {"--hidden", "12"},
+                              {"--layers", "1"},
+                              {"--tie"},
+                              {"--dropout", "0.5"},
+                              {"--dropout-input", "0"},
+                              {"--dropout-hidden", "0.1"},
+                              {"--dropout-output", "0.1"},
+                              {"--dropout-shared"},
+                              {"--dropout-embedding", "0.1"},
+                              {"--dropout-recurrent", "0.1"},
+                              {"--weight-drop", "0.5"},
+                              {"--ar", "2"},
+                              {"--tar", "1"},
+                              {"--softmax", "sampled"},
+                              {"--softmax-samples", "5"},
+                              {"--label-smoothing", "0.1"},
+                              {"--init", "0.1"},
+                              {"--forget-bias", "0"}}) {
+    refuses(2, with(option), {option[0].substr(2) + ":", "--network", "leave out"});
+  }
+  // What is of the training alone goes together with any network.
+  must_run(with({"--dropout", "0", "--optimizer", "sgd", "--random-bptt"}));
+  // A training that was begun otherwise is told by its recipe.
+  refuses(2, with({"--optimizer", "sgd", "--random-bptt", "--resume", "--dropout", "0.5"}),
+          {"resume:", "was trained with --dropout"});
+}
+
 TEST_F(LmTrain, InitFromStartsWithTheOtherModel) {
   must_train("a", {"--epochs", "4"});
   const RunResult from = must_train("b", {"--init-from", "a", "--initial-evaluation", "--train",
@@ -119,7 +156,8 @@ TEST_F(LmTrain, InitFromStartsWithTheOtherModel) {
       must_run({"lm", "eval", "--model", "a", "--text", "valid.txt", "--json"}).json();
   const std::string expected = "before training: valid loss " +
                                to_fixed(eval["nats_per_token"].get<double>(), 4) + "  ppl " +
-                               to_fixed(eval["ppl"].get<double>(), 2) + "\n";
+                               to_fixed(eval["ppl"].get<double>(), 2) + "  bits/char " +
+                               to_fixed(eval["bits_per_char"].get<double>(), 4) + "\n";
   EXPECT_NE(from.err.find(expected), std::string::npos) << from.err;
   EXPECT_EQ(read("a/vocabulary.txt"), read("b/vocabulary.txt"));
   refuses(2, train("c", {"--init-from", "a", "--unit", "char"}),
@@ -145,9 +183,36 @@ TEST_F(LmTrain, WithoutValidTheEndIsHeldOutAndThatIsSaid) {
     const Json eval = eval_of(at);
     if (eval["tokens"].get<int>() < result.json()["valid_tokens"].get<int>()) continue;
     EXPECT_EQ(eval["nats_per_token"], result.json()["valid_nats_per_token"]);
+    EXPECT_EQ(eval["characters"], result.json()["valid_characters"]);
+    EXPECT_EQ(eval["bits_per_char"], result.json()["valid_bits_per_char"]);
     return;
   }
   FAIL() << "no tail has that many tokens";
+}
+
+TEST_F(LmTrain, BitsPerCharacterAreThoseOfEvalWhateverTheUnit) {
+  files.write("odd.txt", "the  \u00C9\n" + read("valid.txt"));
+  const auto text_of = [](const Json& json) {
+    return to_fixed(json["valid_bits_per_char"].get<double>(), 4);
+  };
+  for (const std::string unit : {"word", "char", "byte"}) {
+    const RunResult result = must_train(unit, {"--unit", unit, "--valid", "odd.txt", "--json",
+                                               "--normalize-white-space", "collapse"});
+    const Json eval =
+        must_run({"lm", "eval", "--model", unit, "--text", "odd.txt", "--json"}).json();
+    const Json trained = result.json();
+    EXPECT_EQ(trained["valid_bits_per_char"], eval["bits_per_char"]) << unit;
+    EXPECT_EQ(trained["valid_characters"], eval["characters"]) << unit;
+    // Each epoch's in the log, and that of the best in its last line and in the history.
+    const std::string bits = "bits/char " + text_of(trained);
+    EXPECT_NE(result.err.find(bits + "  "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(bits + "\n"), std::string::npos) << result.err;
+    const std::string history = read(unit + "/history.csv");
+    EXPECT_NE(first_line(history).find(",valid_ppl,valid_bits_per_char,seconds"), history.npos);
+    EXPECT_NE(history.find("," + to_text(trained["valid_bits_per_char"].get<double>()) + ","),
+              history.npos)
+        << history;
+  }
 }
 
 TEST_F(LmTrain, StandardInputServesForAllTexts) {

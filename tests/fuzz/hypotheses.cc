@@ -8,10 +8,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const bool scored : {false, true}) {
     try {
       rnn::HypothesisReader reader(file.path(), {}, scored);
-      std::string id;
       rnn::Hypothesis hypothesis;
-      while (reader.next(id, hypothesis)) {
-        rnn::require(hypothesis.line.starts_with(id + " ||| " + hypothesis.text));
+      while (reader.next(hypothesis)) {
+        rnn::require(hypothesis.line.starts_with(hypothesis.id + " ||| " + hypothesis.text));
       }
     } catch (const rnn::Error&) {
     }

@@ -133,6 +133,53 @@ TEST_F(LanguageModelTask, ABeamAsWideAsTheVocabularyFindsTheLikeliestPair) {
             model.generate({.length = 30, .temperature = 0}));
 }
 
+TEST_F(LanguageModelTask, ABeamFinishesWhatReachesAStop) {
+  const LanguageModel model = trained();
+  const auto written = [&](std::int64_t length, int beam, const std::string& stop) {
+    return model.generate({.length = length, .stop = {stop}, .beam = beam});
+  };
+  // However long the rest could have become.
+  for (const int beam : {1, 4, 20}) {
+    const std::string text = written(10, beam, "\n");
+    EXPECT_EQ(text, written(50, beam, "\n"));
+    EXPECT_EQ(text, written(300, beam, "\n"));
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+  }
+  LanguageModelScorer scorer(model);
+  const auto log_prob = [&](const std::string& sentence) {
+    std::vector<std::int32_t> ids;
+    model.tokenizer().encode(sentence, model.vocabulary(), ids);
+    ids.push_back(model.vocabulary().end_id());
+    TextState text = scorer.begin();
+    double sum = 0;
+    for (const std::int32_t id : ids) {
+      const auto step = scorer.score(text, id);
+      sum += step.log_prob;
+      text = step.next;
+    }
+    return sum;
+  };
+  const double found = log_prob(written(50, 2500, "\n"));  // so wide that none is passed over
+  std::vector<std::string> sentences{""};
+  for (std::size_t i = 0; i < sentences.size(); ++i) {
+    EXPECT_LE(log_prob(sentences[i]), found + 1e-9) << sentences[i];
+    if (sentences[i].size() >= 3) continue;  // two units
+    for (char unit = 'a'; unit <= 'l'; ++unit) {
+      sentences.push_back(sentences[i] + (sentences[i].empty() ? "" : " ") + unit);
+    }
+  }
+}
+
+TEST_F(LanguageModelTask, ABeamKnowsAStopOfSeveralUnits) {
+  const LanguageModel model = trained();
+  const std::string whole = model.generate({.length = 30, .beam = 1});
+  const std::string stop = whole.substr(12, 5);
+  EXPECT_EQ(model.generate({.length = 30, .stop = {stop}, .beam = 1}),
+            whole.substr(0, whole.find(stop)));
+  // What the prompt has is no stop.
+  EXPECT_EQ(model.generate({.prompt = stop, .length = 0, .stop = {stop}, .beam = 3}), stop);
+}
+
 TEST_F(LanguageModelTask, ImpossibleWaysToGenerateAreRefused) {
   const LanguageModel model = trained();
   expect_error<ConfigError>([&] { model.generate({.typical = 0}); }, "typical");
@@ -141,6 +188,8 @@ TEST_F(LanguageModelTask, ImpossibleWaysToGenerateAreRefused) {
   expect_error<ConfigError>([&] { model.generate({.stop = {""}}); }, "stop");
   expect_error<ConfigError>([&] { model.generate({.samples = 0}); }, "samples");
   expect_error<ConfigError>([&] { model.generate({.samples = 2, .beam = 2}); }, "beam");
+  expect_error<ConfigError>([&] { model.generate({.temperature = 0, .beam = 2}); }, "temperature");
+  expect_error<ConfigError>([&] { model.generate({.top_k = 5, .beam = 2}); }, "top-k", "beam");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "rnn/tasks/language_model_scorer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "rnn/error.h"
@@ -83,6 +84,39 @@ TEST_F(LanguageModelTask, AllLogProbabilitiesAreThoseOfEachUnit) {
       sum += std::exp(static_cast<double>(log));
     }
     EXPECT_NEAR(sum, 1, 1e-5);
+  }
+}
+
+/// Weights so large that most probabilities are no floats but zero.
+TEST_F(LanguageModelTask, LogProbabilitiesAreThoseOfScoresHoweverSmall) {
+  for (const SoftmaxKind kind :
+       {SoftmaxKind::kFull, SoftmaxKind::kAdaptive, SoftmaxKind::kSampled}) {
+    LanguageModelRecipe recipe = small();
+    recipe.softmax = kind;
+    recipe.softmax_samples = 5;
+    recipe.init = 100;
+    recipe.lr = 1e-6f;
+    recipe.epochs = 1;
+    LanguageModelRun run = to("m");
+    run.overwrite = true;
+    train_language_model(recipe, run);
+    const LanguageModel model = LanguageModel::load(files.path("m"));
+    LanguageModelScorer scorer(model);
+    std::vector<TextState> states{scorer.begin()};
+    states.push_back(scorer.score(states[0], 3).next);
+    const View<const float> view = scorer.log_probs(states);
+    const std::vector<float> logs(view.begin(), view.end());
+    auto log = logs.begin();
+    double least = 0;
+    for (const TextState& state : states) {
+      for (std::int32_t id = 0; id < model.vocabulary().size(); ++id) {
+        const double found = static_cast<double>(*log++);
+        EXPECT_EQ(found, scorer.score(state, id).log_prob);
+        least = std::min(least, found);
+      }
+    }
+    EXPECT_LT(least, -150);
+    EXPECT_TRUE(std::isfinite(least));
   }
 }
 

@@ -203,7 +203,7 @@ TEST_F(LanguageModelTask, WrongRunsAreRefusedBeforeAnythingIsWritten) {
   run = to("m");
   run.backend.name = "reference";
   expect_error<ConfigError>([&] { train_language_model(recipe, run); }, "precision:", "reference");
-  recipe = small();
+  recipe = {};
   recipe.network = R"({"layers": [{"type": "Embedding", "input_dim": 5, "output_dim": 4}]})";
   EXPECT_THROW(train_language_model(recipe, to("m")), Error);
   recipe.network = "{";

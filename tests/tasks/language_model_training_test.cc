@@ -142,6 +142,30 @@ TEST_F(LanguageModelTraining, NtAsgdBeginsWhenTheValidationStopsFalling) {
   }
 }
 
+TEST_F(LanguageModelTraining, WhetherAveragingBeganIsTold) {
+  LanguageModelRecipe recipe = plain();
+  const auto log_of = [&](const Averaging& averaging, const std::string& name) {
+    recipe.averaging = averaging;
+    std::string lines;
+    LanguageModelRun run = to(name);
+    run.log = [&](const std::string& line) { lines += line + '\n'; };
+    train_language_model(recipe, run);
+    return lines;
+  };
+  const std::string begins = "averaging begins at step ", never = "averaging has not begun";
+  const auto expect = [&](const std::string& log, bool begun, bool not_begun) {
+    EXPECT_EQ(log.find(begins) != log.npos, begun) << log;
+    EXPECT_EQ(log.find(never) != log.npos, not_begun) << log;
+  };
+  expect(log_of({}, "none"), false, false);
+  const std::string late = log_of({.kind = Averaging::Kind::kAsgd, .start = 2}, "asgd");
+  expect(late, true, false);
+  EXPECT_NE(late.find(", in epoch 3:"), late.npos) << late;
+  expect(log_of({.kind = Averaging::Kind::kNtAsgd, .non_monotone = 5}, "nt-asgd"), false, true);
+  expect_error<ConfigError>([&] { log_of({.kind = Averaging::Kind::kAsgd, .start = 3}, "never"); },
+                            "averaging-start", "epochs, which are 3", "got 3");
+}
+
 TEST_F(LanguageModelTraining, TheRateFollowsItsScheduleAndTheLengthOfARandomWindow) {
   for (const bool random : {false, true}) {
     LanguageModelRecipe recipe = plain();

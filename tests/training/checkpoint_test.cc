@@ -148,6 +148,18 @@ TEST_F(Resume, ASavedCheckpointReadsBackAsItself) {
   EXPECT_EQ(read_file(folder_.file("again")), read_file(path_));
 }
 
+/// The number of the run is told by the run: a checkpoint that is loaded does not take it away.
+TEST_F(Resume, GoingBackKeepsTheCharactersOfTheValidation) {
+  Model model = compiled(recipe(SGD{.learning_rate = 0.1f}, Schedule::Kind::kConstant));
+  test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
+  model.fit(data, {.epochs = 2, .validation = &valid, .validation_characters = 100});
+  const std::string csv = model.history().to_csv();
+  model.save_checkpoint(path_);
+  model.load_checkpoint(path_);
+  EXPECT_EQ(model.history().to_csv(), csv);
+  EXPECT_NE(csv.find("valid_bits_per_char"), csv.npos);
+}
+
 TEST_F(Resume, WhatDoesNotBelongIsRefusedAndChangesNothing) {
   const CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kCosine);
   Model whole = compiled(options);

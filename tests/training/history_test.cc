@@ -84,6 +84,23 @@ TEST(History, IsATableOfCommas) {
             "2,6,80,0.05,0.125,0.25,1.2840254166877414,0,1,2.000\n");
 }
 
+TEST(History, HasBitsPerCharacterWhereCharactersAreKnown) {
+  History history{.validation_characters = 8};
+  history.epochs.push_back({.epoch = 1, .train = {4, 2}});
+  history.epochs.push_back(
+      {.epoch = 2, .train = {4, 2}, .validation = LossSum{4 * std::log(2.0), 2}});
+  EXPECT_FALSE(history.bits_per_character(history.epochs[0]));
+  EXPECT_DOUBLE_EQ(*history.bits_per_character(history.epochs[1]), 0.5);
+  const std::string csv = history.to_csv(), lines = history.to_json_lines();
+  EXPECT_NE(csv.find("valid_ppl,valid_bits_per_char,seconds\n"), csv.npos) << csv;
+  EXPECT_NE(csv.find(",,,,0.000\n"), csv.npos) << csv;
+  EXPECT_NE(csv.find(",0.5,0.000\n"), csv.npos) << csv;
+  EXPECT_EQ(lines.find("valid_bits_per_char"), lines.rfind("\"valid_bits_per_char\": 0.5,") + 1);
+  history.validation_characters = 0;
+  EXPECT_FALSE(history.bits_per_character(history.epochs[1]));
+  EXPECT_EQ(history.to_csv().find("bits"), csv.npos);
+}
+
 TEST(LossSum, AddsUpAndDivides) {
   LossSum sum{3, 2};
   sum += {1, 2};

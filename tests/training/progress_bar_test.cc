@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
+#include "base/number.h"
 #include "rnn/callback.h"
 #include "rnn/model.h"
 #include "support/toy_source.h"
@@ -43,6 +45,21 @@ TEST(ProgressBar, PrintsPlainLinesToWhatIsNoTerminal) {
   for (const char* part : {"train loss 1.", "valid loss 1.", "ppl ", " words/s", "lr 0.125"}) {
     EXPECT_NE(lines[2].find(part), std::string::npos) << part << " in " << lines[2];
   }
+}
+
+TEST(ProgressBar, TellsBitsPerCharacterWhereTheyAreKnown) {
+  EXPECT_EQ(shown({}, true).find("bits"), std::string::npos);
+  std::ostringstream out;
+  Model model(test::toy_network());
+  model.compile({.optimizer = SGD{.learning_rate = 0.125f}});
+  test::ToySource data = test::random_source(6, 1, 8, 4), valid = test::random_source(6, 2, 8, 4);
+  ProgressBar bar(out);
+  const History& history = model.fit(
+      data,
+      {.epochs = 1, .validation = &valid, .validation_characters = 1000, .callbacks = {&bar}});
+  const double bits = history.epochs[0].validation->nats / std::log(2.0) / 1000;
+  EXPECT_NE(out.str().find("  bits/char " + to_fixed(bits, 4) + "  "), std::string::npos)
+      << out.str();
 }
 
 TEST(ProgressBar, IsQuietBetweenTheLines) {

@@ -70,7 +70,9 @@ struct RNN_API LanguageModelRecipe {
   float label_smoothing = 0;            ///< of the full softmax, in training
   float init = 0;                       ///< uniform in [-init, init); 0: each layer's own rule
   float forget_bias = 1;
-  std::string network{};  ///< a network as JSON in place of all that describes one above
+  /// A network as JSON in place of what describes one, from `cell` on, which must then be as it is
+  /// here.
+  std::string network{};
 
   std::int64_t epochs = 10;
   std::int64_t batch = 20;  ///< lanes
@@ -108,7 +110,9 @@ struct LanguageModelRun {
   std::string tokenizer_model{};
   bool initial_evaluation = false;  ///< also validate before the first step
   CheckpointTimes checkpoint{};     ///< how often one is written
-  double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
+  /// Seconds after which training stops and can be resumed; 0: no limit. See TimeLimit for what
+  /// they count.
+  double max_time = 0;
   BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
   std::vector<Callback*> callbacks{};
   std::function<void(const std::string&)> log{};  ///< what a person wants to know, line by line
@@ -118,8 +122,9 @@ struct LanguageModelEvaluation {
   double nats = 0;
   std::int64_t tokens = 0;  ///< predicted, one end of sentence a line among them
   std::int64_t sentences = 0;
-  std::int64_t unknown = 0;     ///< units outside the vocabulary
-  std::int64_t characters = 0;  ///< Unicode code points, one line feed a line among them
+  std::int64_t unknown = 0;  ///< units outside the vocabulary
+  /// Unicode code points of the text as the normalizer leaves it, one line feed a line among them.
+  std::int64_t characters = 0;
 
   double nats_per_token() const { return tokens > 0 ? nats / static_cast<double>(tokens) : 0; }
   double perplexity() const;
@@ -139,6 +144,7 @@ struct SentenceScore {
   double log_prob = 0;
   std::int64_t unknown = 0;
   double unknown_log_prob = 0;  ///< the share of `log_prob` that unknown units have
+  std::int64_t characters = 0;  ///< as LanguageModelEvaluation counts them
 };
 
 struct GenerateOptions {
@@ -156,7 +162,9 @@ struct GenerateOptions {
   double repetition_penalty = 1;
   std::vector<std::string> stop{};  ///< writing ends before the first of these strings
   int samples = 1;                  ///< texts for generate_all
-  /// Instead of a choice: the likeliest text that a beam so wide finds; 0: none.
+  /// Instead of a choice: the likeliest text that a beam so wide finds; 0: none. A text that
+  /// reaches one of `stop` is whole; the search ends when no other can become likelier than the
+  /// likeliest of those.
   int beam = 0;
   std::uint64_t seed = 1;
   bool unknown = false;  ///< whether `<unk>` may be written
@@ -179,7 +187,7 @@ class RNN_API LanguageModel {
   LanguageModelEvaluation evaluate(std::span<const std::string> paths, StatePolicy policy,
                                    const TextPolicy& text) const;
   /// Scores of sentences, each from the beginning of a text. A score does not depend on what else
-  /// is scored with it.
+  /// is scored with it. For many calls with few sentences see SentenceReader.
   std::vector<SentenceScore> score(std::span<const std::string> sentences) const;
   /// Score of a sentence that goes on from `state`, which is moved along.
   SentenceScore score(std::string_view sentence, State& state) const;
@@ -209,6 +217,7 @@ class RNN_API LanguageModel {
  private:
   friend class AdaptiveLanguageModel;
   friend class LanguageModelMixture;
+  friend class SentenceReader;
   struct Impl;
   explicit LanguageModel(std::unique_ptr<Impl> impl);
   std::unique_ptr<const Impl> impl_;

@@ -34,6 +34,7 @@ class RNN_API LanguageModelMixture {
   const LanguageModel& first() const { return components_.front().model; }
 
  private:
+  friend class SentenceReader;
   std::vector<Component> components_;  // weights add up to 1
 };
 

@@ -56,7 +56,8 @@ class RNN_API LanguageModelScorer {
   /// Each token after its own state.
   std::vector<Step> score(std::span<const TextState> states, std::span<const std::int32_t> tokens);
   /// Natural logarithms [N,V] of the probability of every unit after each state: for a decoder that
-  /// proposes its own. Valid until the next call.
+  /// proposes its own. Those of the softmaxes are, bit for bit, what `score` gives, however small.
+  /// Valid until the next call.
   View<const float> log_probs(std::span<const TextState> states);
 
  private:

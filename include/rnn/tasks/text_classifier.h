@@ -32,7 +32,9 @@ struct TextClassifierRun {
   bool overwrite = false;            ///< replace a model that is there
   bool resume = false;  ///< go on from its checkpoint; from the beginning if there is none yet
   CheckpointTimes checkpoint{};  ///< how often one is written
-  double max_time = 0;       ///< seconds after which training stops and can be resumed; 0: no limit
+  /// Seconds after which training stops and can be resumed; 0: no limit. See TimeLimit for what
+  /// they count.
+  double max_time = 0;
   BackendOptions backend{};  ///< its precision is the recipe's, whatever stands here
   std::vector<Callback*> callbacks{};
   std::function<void(const std::string&)> log{};  ///< what a person wants to know, line by line
