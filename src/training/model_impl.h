@@ -43,7 +43,7 @@ struct Model::Impl {
   History history{};
   Observer observer{};
   std::vector<std::uint8_t> frozen{};  // one a parameter, not 0 while it stands still; or empty
-  bool fitting = false;  // `inference` then stands in the session's memory
+  bool fitting = false;                // `inference` then stands in the session's memory
   bool stopping = false;
   std::string stop_reason{};
   std::optional<MemoryPlan> plan{};    // for summary()
