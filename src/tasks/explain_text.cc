@@ -208,10 +208,8 @@ void occlude(Above& above, std::span<const Piece> pieces, Explanation& explanati
 /// A part of the way from no text (0) to the text (1), with the logits at its ends.
 struct Stretch {
   double begin = 0, end = 1, first = 0, last = 0;
-  double missed = 0;  ///< of its change by the gradient at its middle
 
   double middle() const { return (begin + end) / 2; }
-  double length() const { return end - begin; }
   double change() const { return last - first; }
 };
 
@@ -237,52 +235,34 @@ class Integral {
     return found;
   }
 
-  /// Adds the parts whose gradient at the middle tells their change of the logit, or all, which go
-  /// to `added`; returns the others. Where a maximum passes from one step to another the gradient
-  /// jumps: halving the part it is in finds the place much faster than ever more points everywhere.
-  std::vector<Stretch> add(std::span<const Stretch> parts, double tolerance, bool all,
-                           std::vector<Stretch>& added) {
+  /// Adds the parts whose gradient at the middle tells their change of the logit, or all; returns
+  /// the others. Where a maximum passes from one step to another the gradient jumps: halving the
+  /// part it is in finds the place much faster than ever more points everywhere.
+  std::vector<Stretch> add(std::span<const Stretch> parts, double tolerance, bool all) {
     std::vector<Stretch> others;
-    at_middles(parts, [&](Stretch part, View<const float> slope) {
-      double product = 0;
-      for (Index k = 0; k < whole_.size(); ++k) product += double{slope[k]} * double{whole_[k]};
-      part.missed = part.change() - product * part.length();
-      if (!all && std::abs(part.missed) > tolerance) {
-        others.push_back(part);
-      } else {
-        add_to_sum(part.length(), slope);
-        added.push_back(part);
-      }
-    });
-    return others;
-  }
-
-  /// Undoes what `add` did with them.
-  void take_away(std::span<const Stretch> parts) {
-    at_middles(parts, [&](const Stretch& part, View<const float> slope) {
-      add_to_sum(-part.length(), slope);
-    });
-  }
-
- private:
-  /// Calls `function` with each part and the gradient at its middle.
-  template <class Function>
-  void at_middles(std::span<const Stretch> parts, Function function) {
     for (std::size_t first = 0; first < parts.size(); first += middles_.size()) {
       const auto here = parts.subspan(first, std::min(middles_.size(), parts.size() - first));
       for (std::size_t i = 0; i < here.size(); ++i) middles_[i] = here[i].middle();
       place({middles_.data(), here.size()});
       const View<const float> slopes = above_.gradients(static_cast<Index>(here.size()));
       for (std::size_t i = 0; i < here.size(); ++i) {
-        function(here[i], slopes.slice(static_cast<Index>(i)));
+        const View<const float> slope = slopes.slice(static_cast<Index>(i));
+        const double length = here[i].end - here[i].begin;
+        double product = 0;
+        for (Index k = 0; k < whole_.size(); ++k) product += double{slope[k]} * double{whole_[k]};
+        if (!all && std::abs(product * length - here[i].change()) > tolerance) {
+          others.push_back(here[i]);
+          continue;
+        }
+        for (Index k = 0; k < whole_.size(); ++k) {
+          sum_[static_cast<std::size_t>(k)] += length * double{slope[k]};
+        }
       }
     }
+    return others;
   }
-  void add_to_sum(double length, View<const float> slope) {
-    for (Index k = 0; k < whole_.size(); ++k) {
-      sum_[static_cast<std::size_t>(k)] += length * double{slope[k]};
-    }
-  }
+
+ private:
   void place(std::span<const double> shares) {
     for (std::size_t b = 0; b < shares.size(); ++b) {
       const View<float> vectors = above_.vectors(static_cast<Index>(b));
@@ -310,26 +290,11 @@ std::vector<Stretch> halves(Integral& integral, std::span<const Stretch> parts) 
   return halves;
 }
 
-/// Moves those of the parts that miss most to the end, until what the others miss together is small
-/// or they are `most`, and returns how many they are. All miss on the side of the sum: what parts
-/// on both sides miss cancels.
-std::size_t set_apart(std::vector<Stretch>& parts, double missed, double small, std::size_t most) {
-  const double side = missed > 0 ? 1 : -1;
-  std::sort(parts.begin(), parts.end(), [side](const Stretch& a, const Stretch& b) {
-    return side * a.missed < side * b.missed;
-  });
-  std::size_t count = 0;
-  while (count < std::min(most, parts.size()) && side * missed > small) {
-    missed -= parts[parts.size() - ++count].missed;
-  }
-  return count;
-}
-
-/// Halves parts of the way until each tells its change, and then until all together do.
+/// Halves parts of the way until the contributions add up.
 void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
                Explanation& explanation) {
   const double change = explanation.logit - explanation.baseline;
-  const double small = std::max(kSmallest, kSmall * std::abs(change));
+  const double tolerance = std::max(kSmallest, kSmall * std::abs(change)) / kFirstParts;
   Integral integral(above, whole);
   std::vector<double> ends;
   for (int i = 0; i <= kFirstParts; ++i) ends.push_back(static_cast<double>(i) / kFirstParts);
@@ -341,26 +306,11 @@ void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
   const std::size_t most =
       std::max(kLeastPoints, kMostSteps / static_cast<std::size_t>(whole.extent(0)));
   std::size_t points = 0;
-  std::vector<Stretch> added;
   for (;;) {
     points += parts.size();
-    parts = integral.add(parts, small / kFirstParts, points + 2 * parts.size() > most, added);
+    parts = integral.add(parts, tolerance, points + 2 * parts.size() > most);
     if (parts.empty()) break;
     parts = halves(integral, parts);
-  }
-  // What single parts miss adds up where there are many.
-  for (;;) {
-    double missed = 0;
-    for (const Stretch& part : added) missed += part.missed;
-    if (std::abs(missed) <= small) break;
-    const std::size_t count =
-        set_apart(added, missed, small / 2, static_cast<std::size_t>(above.together()));
-    points += 3 * count;
-    if (points > most) break;
-    const std::vector<Stretch> worst(added.end() - static_cast<std::ptrdiff_t>(count), added.end());
-    added.resize(added.size() - count);
-    integral.take_away(worst);
-    integral.add(halves(integral, worst), 0, true, added);
   }
   const std::vector<double>& gradient = integral.sum();
   const auto width = static_cast<std::size_t>(whole.extent(1));

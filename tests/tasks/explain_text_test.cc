@@ -55,23 +55,6 @@ TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
   }
 }
 
-TEST(ExplainText, TheyAddUpForALongTextToo) {
-  std::string text;
-  for (const test::Note& note : test::made_up_notes(60, 5)) text += note.text + " ";
-  for (const char* arch : {"lstm", "bilstm"}) {
-    const TextClassifier model = trained(arch);
-    for (std::int32_t label = 0; label < 3; ++label) {
-      const Explanation why = model.explain(text, {.label = label});
-      EXPECT_GT(why.units.size(), 400u);
-      double sum = 0;
-      for (const UnitContribution& unit : why.units) sum += unit.contribution;
-      const double change = why.logit - why.baseline;
-      EXPECT_LE(std::abs(change - sum), 0.006 * std::abs(change) + 1e-4) << arch << " " << label;
-      EXPECT_NEAR(why.remainder, change - sum, 1e-6);
-    }
-  }
-}
-
 TEST(ExplainText, LogitsAreThoseOfThePrediction) {
   const TextClassifier model = trained("bilstm");
   for (const char* text : kTexts) {

@@ -42,9 +42,8 @@ struct Explanation {
   double baseline = 0;                    ///< the same without any unit
   std::vector<UnitContribution> units{};  ///< those that were read, in their order
   bool cut = false;                       ///< the middle of the text was not read
-  /// Integrated gradients: logit - baseline - sum of all contributions. The number of points is
-  /// raised to make it less than 0.5 % of logit - baseline, up to a limit that the longest texts
-  /// and changes of less than a hundredth may meet first.
+  /// Integrated gradients: logit - baseline - sum of all contributions, which the number of points
+  /// is raised to make small.
   double remainder = 0;
 };
 
