@@ -1,7 +1,8 @@
 // Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) during training ask it to stop after the step
 // or the batch of a validation at hand; a measure that a task takes besides, such as the F1 of a
 // tagger, is waited for. After a Ctrl-C or a SIGTERM a second of them ends the program at once.
-// Messages that nobody reads any more do not end it: SIGPIPE is ignored.
+// Messages that nobody reads any more do not end it: SIGPIPE is ignored, and stays so, as streams
+// try once more at the end of the program to write what they have left.
 #pragma once
 
 #include <csignal>
@@ -18,7 +19,6 @@ class StopOnInterrupt : public Callback {
   StopOnInterrupt() = default;
   ~StopOnInterrupt() override {
     for (int signal : {SIGINT, SIGTERM, SIGHUP}) set(signal, SIG_DFL);
-    if (pipe_ != SIG_ERR) std::signal(SIGPIPE, pipe_);
   }
   StopOnInterrupt(const StopOnInterrupt&) = delete;
   StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
@@ -26,8 +26,7 @@ class StopOnInterrupt : public Callback {
   void on_train_begin(Model&) override {
     asked_ = 0;
     for (int signal : {SIGINT, SIGTERM, SIGHUP}) set(signal, &StopOnInterrupt::handle);
-    const auto before = std::signal(SIGPIPE, SIG_IGN);
-    if (pipe_ == SIG_ERR) pipe_ = before;
+    std::signal(SIGPIPE, SIG_IGN);
   }
   void on_step_end(Model& model, const StepRecord&) override { stop(model); }
   void on_validation_batch(Model& model) override { stop(model); }
@@ -50,8 +49,6 @@ class StopOnInterrupt : public Callback {
     if (std::signal(signal, handler) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
   static inline volatile std::sig_atomic_t asked_ = 0;
-
-  void (*pipe_)(int) = SIG_ERR;  // what SIGPIPE did before; SIG_ERR: it is not taken over
 };
 
 }  // namespace rnn

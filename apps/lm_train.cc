@@ -75,8 +75,8 @@ void lm_train(const Arguments& arguments) {
   CommandLine line(
       "lm train --train F... --model DIR [options]",
       "Trains a language model. Progress goes to stderr; the model directory gets the\n"
-      "best model by validation and a checkpoint. Ctrl-C saves and exits. Bits per character\n"
-      "count the validation text as the normalizer leaves it, one line end a line.");
+      "best model by validation and a checkpoint. Ctrl-C saves and exits. Bits per\n"
+      "character count the text as the normalizer leaves it, and one line end a line.");
   add_training_files(line,
                      "training text, UTF-8, one sentence a line, several files one after another; "
                      "- is standard input",

@@ -201,7 +201,7 @@ std::string TaggerLabels::forbidden(std::size_t most) const {
   std::string text;
   each_forbidden([&](std::size_t from, std::size_t to) {
     const std::string word = forbidden_word(from, to, names_.size());
-    const bool fits = text.size() + word.size() < most;
+    const bool fits = text.size() + !text.empty() + word.size() < most;
     text += (text.empty() ? "" : " ") + (fits ? word : "...");
     return fits;
   });

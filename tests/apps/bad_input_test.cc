@@ -243,7 +243,7 @@ TEST_F(BadInput, EachOptionOutOfRange) {
 TEST_F(BadInput, PlacesThatCannotBeWritten) {
   files.write("file", "");
   refuses(2, train("file", {"--overwrite"}), {"file: is a file"});
-  refuses(1, train("file/m"), {"file/m: cannot create the directory"});
+  refuses(1, train("file/m"), {"file: cannot create the directory"});
   std::filesystem::create_directory(path("mine"));
   files.write("mine/letter.txt", "dear");
   for (const char* option : {"--overwrite", "--resume"}) {

@@ -34,7 +34,7 @@ class Serve : public Command {
   /// it listens it may have so many open files.
   void serve(const Words& more, const std::function<void(int port)>& visit,
              rlim_t open_files = 1024) const {
-    Words words{"classify", "serve", "--model", model, "--port", "0", "--examples", "examples.txt"};
+    Words words{"classify", "serve", "--model", served, "--port", "0", "--examples", "examples.txt"};
     words.insert(words.end(), more.begin(), more.end());
     const std::string output = files.write("url", "");
     const RunResult result =
@@ -47,7 +47,7 @@ class Serve : public Command {
                     }});
     EXPECT_EQ(result.code, 0) << result.err;
   }
-  std::string model = "m";
+  std::string served = "m";
 
   static int port_in(const std::string& path) {
     for (int tries = 0; tries < 500; ++tries) {
@@ -117,7 +117,7 @@ TEST_F(Serve, ExplainsWholeCharactersWhateverTheUnits) {
                 "--epochs", "1",     "--overwrite", "--threads", "1"};
     words.insert(words.end(), units.begin(), units.end());
     must_run(words);
-    model = "u";
+    served = "u";
     std::string joined, pieces;
     const auto adds_up = [](const Json& why, const Json& parts) {
       double sum = why["remainder"].get<double>();

@@ -310,8 +310,13 @@ TEST_F(TextClassifierTask, ALanguageModelToStartFromReadsTextInTheSameWay) {
   train_text_classifier(recipe, run);
   EXPECT_NE(log.find("--min-count and --max-vocabulary do not act"), std::string::npos) << log;
 
-  const std::string pieces = files.write("p", train_sentencepiece(paths, {.vocabulary_size = 40}));
-  const std::string other = files.write("q", train_sentencepiece(paths, {.vocabulary_size = 35}));
+  for (int i = 0; i < 60; ++i) {  // the notes alone have too few different pieces
+    lines += "the quick fox " + std::to_string(i * 37) + " jumped over lazy dogs, the brown\n";
+  }
+  const std::string varied[] = {files.write("varied.txt", lines)};
+  const std::string pieces =
+      files.write("p", train_sentencepiece(varied, {.vocabulary_size = 310}));
+  const std::string other = files.write("q", train_sentencepiece(varied, {.vocabulary_size = 305}));
   language_model({.unit = "sentencepiece"}, pieces);
   recipe.unit = "sentencepiece";
   recipe.pattern.clear();
