@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/beast/core/string.hpp>
 #include <random>
+#include <span>
 
 #include "apps/classify_page.h"
 #include "apps/explained_pieces.h"
@@ -16,6 +17,8 @@ namespace {
 
 /// Of an object of a request: several times what any request has.
 constexpr std::size_t kMostMembers = 16;
+/// Between them a request may be given up.
+constexpr std::size_t kTextsTogether = 32;
 
 HttpResponse json_response(const Json& json) {
   return {.body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
@@ -69,15 +72,25 @@ Json prediction_json(const TextClassifier& model, const Classification& answer) 
           {"probabilities", probabilities}};
 }
 
-HttpResponse predict(const TextClassifier& model, const Json& request, std::size_t most_texts) {
+void require_wanted(const HttpServer::Wanted& wanted) {
+  if (!wanted()) throw HttpServer::Unwanted();
+}
+
+HttpResponse predict(const TextClassifier& model, const Json& request, std::size_t most_texts,
+                     const HttpServer::Wanted& wanted) {
   if (request.contains("texts")) {
     const auto texts = member<std::vector<std::string>>(request, "texts", "request");
     if (texts.size() > most_texts) {
       return http_error(413, "at most " + std::to_string(most_texts) + " texts a request");
     }
     Json results = Json::array();
-    for (const Classification& answer : model.predict(texts)) {
-      results.push_back(prediction_json(model, answer));
+    for (std::span<const std::string> rest = texts; !rest.empty();) {
+      require_wanted(wanted);
+      const auto now = rest.first(std::min(rest.size(), kTextsTogether));
+      for (const Classification& answer : model.predict(now)) {
+        results.push_back(prediction_json(model, answer));
+      }
+      rest = rest.subspan(now.size());
     }
     return json_response({{"results", results}});
   }
@@ -102,9 +115,10 @@ Json segments_of(const std::string& text, const Explanation& explanation) {
   return segments;
 }
 
-HttpResponse explain(const TextClassifier& model, const Json& request) {
+HttpResponse explain(const TextClassifier& model, const Json& request,
+                     const HttpServer::Wanted& wanted) {
   const auto text = member<std::string>(request, "text", "request");
-  ExplainOptions options;
+  ExplainOptions options{.between = [&] { require_wanted(wanted); }};
   if (request.contains("label")) {
     const auto label = member<std::string>(request, "label", "request");
     const auto found = std::find(model.labels().begin(), model.labels().end(), label);
@@ -197,12 +211,12 @@ std::optional<HttpResponse> ClassifyApi::quick(const HttpRequest& request,
   return page();
 }
 
-HttpResponse ClassifyApi::work(const HttpRequest& request) const {
+HttpResponse ClassifyApi::work(const HttpRequest& request, const HttpServer::Wanted& wanted) const {
   try {
     const Json json = parse_json(request.body, "request", kMostMembers);
     if (!json.is_object()) return http_error(400, "request: expected a JSON object");
-    return request.path == "/v1/explain" ? explain(model_, json)
-                                         : predict(model_, json, options_.most_texts);
+    return request.path == "/v1/explain" ? explain(model_, json, wanted)
+                                         : predict(model_, json, options_.most_texts, wanted);
   } catch (const FormatError& error) {
     return http_error(400, error.what());
   } catch (const ConfigError& error) {

@@ -38,8 +38,9 @@ class ClassifyApi {
 
   /// Everything but the work of the model; `counters` are for /metrics.
   std::optional<HttpResponse> quick(const HttpRequest& request, const HttpCounters& counters) const;
-  /// POST /v1/predict and /v1/explain. From any number of threads at once.
-  HttpResponse work(const HttpRequest& request) const;
+  /// POST /v1/predict and /v1/explain. From any number of threads at once. Throws
+  /// HttpServer::Unwanted.
+  HttpResponse work(const HttpRequest& request, const HttpServer::Wanted& wanted) const;
 
  private:
   HttpResponse page() const;

@@ -75,6 +75,8 @@ void classify_serve(const Arguments& arguments) {
       "for a client to send a request or take an answer")(
       "wait-timeout", po::value<double>()->default_value(20)->value_name("SECONDS"),
       "for a request to wait for its turn; after it, status 503")(
+      "answer-timeout", po::value<double>()->default_value(30)->value_name("SECONDS"),
+      "for an answer to be computed; after it, status 503")(
       "linger-timeout", po::value<double>()->default_value(2)->value_name("SECONDS"),
       "for a client that was refused to stop sending and read why");
   add_backend_options(line);
@@ -104,6 +106,7 @@ void classify_serve(const Arguments& arguments) {
       .read_time = duration(line, "timeout"),
       .write_time = duration(line, "timeout"),
       .wait_time = duration(line, "wait-timeout"),
+      .answer_time = duration(line, "answer-timeout"),
       .linger_time = duration(line, "linger-timeout")};
 
   // Bodies and answers of requests go back to the system when they are done with. Left alone, glibc
@@ -117,7 +120,9 @@ void classify_serve(const Arguments& arguments) {
   HttpServer* running = nullptr;
   HttpServer server(
       options, [&](const HttpRequest& request) { return api.quick(request, running->counters()); },
-      [&](const HttpRequest& request) { return api.work(request); });
+      [&](const HttpRequest& request, const HttpServer::Wanted& wanted) {
+        return api.work(request, wanted);
+      });
   running = &server;
   const std::string shown = host.find(':') == host.npos ? host : "[" + host + "]";
   std::cout << "http://" << shown << ":" << server.port() << "/" << std::endl;

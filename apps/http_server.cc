@@ -80,6 +80,7 @@ struct HttpServer::Impl {
   bool accepting = false;
   int leaving = 0;  ///< connections that were cut off and have not ended yet
   std::atomic<bool> stopping{false};
+  std::atomic<bool> is_over{false};  ///< no answer reaches anybody any more
 
   Impl(const HttpServerOptions& chosen, Quick quick_answers, Work answers)
       : options(chosen),
@@ -186,7 +187,15 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     if (Clock::now() - start_ > server_.options.wait_time) {
       return http_error(503, "the request waited too long for its turn; try again");
     }
-    return server_.work(request);
+    const auto begun = Clock::now();
+    const auto wanted = [&] {
+      return !server_.is_over && Clock::now() - begun <= server_.options.answer_time;
+    };
+    try {
+      return server_.work(request, wanted);
+    } catch (const Unwanted&) {
+      return http_error(503, "the answer took too long; send less text at a time");
+    }
   }
 
   void refuse(HttpResponse answer) {
@@ -319,6 +328,7 @@ HttpServer::HttpServer(const HttpServerOptions& options, Quick quick, Work work)
 }
 
 HttpServer::~HttpServer() {
+  impl_->is_over = true;
   impl_->workers.stop();
   impl_->workers.join();
   impl_->stopping = true;

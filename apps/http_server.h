@@ -24,9 +24,10 @@ struct HttpServerOptions {
   /// answer, gives way; when all wait for workers, others wait until one ends.
   int most_connections = 512;
   int most_waiting = 256;  ///< requests that wait for a worker; others are told to come again
-  std::chrono::milliseconds read_time{15000};   ///< for a whole request, and between requests
-  std::chrono::milliseconds write_time{15000};  ///< for a whole response
-  std::chrono::milliseconds wait_time{20000};   ///< for a worker; after it the answer is 503
+  std::chrono::milliseconds read_time{15000};    ///< for a whole request, and between requests
+  std::chrono::milliseconds write_time{15000};   ///< for a whole response
+  std::chrono::milliseconds wait_time{20000};    ///< for a worker; after it the answer is 503
+  std::chrono::milliseconds answer_time{30000};  ///< for a worker to make it; after it likewise
   /// A client that was refused is read for so long before the connection is cut: while it sends, it
   /// does not see the answer.
   std::chrono::milliseconds linger_time{2000};
@@ -49,9 +50,13 @@ class HttpServer {
   /// Answered at once on the reading thread, for what costs nothing; none: a worker's business. An
   /// exception that it lets out is an answer, as with Work.
   using Quick = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
+  /// False when the time for an answer is over, and when the server has ended.
+  using Wanted = std::function<bool()>;
   /// Runs on a worker, several at once. An exception that it lets out is a 500, std::bad_alloc a
-  /// 503.
-  using Work = std::function<HttpResponse(const HttpRequest&)>;
+  /// 503. What can take long asks now and then whether it is still wanted, and throws Unwanted when
+  /// it is not, for another 503.
+  using Work = std::function<HttpResponse(const HttpRequest&, const Wanted& wanted)>;
+  struct Unwanted {};
 
   /// Takes the port. Throws IoError when that cannot be, ConfigError for a wrong address.
   HttpServer(const HttpServerOptions& options, Quick quick, Work work);

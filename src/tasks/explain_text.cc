@@ -6,6 +6,7 @@
 // networks give logits, and the gradient of that table is the gradient with respect to the vectors.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "rnn/backend.h"
 #include "rnn/dropout.h"
@@ -112,10 +113,12 @@ std::shared_ptr<const Backend> with_gradients(std::shared_ptr<const Backend> bac
 class Above {
  public:
   Above(const Network& network, const Parameters& parameters,
-        std::shared_ptr<const Backend> backend, Index time, std::int32_t label)
+        std::shared_ptr<const Backend> backend, Index time, std::int32_t label,
+        const std::function<void()>& between)
       : time_(time),
         together_(std::max<Index>(1, kStepsTogether / time)),
         label_(label),
+        between_(between),
         backend_(with_gradients(std::move(backend))),
         network_(above_words(network, together_ * time)),
         parameters_(network_.zero_parameters(*backend_)),
@@ -154,6 +157,7 @@ class Above {
 
  private:
   void prepare(Index count) {
+    if (between_) between_();
     parameters_.changed();
     batch_.clear();
     batch_.time = time_;
@@ -169,6 +173,7 @@ class Above {
 
   Index time_, together_;
   std::int32_t label_;
+  const std::function<void()>& between_;
   std::shared_ptr<const Backend> backend_;
   Network network_;
   Parameters parameters_;
@@ -357,7 +362,7 @@ Explanation TextClassifier::explain(std::string_view text, const ExplainOptions&
   }
   const std::vector<Piece> pieces = pieces_of(m.network, m.parameters, ids);
   const auto time = static_cast<Index>(ids.size());
-  Above above(m.network, m.parameters, m.backend, time, explanation.label);
+  Above above(m.network, m.parameters, m.backend, time, explanation.label, options.between);
   Tensor whole({time, m.network.nodes().front().output.size});
   for (const Piece& piece : pieces) add_row(whole, piece);
 

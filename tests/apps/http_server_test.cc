@@ -46,8 +46,12 @@ class Running {
     if (request.path.starts_with("/quick/")) fail(request.path.substr(7));
     return std::nullopt;
   }
-  static HttpResponse work(const HttpRequest& request) {
+  static HttpResponse work(const HttpRequest& request, const HttpServer::Wanted& wanted) {
     if (request.path.starts_with("/work/")) fail(request.path.substr(6));
+    if (request.path == "/long") {
+      while (wanted()) std::this_thread::sleep_for(milliseconds(5));
+      throw HttpServer::Unwanted();
+    }
     // More than the system keeps for a client that does not read.
     if (request.path == "/large") return {.body = std::string(std::size_t{16} << 20, 'x')};
     return {.body = "{}"};
@@ -118,6 +122,24 @@ TEST(HttpServer, OneGivesWayToOne) {
   int answered = 0;
   for (const auto& client : slow) answered += status(client->ask("\r\n")) == 200;
   EXPECT_EQ(answered, 3);
+}
+
+TEST(HttpServer, WorkEndsWhenItsTimeIsOver) {
+  const Running server({.answer_time = milliseconds(200)});
+  const std::string answer = Client(server.port()).ask(get("/long"));
+  EXPECT_EQ(status(answer), 503);
+  EXPECT_NE(answer.find("took too long"), answer.npos) << answer;
+  EXPECT_EQ(status(Client(server.port()).ask(get("/"))), 200);
+}
+
+TEST(HttpServer, WorkThatNobodyWaitsForDoesNotKeepTheServerFromEnding) {
+  const auto start = std::chrono::steady_clock::now();
+  {
+    const Running server({.answer_time = seconds(3600)});
+    const Clients waiting = clients(3, server.port(), get("/long"));
+    while (server.counters().waiting == 0) std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(30));
 }
 
 TEST(HttpServer, NobodyIsWaitedForLongerThanTheOptionsSay) {

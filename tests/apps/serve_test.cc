@@ -34,7 +34,8 @@ class Serve : public Command {
   /// it listens it may have so many open files.
   void serve(const Words& more, const std::function<void(int port)>& visit,
              rlim_t open_files = 1024) const {
-    Words words{"classify", "serve", "--model", served, "--port", "0", "--examples", "examples.txt"};
+    Words words{"classify", "serve", "--model",    served,
+                "--port",   "0",     "--examples", "examples.txt"};
     words.insert(words.end(), more.begin(), more.end());
     const std::string output = files.write("url", "");
     const RunResult result =
@@ -224,7 +225,8 @@ TEST_F(Serve, LimitsAreOptions) {
     EXPECT_GE(late, 1);
     EXPECT_LT(late, 20);
   });
-  for (const char* option : {"--max-header", "--max-texts", "--wait-timeout", "--linger-timeout"}) {
+  for (const char* option :
+       {"--max-header", "--max-texts", "--wait-timeout", "--answer-timeout", "--linger-timeout"}) {
     refuses(2, {"classify", "serve", "--model", "m", option, "0"}, {option});
   }
 }

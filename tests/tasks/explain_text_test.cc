@@ -1,6 +1,7 @@
 // What TextClassifier::explain promises.
 #include <cmath>
 #include <numeric>
+#include <stdexcept>
 
 #include "rnn/embedding.h"
 #include "rnn/graph.h"
@@ -97,6 +98,19 @@ TEST(ExplainText, TheWordsThatDecideStandOut) {
     std::sort(order.rbegin(), order.rend());
     const std::vector<std::string> strongest{order[0].second, order[1].second, order[2].second};
     EXPECT_NE(std::find(strongest.begin(), strongest.end(), "north"), strongest.end());
+  }
+}
+
+TEST(ExplainText, CanBeGivenUp) {
+  const TextClassifier model = trained("bag");
+  for (const auto method : {ExplainMethod::kIntegratedGradients, ExplainMethod::kOcclusion}) {
+    int calls = 0;
+    const auto give_up = [&] {
+      if (++calls == 3) throw std::runtime_error("enough");
+    };
+    EXPECT_THROW(model.explain(kTexts[0], {.method = method, .between = give_up}),
+                 std::runtime_error);
+    EXPECT_EQ(calls, 3);
   }
 }
 

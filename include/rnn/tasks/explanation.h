@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ RNN_API ExplainMethod explain_method(std::string_view name);
 struct ExplainOptions {
   ExplainMethod method = ExplainMethod::kIntegratedGradients;
   std::int32_t label = -1;  ///< -1: the likeliest
+  /// Called again and again during the work; what it throws ends the explanation and is passed on.
+  std::function<void()> between{};
 };
 
 struct UnitContribution {
