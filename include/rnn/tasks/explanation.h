@@ -46,7 +46,8 @@ struct Explanation {
   std::vector<UnitContribution> units{};  ///< those that were read, in their order
   bool cut = false;                       ///< the middle of the text was not read
   /// Integrated gradients: logit - baseline - sum of all contributions, which the number of points
-  /// is raised to make small.
+  /// is raised to make small. It stays large where no number of points is enough: a recurrent
+  /// network may amplify the smallest change of a text of hundreds of units beyond any bound.
   double remainder = 0;
 };
 
