@@ -22,7 +22,8 @@ namespace {
 
 constexpr int kFirstParts = 16;            // of the way from no text to the text
 constexpr std::size_t kLeastPoints = 256;  // at which gradients may be taken, for the longest text;
-constexpr std::size_t kMostSteps = 1 << 18;  // for shorter ones so many steps of the network
+constexpr std::size_t kMostSteps = 1 << 18;  // for shorter ones so many steps of the network,
+constexpr std::size_t kMostPoints = 4096;    // and never more points than these
 constexpr double kSmall = 0.005;             // of the change of the logit
 constexpr double kSmallest = 1e-4;           // in logits: below it there is nothing to explain
 constexpr Index kStepsTogether = 8192;       // of all texts in one pass
@@ -309,7 +310,7 @@ void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
     parts.push_back({ends[i], ends[i + 1], logits[i], logits[i + 1]});
   }
   const std::size_t most =
-      std::max(kLeastPoints, kMostSteps / static_cast<std::size_t>(whole.extent(0)));
+      std::clamp(kMostSteps / static_cast<std::size_t>(whole.extent(0)), kLeastPoints, kMostPoints);
   std::size_t points = 0;
   for (;;) {
     points += parts.size();
