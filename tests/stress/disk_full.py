@@ -8,6 +8,7 @@ what to go on from; the checkpoint that was there and the model must be whole, n
 under a temporary name; after space is freed --resume must lead to the model, history and text of an
 undisturbed training, bit for bit. Ends with 1 when one of these does not hold. Standard library only.
 """
+import errno
 import os
 import pathlib
 import random
@@ -23,10 +24,15 @@ SIZE = 4 << 20
 
 def fill(folder, room):
     """Takes all but about `room` bytes of the disk."""
-    status = os.statvfs(folder)
-    size = max(0, status.f_bavail * status.f_frsize - room)
     with open(folder / "filler", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, size))
+        while True:
+            status = os.statvfs(folder)
+            size = max(1, status.f_bavail * status.f_frsize - room)
+            try:
+                return os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:  # the training was faster
+                if error.errno != errno.ENOSPC or size == 1:
+                    raise
 
 
 def size_of(checkpoint):
@@ -41,9 +47,10 @@ def attempt(rnn, folder, disk, whole):
     """Says what is wrong; None when all is well."""
     model = disk / "model"
     checkpoint = model / "checkpoint" / "checkpoint.safetensors"
+    shutil.rmtree(model, ignore_errors=True)  # what is waited for is of this training
     words = training.train(rnn, folder, model, "--checkpoint-steps", "1", "--threads", "1")
-    with subprocess.Popen([*words, "--overwrite"], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as process:
         # Some in the first epoch, with a checkpoint and no model yet; some later.
         wanted = random.choice([checkpoint, model / "model.safetensors"])
         while not wanted.exists() and process.poll() is None:
@@ -53,6 +60,9 @@ def attempt(rnn, folder, disk, whole):
         errors = process.stderr.read()
         process.wait()
     last = errors.splitlines()[-1] if errors else ""
+    if process.returncode == 0:  # it had written all before the disk was full
+        (disk / "filler").unlink()
+        return attempt(rnn, folder, disk, whole)
     if process.returncode != 1:
         return f"it ended with {process.returncode}: {last}"
     if "No space left on device" not in last or str(model) not in last:
