@@ -1,5 +1,4 @@
-// Promise 4: training taken up again from a checkpoint gives the same bits as training that was
-// never interrupted, wherever it was interrupted.
+// Files of checkpoints: what is read back, what is refused, what is damaged, and what is kept.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,128 +14,13 @@
 #include "rnn/error.h"
 #include "rnn/model.h"
 #include "rnn/model_file.h"
-#include "support/compare.h"
 #include "support/damage.h"
 #include "support/for_each_backend.h"
-#include "support/temporary_folder.h"
-#include "support/toy_source.h"
+#include "support/resume.h"
 #include "training/checkpoint_checksum.h"
 
 namespace rnn {
 namespace {
-
-constexpr std::int64_t kEpochs = 3, kBatches = 4;
-
-CompileOptions recipe(const Optimizer& optimizer, Schedule::Kind kind) {
-  return {.optimizer = optimizer,
-          .schedule = {.kind = kind, .warmup = 3, .after = 5, .every = 2, .factor = 0.5},
-          .clip_norm = 0.5f,
-          .seed = 7};
-}
-
-Model compiled(const CompileOptions& options) {
-  Model model(test::toy_network({.layers = 2, .dropout = 0.3f}));
-  model.compile(options);
-  return model;
-}
-
-/// Trains up to the last epoch; data and callbacks as each of the tests wants them.
-void train(Model& model, std::vector<Callback*> callbacks = {}) {
-  test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
-  model.fit(data, {.epochs = kEpochs,
-                   .validation = &valid,
-                   .state = StatePolicy::kCarry,
-                   .callbacks = std::move(callbacks)});
-}
-
-void expect_same(const Model& actual, const Model& expected) {
-  for (std::size_t p = 0; p < expected.parameters().size(); ++p) {
-    EXPECT_TRUE(test::bits_equal(actual.parameters()[p], expected.parameters()[p]))
-        << expected.parameters().name(p);
-  }
-  ASSERT_EQ(actual.history().epochs.size(), expected.history().epochs.size());
-  for (std::size_t e = 0; e < expected.history().epochs.size(); ++e) {
-    const EpochRecord &a = actual.history().epochs[e], &x = expected.history().epochs[e];
-    EXPECT_EQ(a.epoch, x.epoch);
-    EXPECT_EQ(a.steps, x.steps);
-    EXPECT_EQ(a.tokens, x.tokens);
-    EXPECT_EQ(a.learning_rate, x.learning_rate);
-    EXPECT_EQ(a.gradient_norm, x.gradient_norm);
-    EXPECT_EQ(a.train.nats, x.train.nats);
-    EXPECT_EQ(a.train.targets, x.train.targets);
-    ASSERT_EQ(a.validation.has_value(), x.validation.has_value());
-    EXPECT_EQ(a.validation->nats, x.validation->nats);
-  }
-}
-
-class Resume : public ::testing::Test {
- protected:
-  test::TemporaryFolder folder_;
-  const std::string path_ = folder_.file("checkpoint.safetensors");
-};
-
-TEST_F(Resume, AfterAnyStepGivesTheSameBits) {
-  const std::vector<std::pair<Optimizer, Schedule::Kind>> ways{
-      {SGD{.learning_rate = 0.2f}, Schedule::Kind::kStep},
-      {SGD{.learning_rate = 0.2f, .momentum = 0.9f, .nesterov = true}, Schedule::Kind::kPlateau},
-      {RMSprop{.learning_rate = 0.01f}, Schedule::Kind::kOneCycle},
-      {Adam{.learning_rate = 0.01f}, Schedule::Kind::kCosine},
-      {AdamW{.learning_rate = 0.01f}, Schedule::Kind::kConstant}};
-  for (const auto& [optimizer, schedule] : ways) {
-    const CompileOptions options = recipe(optimizer, schedule);
-    Model whole = compiled(options);
-    train(whole);
-    ASSERT_EQ(whole.history().epochs.back().steps, kEpochs * kBatches);
-    for (std::int64_t last = 1; last <= kEpochs * kBatches; ++last) {
-      SCOPED_TRACE("optimizer " + std::to_string(optimizer.index()) + ", step " +
-                   std::to_string(last));
-      Model first = compiled(options);
-      OnStep interrupt([&](Model& m, const StepRecord& record) {
-        if (record.steps == last) m.stop("interrupted");
-      });
-      train(first, {&interrupt});
-      ASSERT_EQ(first.stopped(), "interrupted");
-      first.save_checkpoint(path_);
-      Model second = compiled(options);
-      second.load_checkpoint(path_);
-      train(second);
-      expect_same(second, whole);
-      train(first);  // and in the same program
-      expect_same(first, whole);
-    }
-  }
-}
-
-TEST_F(Resume, AfterAnyEpochAndFromTheMiddleOfAStepGivesTheSameBits) {
-  const CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kPlateau);
-  class Save : public Callback {
-   public:
-    explicit Save(const test::TemporaryFolder& folder) : folder_(folder) {}
-    void on_train_begin(Model& m) override { save(m, "begin"); }
-    void on_step_end(Model& m, const StepRecord& r) override {
-      save(m, "step" + std::to_string(r.steps));
-    }
-    void on_epoch_end(Model& m, const History& h) override {
-      save(m, "epoch" + std::to_string(h.epochs.size()));
-    }
-    void on_train_end(Model& m, const History&) override { save(m, "end"); }
-
-   private:
-    void save(Model& m, const std::string& name) { m.save_checkpoint(folder_.file(name)); }
-    const test::TemporaryFolder& folder_;
-  } save(folder_);
-  Model whole = compiled(options);
-  train(whole, {&save});
-  const std::vector<std::string> names = folder_.names();
-  EXPECT_EQ(names.size(), 2 + kEpochs + kEpochs * kBatches);
-  for (const std::string& name : names) {
-    SCOPED_TRACE(name);
-    Model resumed = compiled(options);
-    resumed.load_checkpoint(folder_.file(name));
-    train(resumed);
-    expect_same(resumed, whole);
-  }
-}
 
 TEST_F(Resume, ASavedCheckpointReadsBackAsItself) {
   Model model = compiled(recipe(Adam{}, Schedule::Kind::kCosine));
@@ -305,55 +189,6 @@ TEST_F(Resume, WhatAnotherVersionWroteIsNotLost) {
     }
     EXPECT_TRUE(std::filesystem::exists(path_));
   }
-}
-
-TEST_F(Resume, FromAmidAValidationGivesTheSameBits) {
-  /// Stops before the batch of that number of all validations together.
-  class StopAt : public Callback {
-   public:
-    explicit StopAt(int batch) : left_(batch) {}
-    void on_validation_batch(Model& m) override {
-      if (left_-- == 0) m.stop("interrupted");
-    }
-
-   private:
-    int left_;
-  };
-  for (const Averaging::Kind averaging : {Averaging::Kind::kNone, Averaging::Kind::kAsgd}) {
-    CompileOptions options = recipe(Adam{.learning_rate = 0.01f}, Schedule::Kind::kPlateau);
-    options.averaging.kind = averaging;
-    Model whole = compiled(options);
-    train(whole);
-    // Each validation asks once a batch, and once more at its end.
-    for (int batch = 0; batch < kEpochs * (kBatches + 1); ++batch) {
-      SCOPED_TRACE(batch);
-      StopAt interrupt(batch);
-      Model first = compiled(options);
-      train(first, {&interrupt});
-      ASSERT_EQ(first.stopped(), "interrupted");
-      EXPECT_EQ(first.history().epochs.size(), static_cast<std::size_t>(batch / (kBatches + 1)));
-      first.save_checkpoint(path_);
-      Model second = compiled(options);
-      second.load_checkpoint(path_);
-      train(second);
-      expect_same(second, whole);
-      train(first);  // and in the same program
-      expect_same(first, whole);
-    }
-  }
-}
-
-TEST_F(Resume, AStopAmidAValidationWritesACheckpoint) {
-  const CheckpointOptions when{.path = path_};
-  class Stop : public Callback {
-    void on_validation_batch(Model& m) override { m.stop("enough"); }
-  } stop;
-  Model model = compiled(recipe(Adam{}, Schedule::Kind::kConstant));
-  test::ToySource data = test::random_source(6, 1), valid = test::random_source(6, 2);
-  model.fit(data,
-            {.epochs = kEpochs, .validation = &valid, .checkpoint = &when, .callbacks = {&stop}});
-  EXPECT_TRUE(model.history().epochs.empty());
-  EXPECT_EQ(find_checkpoint(path_)->steps, kBatches);
 }
 
 TEST_F(Resume, ReadsBackNumbersThatAreNotFinite) {
