@@ -22,46 +22,38 @@ struct Options {
   Precision precision = Precision::kFp32;
 };
 
-/// Medians over rounds. Other tenants of a machine change what it can do from second to second, so
-/// the FMA peak is measured before and after each round and a share is taken within its round.
-struct Result {
-  double seconds = 0;
-  double share = 0;  // of the peak
+/// Medians over rounds of a window's passes. Other tenants of a machine change what it can do from
+/// second to second, so the FMA peak is measured before and after each round, whose times are
+/// compared with it alone. The backward pass takes what both take together less the forward pass.
+struct Passes {
+  double forward = 0, backward = 0;              // seconds
+  double forward_share = 0, backward_share = 0;  // of the peak
 };
 
-class Bench {
- public:
-  explicit Bench(const Options& options) : options_(options) {}
-
-  /// `operations`: of one call.
-  template <class Work>
-  Result time_of(const Work& work, double operations) {
-    work();
-    double once = seconds_now();
-    work();
-    once = std::max(1e-7, seconds_now() - once);
-    const int repeats = std::max(1, static_cast<int>(0.03 / once));
-    std::vector<double> times, shares;
-    double before = fma_peak(options_.threads, 0.01);
-    for (int round = 0; round < options_.rounds; ++round) {
-      const double start = seconds_now();
-      for (int i = 0; i < repeats; ++i) work();
-      times.push_back((seconds_now() - start) / repeats);
-      const double after = fma_peak(options_.threads, 0.01);
-      shares.push_back(1e-9 * operations / times.back() / (0.5 * (before + after)));
-      before = after;
-    }
-    return {median(times), median(shares)};
+Passes time_passes(RecurrentWork& work, const Options& options) {
+  const auto forward = [&] { work.forward(); };
+  const auto both = [&] {
+    work.forward();
+    work.backward();
+  };
+  both();
+  std::vector<double> forwards, backwards, forward_shares, backward_shares;
+  double before = fma_peak(options.threads, 0.01);
+  for (int round = 0; round < options.rounds; ++round) {
+    forwards.push_back(seconds_a_call(forward));
+    backwards.push_back(seconds_a_call(both, 0.06) - forwards.back());
+    const double after = fma_peak(options.threads, 0.01);
+    const double least = 1e-9 * work.operations() / (0.5 * (before + after));
+    forward_shares.push_back(least / forwards.back());
+    backward_shares.push_back(2 * least / backwards.back());
+    before = after;
   }
-
- private:
-  Options options_;
-};
+  return {median(forwards), median(backwards), median(forward_shares), median(backward_shares)};
+}
 
 void run(const Options& options) {
   const auto backend =
       make_backend({.name = options.backend, .threads = {.threads = options.threads}});
-  Bench bench(options);
   const double peak = fma_peak(options.threads, 0.3);
   const double bandwidth_l2 = read_bandwidth(options.threads, 400 << 10, 0.2);
   const double bandwidth_l3 = read_bandwidth(options.threads, 4 << 20, 0.2);
@@ -88,19 +80,11 @@ void run(const Options& options) {
     if (name.find(options.only) == std::string::npos) continue;
     RecurrentWork work(*backend, c.cell, c.T, c.B, c.H, c.H);
     const double operations = work.operations();
-    const Result forward = bench.time_of([&] { work.forward(); }, operations);
-    const Result both = bench.time_of(
-        [&] {
-          work.forward();
-          work.backward();
-        },
-        3 * operations);
-    const double backward = both.seconds - forward.seconds;
-    // Work over time in units of the peak: the whole's time less the forward pass's.
-    const double share = 2 / (3 / both.share - 1 / forward.share);
+    const Passes passes = time_passes(work, options);
     std::printf("%-34s %10.3f %8.1f %5.1f%% %10.3f %8.1f %5.1f%%\n", name.c_str(),
-                1e3 * forward.seconds, 1e-9 * operations / forward.seconds, 100 * forward.share,
-                1e3 * backward, 2e-9 * operations / backward, 100 * share);
+                1e3 * passes.forward, 1e-9 * operations / passes.forward,
+                100 * passes.forward_share, 1e3 * passes.backward,
+                2e-9 * operations / passes.backward, 100 * passes.backward_share);
     std::fflush(stdout);
   }
   std::printf("\n%-34s %10s %10s %10s\n", "inference, batch 1", "ms", "roof ms", "share");
@@ -125,9 +109,7 @@ void run(const Options& options) {
         std::vector<double> times, roofs, shares;
         for (int round = 0; round < options.rounds; ++round) {
           roofs.push_back(roof_now());
-          times.push_back(Bench({.threads = options.threads, .rounds = 1})
-                              .time_of([&] { work.infer(steps); }, 1)
-                              .seconds);
+          times.push_back(seconds_a_call([&] { work.infer(steps); }));
           shares.push_back(0.5 * (roofs.back() + roof_now()) / times.back());
         }
         std::printf("%-34s %10.4f %10.4f %9.1f%%\n", name.c_str(), 1e3 * median(times),
@@ -155,17 +137,20 @@ void run_case(const Options& options, const std::string& text) {
                                      .threads = {.threads = options.threads},
                                      .precision = options.precision});
   RecurrentWork work(*backend, cell, T, B, H, H);
-  Bench bench(options);
   if (words[0] == "infer") {
-    std::printf("%.9g\n", bench.time_of([&] { work.infer(T); }, 1).seconds);
+    const auto call = [&] { work.infer(T); };
+    seconds_a_call(call);
+    std::printf("%.9g\n", seconds_a_call(call, 0.1));
     return;
   }
-  const double forward = bench.time_of([&] { work.forward(); }, 1).seconds;
+  const auto forward = [&] { work.forward(); };
   const auto both = [&] {
     work.forward();
     work.backward();
   };
-  std::printf("%.9g %.9g\n", forward, bench.time_of(both, 1).seconds - forward);
+  seconds_a_call(both);
+  const double seconds = seconds_a_call(forward, 0.1);
+  std::printf("%.9g %.9g\n", seconds, seconds_a_call(both, 0.1) - seconds);
 }
 
 }  // namespace

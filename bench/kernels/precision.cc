@@ -7,23 +7,11 @@
 namespace rnn::bench {
 namespace {
 
-/// Seconds of a call, from as many as take some hundredths of a second.
-template <class Work>
-double seconds_of(const Work& work) {
-  const double start = seconds_now();
-  int calls = 0;
-  do {
-    work();
-    ++calls;
-  } while (seconds_now() - start < 0.03);
-  return (seconds_now() - start) / calls;
-}
-
 struct Times {
   double forward, both;
 };
 Times training_times(RecurrentWork& work) {
-  return {seconds_of([&] { work.forward(); }), seconds_of([&] {
+  return {seconds_a_call([&] { work.forward(); }), seconds_a_call([&] {
             work.forward();
             work.backward();
           })};
@@ -82,7 +70,7 @@ void compare_precisions(Precision precision, int threads, int rounds, const std:
         for (int round = -1; round < rounds; ++round) {
           for (int side = 0; side < 2; ++side) {
             RecurrentWork& work = side == 0 ? a : b;
-            const double seconds = seconds_of([&] { work.infer(steps); });
+            const double seconds = seconds_a_call([&] { work.infer(steps); });
             if (round >= 0) times[side].push_back(seconds);
           }
         }

@@ -18,6 +18,18 @@ inline double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+/// Seconds of a call, from as many as last `least` seconds together.
+template <class Work>
+double seconds_a_call(const Work& work, double least = 0.03) {
+  const double start = seconds_now();
+  int calls = 0;
+  do {
+    work();
+    ++calls;
+  } while (seconds_now() - start < least);
+  return (seconds_now() - start) / calls;
+}
+
 /// A window of a recurrent layer, forward and backward.
 class RecurrentWork {
  public:

@@ -2,6 +2,7 @@
 // process. oneDNN gets its own best layouts: weights and states are reordered outside the timing.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -132,19 +133,14 @@ class OneDnn {
   Args forward_args_, backward_args_;
 };
 
-/// Seconds a call, over at least 30 ms.
+/// Threads of the other library spin for a while after their work; lets them fall asleep.
+void wait_for_quiet() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
+
 template <class Work>
 double time_of(const Work& work) {
-  // Threads of the other library spin for a while after their work; let them fall asleep.
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  wait_for_quiet();
   work();
-  const double start = seconds_now();
-  int calls = 0;
-  do {
-    work();
-    ++calls;
-  } while (seconds_now() - start < 0.03);
-  return (seconds_now() - start) / calls;
+  return seconds_a_call(work);
 }
 
 void compare(Cell cell, long T, long B, long H, int threads, int rounds) {
@@ -153,6 +149,7 @@ void compare(Cell cell, long T, long B, long H, int threads, int rounds) {
   OneDnn theirs(cell, T, B, H);
   std::vector<double> f_ratio, b_ratio, f_ours, f_theirs, b_ours, b_theirs, peaks;
   for (int round = 0; round < rounds; ++round) {
+    wait_for_quiet();
     peaks.push_back(fma_peak(threads, 0.02));
     f_ours.push_back(time_of([&] { ours.forward(); }));
     f_theirs.push_back(time_of([&] { theirs.forward(); }));

@@ -2,9 +2,11 @@
 
     python training_pytorch.py CASE [--threads N] [--seconds S] [--bf16]
 
-Prints tokens a second, as the median over rounds of about a second.
+Prints tokens a second, as the median over rounds of about a second. Without --threads it takes one
+thread or as many as there are cores, whichever is faster.
 """
 import argparse
+import os
 import statistics
 import time
 
@@ -32,11 +34,10 @@ class LanguageModel(torch.nn.Module):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("case", choices=CASES)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--bf16", action="store_true")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     vocabulary, width, layers, batch, bptt = CASES[arguments.case]
     model = LanguageModel(vocabulary, width, layers)
@@ -56,17 +57,27 @@ def main():
         optimizer.step()
         return tuple(s.float() for s in state)
 
-    for i in range(3):
-        state = step(i, state)
-    rates = []
-    end = time.perf_counter() + arguments.seconds
-    while time.perf_counter() < end:
+    def tokens_a_second():
+        nonlocal state
         start, steps = time.perf_counter(), 0
         while time.perf_counter() - start < 1:
             state = step(steps, state)
             steps += 1
-        rates.append(steps * batch * bptt / (time.perf_counter() - start))
-    print(f"{arguments.case:12s} {arguments.threads} threads  {statistics.median(rates):8.0f} tokens/s"
+        return steps * batch * bptt / (time.perf_counter() - start)
+
+    threads = {}
+    for n in [arguments.threads] if arguments.threads else {1, len(os.sched_getaffinity(0))}:
+        torch.set_num_threads(n)
+        for i in range(3):
+            state = step(i, state)
+        threads[n] = tokens_a_second()
+    best = max(threads, key=threads.get)
+    torch.set_num_threads(best)
+    rates = []
+    end = time.perf_counter() + arguments.seconds
+    while time.perf_counter() < end:
+        rates.append(tokens_a_second())
+    print(f"{arguments.case:12s} {best} threads  {statistics.median(rates):8.0f} tokens/s"
           f"  PyTorch {torch.__version__}{' bf16 autocast' if arguments.bf16 else ''}")
 
 

@@ -75,25 +75,14 @@ HWY_EXPORT(panel_width);
 HWY_EXPORT(multiply_by);
 namespace {
 
-template <class Work>
-double seconds_of(const Work& work) {
-  const double start = seconds_now();
-  int calls = 0;
-  do {
-    work();
-    ++calls;
-  } while (seconds_now() - start < 0.05);
-  return (seconds_now() - start) / calls;
-}
-
 template <class With, class Without>
 void compare(const char* what, int rounds, const With& with, const Without& without) {
   with();
   without();
   std::vector<double> a, b, ratios;
   for (int round = 0; round < rounds; ++round) {
-    a.push_back(seconds_of(with));
-    b.push_back(seconds_of(without));
+    a.push_back(seconds_a_call(with, 0.05));
+    b.push_back(seconds_a_call(without, 0.05));
     ratios.push_back(a.back() / b.back());
   }
   std::printf("%-64s %9.4f ms, without %9.4f ms, price %+.1f %%\n", what, 1e3 * median(a),

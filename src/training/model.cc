@@ -70,20 +70,23 @@ Session& Model::Impl::train() {
   return *session;
 }
 
-const MemoryPlan& Model::Impl::plan_training(std::size_t activations) {
-  const auto bytes = static_cast<std::size_t>(parameters.elements()) * sizeof(float);
+const MemoryPlan& Model::Impl::plan_training() {
+  const auto bytes_of = [](const TensorList& tensors) {
+    return static_cast<std::size_t>(tensors.elements()) * sizeof(float);
+  };
+  const std::size_t bytes = bytes_of(parameters), gradients = bytes_of(session->gradients());
   const bool averages_too = options.averaging.kind != Averaging::Kind::kNone;
   return plan.emplace(MemoryPlan{.parameters = bytes,
-                                 .gradients = bytes,
-                                 .optimizer = bytes * slots_of(options.optimizer),
+                                 .gradients = gradients,
+                                 .optimizer = gradients * slots_of(options.optimizer),
                                  .averages = averages_too ? bytes : 0,
-                                 .activations = activations});
+                                 .activations = session->memory()});
 }
 
 MemoryPlan Model::plan_training(Index time, Index batch) {
   Session& session = impl_->train();
   session.reserve(time, batch);
-  return impl_->plan_training(session.memory());
+  return impl_->plan_training();
 }
 
 MemoryPlan Model::plan_training(BatchSource& data) {
@@ -110,7 +113,7 @@ MemoryPlan Model::plan_training(BatchSource& data) {
     if (is_larger) session.reserve(batch);
   }
   data.seek(before);
-  return impl_->plan_training(session.memory());
+  return impl_->plan_training();
 }
 
 LossSum Model::evaluate(BatchSource& data, StatePolicy policy) {

@@ -58,7 +58,7 @@ struct Model::Impl {
   Inference& infer();
   void forget_averages();
   Session& train();
-  const MemoryPlan& plan_training(std::size_t activations);
+  const MemoryPlan& plan_training();
 
   // A step, see train_step.cc: rate, then gradients of its batches, then the update.
   double learning_rate(double epochs, double total_epochs,

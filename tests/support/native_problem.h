@@ -185,13 +185,14 @@ RecurrentOutputs<T> run_recurrent(const BasicBackend<T>& backend, const Recurren
   return out;
 }
 
-/// Largest |a - b| relative to the largest |b| or 1.
+/// Largest |a - b| relative to the largest |b| or 1; NaN where there is one.
 template <class A, class B>
 double distance(const BasicTensor<A>& a, const BasicTensor<B>& b) {
   double most = 0, scale = 1;
   for (Index i = 0; i < a.size(); ++i) {
     const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    if (!(difference <= most)) most = difference;  // NaN comes through
+    if (std::isnan(difference)) return difference;
+    most = std::max(most, difference);
     scale = std::max(scale, std::abs(static_cast<double>(b[i])));
   }
   return most / scale;

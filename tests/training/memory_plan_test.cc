@@ -78,6 +78,21 @@ TEST(MemoryPlan, IsWhatATrainingHoldsAtMost) {
   }
 }
 
+TEST(MemoryPlan, LeavesOutGradientsOfWhatIsNotTrained) {
+  const Sequential frozen({Embedding({.input_dim = 3000, .output_dim = 8, .trainable = false}),
+                           LSTM({.units = 8}), Softmax({.units = 6})});
+  const CountedTensors counted;
+  Model model(frozen);
+  model.compile({.optimizer = Adam{}});
+  const MemoryPlan plan = model.plan_training(5, 4);
+  EXPECT_LT(plan.gradients, plan.parameters / 10);
+  EXPECT_EQ(plan.optimizer, 2 * plan.gradients);
+  test::ToySource data = test::random_source(6, 1, 20, 5, 4);
+  model.fit(data, {.epochs = 1});
+  const auto most = static_cast<double>(counted.memory().most_bytes());
+  EXPECT_NEAR(static_cast<double>(plan.total()), most, kTolerance * most);
+}
+
 TEST(MemoryPlan, CoversAValidationOfBatchesNoLargerThanItsOwn) {
   for (const std::string& name : test::float_backends()) {
     SCOPED_TRACE(name);
