@@ -27,6 +27,20 @@ constexpr Index kPrefetchDepth = 128;
 constexpr Index kOuterFloats = 96 << 10;
 constexpr Index kOuterDepth = 512;
 
+/// Whether the members of an outer product divide the rows of C rather than its columns: what
+/// makes the largest share less work. Counted in vectors of C, tiles being whole; packing counts as
+/// a few vectors more, and what is not divided is packed by every member.
+bool outer_by_rows(const OuterProduct& p, int members) {
+  constexpr Index kTile = tile_rows(kMaxVectors), kPackVector = 2, kPackTile = 4;
+  const auto cost = [](Index tiles, Index vectors) {
+    return tiles * (kTile * vectors + kPackTile) + kPackVector * vectors;
+  };
+  const Index w0 = p.terms[0].width, w1 = p.terms[1].width, vectors = vectors_of(p.columns);
+  const auto tiles = [](Index rows) { return parts_of(rows, kTile); };
+  return cost(tiles(parts_of(w0 + w1, members)), vectors) <
+         cost(tiles(w0) + tiles(w1), parts_of(vectors, members));
+}
+
 TileFunction tile_of(const Bf16Arithmetic* bf16) {
   return bf16 ? bf16->tile : multiply_tile_of<FloatWords>;
 }
@@ -131,8 +145,7 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
       p.bf16 ? p.bf16->packed_tile : multiply_packed_tile_of<FloatWords>;
   const Index words = words_of(p.bf16, p.depth), numbers = p.bf16 ? 2 : 1;  // of a word
   const Index all_rows = p.terms[0].width + p.terms[1].width;
-  // Whoever divides the longer side packs less of what others pack too.
-  const bool by_rows = all_rows > p.columns;
+  const bool by_rows = outer_by_rows(p, members);
   const Range columns =
       by_rows ? Range{0, vectors_of(p.columns)} : part_of(vectors_of(p.columns), member, members);
   const Range rows = by_rows ? part_of(all_rows, member, members) : Range{0, all_rows};
