@@ -149,7 +149,7 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
   const Range columns =
       by_rows ? Range{0, vectors_of(p.columns)} : part_of(vectors_of(p.columns), member, members);
   const Range rows = by_rows ? part_of(all_rows, member, members) : Range{0, all_rows};
-  const bool sums = (p.sums[0] || p.sums[1]) && (!by_rows || member == 0);
+  const bool sums = p.sums && (!by_rows || member == 0);
   float* packed_a = buffer + kOuterDepth * kMaxVectors * kLanes;
 
   Index before = 0;  // rows of C before this term
@@ -175,16 +175,13 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
         for (Index panel = 0; panel < panels; ++panel) {
           const Range part = part_of(columns.size(), panel, panels);
           const PanelColumns c = plain_columns(columns.first + part.first, part.size(), p.columns);
-          pack_panel_rows(p.bf16, p.b + k, p.first_column, here, c, buffer);
-          for (float* sum : p.sums) {
-            if (!sums_here || !sum || m0 != first) continue;
-            for (Index v = 0; v < c.vectors; ++v) {
-              FloatVec acc = load_n(sum + c.column[v], c.lanes[v]);
-              for (Index row = k; row < k + here; ++row) {
-                acc = hn::Add(acc, load_n(p.b[row] + p.first_column + c.column[v], c.lanes[v]));
-              }
-              store_n(acc, sum + c.column[v], c.lanes[v]);
+          if (width > 0) pack_panel_rows(p.bf16, p.b + k, p.first_column, here, c, buffer);
+          for (Index v = 0; sums_here && m0 == first && v < c.vectors; ++v) {
+            FloatVec acc = load_n(p.sums + c.column[v], c.lanes[v]);
+            for (Index row = k; row < k + here; ++row) {
+              acc = hn::Add(acc, load_n(p.b[row] + p.first_column + c.column[v], c.lanes[v]));
             }
+            store_n(acc, p.sums + c.column[v], c.lanes[v]);
           }
           for (Index m = 0; m < width; m += kTile) {
             const Index tile = width - m < kTile ? width - m : kTile;
