@@ -21,6 +21,10 @@ constexpr Index kDepthBlock = 256;
 
 // How far into its rows of A a tile is fetched beforehand; from there the prefetcher goes on.
 constexpr Index kPrefetchDepth = 128;
+// An A of at most 640 KiB has come to the second-level cache with the first panel: where rows are
+// short, to fetch it again costs some per cent of the product.
+constexpr Index kNearFloats = 160 << 10;
+
 // An outer product packs at most this much of A for a sweep over C: 384 KiB. C is read and written
 // once for each block of depth, so blocks are as deep as that allows, up to the second limit, whose
 // panel of B is 128 KiB.
@@ -75,6 +79,7 @@ void multiply(const Product& p, Range range, float* buffer) {
     const Range part = part_of(range.size(), panel, panels);
     const Index first = range.first + part.first, vectors = part.size();
     const PanelColumns columns = plain_columns(first, vectors, p.columns);
+    const bool a_is_far = panel == 0 || p.rows * words > kNearFloats;
     for (Index k0 = 0; k0 == 0 || k0 < words; k0 += kDepthBlock) {
       const Index depth = words - k0 < kDepthBlock ? words - k0 : kDepthBlock;
       float* packed = p.packed ? p.packed + first * kLanes * words + k0 * vectors * kLanes : buffer;
@@ -92,7 +97,7 @@ void multiply(const Product& p, Range range, float* buffer) {
         if (i + 1 < tiles) {
           const Range next = part_of(p.rows, i + 1, tiles);
           for (Index r = next.first; r < next.last; ++r) {
-            for (Index k = 0; k < depth && k < kPrefetchDepth; k += 16)
+            for (Index k = 0; a_is_far && k < depth && k < kPrefetchDepth; k += 16)
               hwy::Prefetch(p.a[r] + k0 + k);
             for (Index v = 0; v < vectors; ++v) hwy::Prefetch(p.c[r] + (first + v) * kLanes);
           }
