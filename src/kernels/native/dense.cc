@@ -214,8 +214,8 @@ void dense_backward(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, T
     }
     outer.b = p.dy;
     outer.columns = U;
-    outer.sums[0] = a.dbias ? a.dbias.data() : nullptr;
-    if (outer.sums[0] || outer.terms[0].width > 0) add_outer(outer, member, members, buffer);
+    outer.sums = a.dbias ? a.dbias.data() : nullptr;
+    if (outer.sums || outer.terms[0].width > 0) add_outer(outer, member, members, buffer);
   });
 }
 

@@ -118,8 +118,8 @@ void multiply(const Product& product, Range vectors, float* buffer);
 void multiply_share(const Product& product, int member, int members, float* buffer);
 
 /// C[m][n] += sum over k of A[k][m] * B[k][n]: the gradient of a weight matrix. A may be two
-/// matrices side by side, each with its own C, so that B is packed once. All are floats; under bf16
-/// packing rounds A and B, but not what `sums` adds up.
+/// matrices side by side, each with its own C, so that members divide their rows together. All are
+/// floats; under bf16 packing rounds A and B, but not what `sums` adds up.
 struct OuterTerm {
   const float* const* a;  // row k
   Index width;            // 0: absent
@@ -132,7 +132,7 @@ struct OuterProduct {
   Index depth;
   const float* const* b;  // row k, columns [first_column, first_column + columns)
   Index first_column, columns;
-  float* sums[2];  // [columns] each: the sums of B's columns are added; or null
+  float* sums;  // [columns]: the sums of B's columns are added; or null
 };
 /// At most so many rows of C share one packing of A.
 constexpr Index kOuterRows = 384;

@@ -21,11 +21,29 @@ constexpr Index kDepthBlock = 256;
 
 // How far into its rows of A a tile is fetched beforehand; from there the prefetcher goes on.
 constexpr Index kPrefetchDepth = 128;
+// An A of at most 640 KiB has come to the second-level cache with the first panel: where rows are
+// short, to fetch it again costs some per cent of the product.
+constexpr Index kNearFloats = 160 << 10;
+
 // An outer product packs at most this much of A for a sweep over C: 384 KiB. C is read and written
 // once for each block of depth, so blocks are as deep as that allows, up to the second limit, whose
 // panel of B is 128 KiB.
 constexpr Index kOuterFloats = 96 << 10;
 constexpr Index kOuterDepth = 512;
+
+/// Whether the members of an outer product divide the rows of C rather than its columns: what
+/// makes the largest share less work. Counted in vectors of C, tiles being whole; packing counts as
+/// a few vectors more, and what is not divided is packed by every member.
+bool outer_by_rows(const OuterProduct& p, int members) {
+  constexpr Index kTile = tile_rows(kMaxVectors), kPackVector = 2, kPackTile = 4;
+  const auto cost = [](Index tiles, Index vectors) {
+    return tiles * (kTile * vectors + kPackTile) + kPackVector * vectors;
+  };
+  const Index w0 = p.terms[0].width, w1 = p.terms[1].width, vectors = vectors_of(p.columns);
+  const auto tiles = [](Index rows) { return parts_of(rows, kTile); };
+  return cost(tiles(parts_of(w0 + w1, members)), vectors) <
+         cost(tiles(w0) + tiles(w1), parts_of(vectors, members));
+}
 
 TileFunction tile_of(const Bf16Arithmetic* bf16) {
   return bf16 ? bf16->tile : multiply_tile_of<FloatWords>;
@@ -61,6 +79,7 @@ void multiply(const Product& p, Range range, float* buffer) {
     const Range part = part_of(range.size(), panel, panels);
     const Index first = range.first + part.first, vectors = part.size();
     const PanelColumns columns = plain_columns(first, vectors, p.columns);
+    const bool a_is_far = panel == 0 || p.rows * words > kNearFloats;
     for (Index k0 = 0; k0 == 0 || k0 < words; k0 += kDepthBlock) {
       const Index depth = words - k0 < kDepthBlock ? words - k0 : kDepthBlock;
       float* packed = p.packed ? p.packed + first * kLanes * words + k0 * vectors * kLanes : buffer;
@@ -78,7 +97,7 @@ void multiply(const Product& p, Range range, float* buffer) {
         if (i + 1 < tiles) {
           const Range next = part_of(p.rows, i + 1, tiles);
           for (Index r = next.first; r < next.last; ++r) {
-            for (Index k = 0; k < depth && k < kPrefetchDepth; k += 16)
+            for (Index k = 0; a_is_far && k < depth && k < kPrefetchDepth; k += 16)
               hwy::Prefetch(p.a[r] + k0 + k);
             for (Index v = 0; v < vectors; ++v) hwy::Prefetch(p.c[r] + (first + v) * kLanes);
           }
@@ -131,12 +150,11 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
       p.bf16 ? p.bf16->packed_tile : multiply_packed_tile_of<FloatWords>;
   const Index words = words_of(p.bf16, p.depth), numbers = p.bf16 ? 2 : 1;  // of a word
   const Index all_rows = p.terms[0].width + p.terms[1].width;
-  // Whoever divides the longer side packs less of what others pack too.
-  const bool by_rows = all_rows > p.columns;
+  const bool by_rows = outer_by_rows(p, members);
   const Range columns =
       by_rows ? Range{0, vectors_of(p.columns)} : part_of(vectors_of(p.columns), member, members);
   const Range rows = by_rows ? part_of(all_rows, member, members) : Range{0, all_rows};
-  const bool sums = (p.sums[0] || p.sums[1]) && (!by_rows || member == 0);
+  const bool sums = p.sums && (!by_rows || member == 0);
   float* packed_a = buffer + kOuterDepth * kMaxVectors * kLanes;
 
   Index before = 0;  // rows of C before this term
@@ -162,16 +180,13 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
         for (Index panel = 0; panel < panels; ++panel) {
           const Range part = part_of(columns.size(), panel, panels);
           const PanelColumns c = plain_columns(columns.first + part.first, part.size(), p.columns);
-          pack_panel_rows(p.bf16, p.b + k, p.first_column, here, c, buffer);
-          for (float* sum : p.sums) {
-            if (!sums_here || !sum || m0 != first) continue;
-            for (Index v = 0; v < c.vectors; ++v) {
-              FloatVec acc = load_n(sum + c.column[v], c.lanes[v]);
-              for (Index row = k; row < k + here; ++row) {
-                acc = hn::Add(acc, load_n(p.b[row] + p.first_column + c.column[v], c.lanes[v]));
-              }
-              store_n(acc, sum + c.column[v], c.lanes[v]);
+          if (width > 0) pack_panel_rows(p.bf16, p.b + k, p.first_column, here, c, buffer);
+          for (Index v = 0; sums_here && m0 == first && v < c.vectors; ++v) {
+            FloatVec acc = load_n(p.sums + c.column[v], c.lanes[v]);
+            for (Index row = k; row < k + here; ++row) {
+              acc = hn::Add(acc, load_n(p.b[row] + p.first_column + c.column[v], c.lanes[v]));
             }
+            store_n(acc, p.sums + c.column[v], c.lanes[v]);
           }
           for (Index m = 0; m < width; m += kTile) {
             const Index tile = width - m < kTile ? width - m : kTile;

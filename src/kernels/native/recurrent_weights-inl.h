@@ -76,23 +76,23 @@ void add_peephole_gradient(const Args& a, const Plan& p, Index depth, const Team
 void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, float* buffer) {
   const Index H = p.H;
   const bool norms = p.tail.kernel_gamma != nullptr;
-  const auto add = [&](const float* const* b, Index b_first, Index gate, Index gates,
-                       const float* const* a_recurrent, Index recurrent_width, float* sums0,
-                       float* sums1, bool with_kernel) {
+  const auto add = [&](const float* const* b, Index b_first, Index gates, const OuterTerm& term,
+                       const OuterTerm& beside, float* sums) {
     OuterProduct outer{};
     outer.bf16 = p.bf16;
-    if (with_kernel) outer.terms[0] = term_of(p.x, p.I, a.dkernel, gate * H);
-    if (a_recurrent) {
-      outer.terms[1] = term_of(a_recurrent, recurrent_width, a.drecurrent_kernel, gate * H);
-    }
+    outer.terms[0] = term;
+    outer.terms[1] = beside;
     outer.c_stride = p.width;
     outer.depth = depth;
     outer.b = b;
     outer.first_column = b_first;
     outer.columns = gates * H;
-    outer.sums[0] = sums0;
-    outer.sums[1] = sums1;
+    outer.sums = sums;
     add_outer(outer, team.member, team.members, buffer);
+  };
+  const OuterTerm input = term_of(p.x, p.I, a.dkernel, 0);
+  const auto state = [&](const float* const* rows, Index gate) {
+    return term_of(rows, p.P, a.drecurrent_kernel, gate * H);
   };
   if (a.doptions.dpeephole) add_peephole_gradient(a, p, depth, team);
   if (a.doptions.dprojection) {
@@ -108,18 +108,19 @@ void finish_window(const Args& a, const Plan& p, Index depth, const Team& team, 
   if (norms) {
     finish_norms(a, p, depth, team);
     input_side = p.kernel_normal;
-    add(input_side, 0, 0, gates_of(a.cell), nullptr, 0, nullptr, nullptr, true);
-    add(p.drecurrent_rows, 0, 0, gates_of(a.cell), p.h_in, p.P, nullptr, nullptr, false);
+    add(input_side, 0, gates_of(a.cell), input, {}, nullptr);
+    add(p.drecurrent_rows, 0, gates_of(a.cell), state(p.h_in, 0), {}, nullptr);
   } else if (a.cell == Cell::kGru) {
     float* state_bias = db ? db + p.width : nullptr;
-    add(p.gates, 0, 0, 2, p.h_in, H, db, state_bias, true);
-    add(p.gates, 2 * H, 2, 1, nullptr, 0, db ? db + 2 * H : nullptr, nullptr, true);
-    add(p.extra, 0, 2, 1, p.h_in, H, db ? state_bias + 2 * H : nullptr, nullptr, false);
+    add(p.gates, 0, 3, input, {}, db);
+    add(p.gates, 0, 2, state(p.h_in, 0), {}, state_bias);
+    add(p.extra, 0, 1, state(p.h_in, 2), {}, db ? state_bias + 2 * H : nullptr);
   } else if (a.cell == Cell::kGruResetBefore) {
-    add(p.gates, 0, 0, 2, p.h_in, H, db, nullptr, true);
-    add(p.gates, 2 * H, 2, 1, p.extra, H, db ? db + 2 * H : nullptr, nullptr, true);
+    add(p.gates, 0, 3, input, {}, db);
+    add(p.gates, 0, 2, state(p.h_in, 0), {}, nullptr);
+    add(p.gates, 2 * H, 1, state(p.extra, 2), {}, nullptr);
   } else {
-    add(p.gates, 0, 0, gates_of(a.cell), p.h_in, p.P, db, nullptr, true);
+    add(p.gates, 0, gates_of(a.cell), input, state(p.h_in, 0), db);
   }
   if (!a.dx) return;
   if (p.bf16) {

@@ -13,17 +13,19 @@ namespace rnn::native {
 /// do each step together, each for its own units, whose weights stay in its cache; they meet once
 /// or twice a step, which costs most when another process holds one of them up.
 ///
-/// Measured on two cores with 1 MB of second-level cache each, T 35: at H 256 and 8 rows or more a
-/// thread, by batch is 1.1 to 1.3 times as fast; at H 512 they are equal; at H 1024 and B 20 by
-/// units is 1.3 times as fast, since the weights no longer come from near.
+/// By batch wins where the weights come from near enough for the rows they are read for: a few rows
+/// need them in caches of a thread's own, more rows hide that they come from the third level.
+/// Beyond that by units does, unless it divides much worse. (`rnn_bench_kernels` at H 650 and 1024,
+/// B 20 against 32, has the two sides.)
 inline bool divide_batch(Index batch, Index unit_vectors, Index weight_bytes, int members) {
-  constexpr Index kRowsEnough = 8, kBytesNear = Index{4} << 20;
+  constexpr Index kRowsEnough = 8, kBytesNear = Index{4} << 20;  // rows of a thread
+  constexpr Index kRowsMany = 16, kBytesFar = Index{20} << 20;
   if (members == 1) return false;
   const auto share = [members](Index n) { return (n + members - 1) / members; };
   const Index by_units = share(unit_vectors) * batch;
   const Index by_batch = unit_vectors * share(batch);
-  if (batch < kRowsEnough * members || weight_bytes > kBytesNear)
-    return 5 * by_batch < 4 * by_units;
+  const Index bytes = batch < kRowsMany * members ? kBytesNear : kBytesFar;
+  if (batch < kRowsEnough * members || weight_bytes > bytes) return 5 * by_batch < 4 * by_units;
   return 4 * by_batch < 5 * by_units;
 }
 
