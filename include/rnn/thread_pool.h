@@ -24,12 +24,12 @@ struct ThreadPoolOptions {
   std::int64_t least_work = 400'000;
 };
 
-/// Runs the parts of one piece of work on a fixed set of threads.
-///
-/// Part i always runs on thread i modulo the number of threads, so that a core finds its part of
-/// the weights in its own cache again. Results must not depend on how work was divided: parts write
-/// disjoint outputs. Any thread may call `run`; while one call is under way a second caller does
-/// all its parts itself, so there are never more runnable threads than asked for.
+/// Runs the parts of one piece of work on a fixed set of threads. Part i runs on thread i modulo
+/// the number of threads, so that a core finds its part of the weights in its own cache again; the
+/// caller does what a thread has not begun when its own parts are done, instead of waiting. Results
+/// must not depend on how work was divided: parts write disjoint outputs. Any thread may call
+/// `run`; while one call is under way a second caller does all its parts itself, so there are never
+/// more runnable threads than asked for.
 class RNN_API ThreadPool {
  public:
   /// Throws ConfigError when the system does not give so many threads.
@@ -52,10 +52,10 @@ class RNN_API ThreadPool {
         const_cast<void*>(static_cast<const void*>(&work)));
   }
 
-  /// Calls `work(member, members)` for every member of a team whose members truly run at the same
-  /// time, so that they may wait for each other at a SpinBarrier. There are as many members as
-  /// threads, at most `limit`, or one when the pool is at work already. `work` must not throw, and
-  /// its results must not depend on `members`.
+  /// Calls `work(member, members)` for every member of a team, whose members may wait for each
+  /// other, all of them each time, at a SpinBarrier: then they run at the same time. There are as
+  /// many members as threads, at most `limit`, or one when the pool is at work already. `work` must
+  /// not throw, and its results must not depend on `members`.
   template <class Work>
   void run_team(int limit, Work&& work) {
     using Callable = std::remove_reference_t<Work>;

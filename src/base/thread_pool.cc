@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -35,8 +36,15 @@ struct ThreadPool::Impl {
   // Set by the caller whose work is under way. Not a mutex: a part may itself call `run`.
   std::atomic<bool> busy{false};
   std::atomic<std::uint32_t> round{0};  // a new value: there is work, or it is time to stop
-  std::atomic<int> unfinished{0};       // workers still in this round
-  bool stop = false;
+  std::atomic<int> unfinished{0};       // workers' shares of this round not done yet
+  std::atomic<bool> stop{false};
+  // The last round in which a worker's share was taken: by itself or, where it comes late, by the
+  // caller, who would wait for as long as another process has the worker's core. A share that is
+  // taken keeps its round from ending, so whoever takes one reads what that round set here:
+  struct alignas(64) Share {
+    std::atomic<std::uint32_t> taken{0};
+  };
+  std::deque<Share> shares;
   int parts = 0;
   Function function = nullptr;
   void* context = nullptr;
@@ -57,10 +65,21 @@ struct ThreadPool::Impl {
     }
   }
 
+  /// Whether the share of `thread` in round `now` was still to be had.
+  bool take_share(int thread, std::uint32_t now) {
+    std::atomic<std::uint32_t>& taken = shares[static_cast<std::size_t>(thread - 1)].taken;
+    std::uint32_t last = taken.load(std::memory_order_relaxed);
+    // A worker may see a round that is over by now: then its share was taken, in it or later.
+    return static_cast<std::int32_t>(now - last) > 0 &&
+           taken.compare_exchange_strong(last, now, std::memory_order_acq_rel);
+  }
+
   void serve(int thread) {
-    for (std::uint32_t seen = 0;; ++seen) {
+    for (std::uint32_t seen = 0;;) {
       await(round, seen, spin);
-      if (stop) return;
+      seen = round.load(std::memory_order_acquire);
+      if (stop.load(std::memory_order_relaxed)) return;
+      if (!take_share(thread, seen)) continue;
       work_as(thread);
       if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished.notify_one();
     }
@@ -68,7 +87,7 @@ struct ThreadPool::Impl {
 
   /// Tells the workers to end; they are joined when they are destroyed.
   void dismiss() {
-    stop = true;
+    stop.store(true, std::memory_order_relaxed);
     round.fetch_add(1, std::memory_order_release);
     round.notify_all();
   }
@@ -81,9 +100,15 @@ struct ThreadPool::Impl {
     function = all_function;
     context = all_context;
     unfinished.store(static_cast<int>(workers.size()), std::memory_order_relaxed);
-    round.fetch_add(1, std::memory_order_release);
+    const std::uint32_t now = round.fetch_add(1, std::memory_order_release) + 1;
     round.notify_all();
     work_as(0);
+    // Members of a team who met each other have all taken their shares.
+    for (int thread = 1; thread <= static_cast<int>(workers.size()); ++thread) {
+      if (!take_share(thread, now)) continue;
+      work_as(thread);
+      unfinished.fetch_sub(1, std::memory_order_acq_rel);
+    }
     for (int left = unfinished.load(std::memory_order_acquire); left > 0;
          left = unfinished.load(std::memory_order_acquire)) {
       await(unfinished, left, spin);
@@ -97,6 +122,7 @@ ThreadPool::ThreadPool(const ThreadPoolOptions& options) : impl_(std::make_uniqu
   impl_->least_work = options.least_work;
   const int threads = options.threads > 0 ? options.threads : usable_cores();
   impl_->workers.reserve(static_cast<std::size_t>(threads - 1));
+  impl_->shares.resize(static_cast<std::size_t>(threads - 1));
   // `workers` is read by the workers only after `round` has moved, when all of them stand.
   try {
     for (int thread = 1; thread < threads; ++thread) {

@@ -31,6 +31,16 @@ TEST(ThreadPool, SleepsAndWakes) {
   EXPECT_EQ(sum, 600);
 }
 
+TEST(ThreadPool, LateWorkersHaveEachPartDoneOnceInItsOwnRound) {
+  // More threads than cores, all asleep between rounds: the caller does what they have not begun.
+  ThreadPool pool({.threads = 8, .spin = std::chrono::microseconds(0)});
+  for (int round = 0; round < 500; ++round) {
+    std::vector<int> seen(8, 0);
+    pool.run(8, [&seen, round](int part) { seen[static_cast<std::size_t>(part)] += round + 1; });
+    EXPECT_EQ(seen, std::vector<int>(8, round + 1));
+  }
+}
+
 TEST(ThreadPool, SecondCallerDoesItsOwnWork) {
   ThreadPool pool({.threads = 2});
   std::atomic<int> sum = 0;

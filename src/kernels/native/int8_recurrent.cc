@@ -12,7 +12,7 @@
 #include "hwy/highway.h"
 #include "kernels/native/int8-inl.h"
 #include "kernels/native/kernel_table.h"
-#include "kernels/native/recurrent_team-inl.h"
+#include "kernels/native/recurrent_tiles-inl.h"
 #include "kernels/native/rows.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -107,23 +107,8 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
   p.first[steps] = n;
 }
 
-/// Where the tile of a phase's gates for units from `unit_vector` on stands, in vectors.
-Index place_of(const Plan& p, const Phase& phase, Index unit_vector) {
-  return phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates;
-}
-
-template <class Work>
-void for_all_panels(const Args& a, const Plan& p, const Team& team, const Work& work) {
-  for (int number = 0; number < phases_of(a.cell); ++number) {
-    const Phase phase = phase_of(a.cell, number);
-    for_panels(team, vectors_of(p.H), phase.units, [&](Index first, Index count) HWY_ATTR {
-      work(gate_columns(phase, first, count, p.H), place_of(p, phase, first));
-    });
-  }
-}
-
 void pack(const Args& a, const Plan& p, const Team& team) {
-  for_all_panels(a, p, team, [&](const PanelColumns& columns, Index place) {
+  for_all_panels(a.cell, p.H, team, [&](const PanelColumns& columns, Index place) {
     pack_int8_panel(a.kernel.data(), p.width, false, p.I, columns,
                     p.kernel + place * int8_vector_bytes(p.I));
     pack_int8_panel(a.recurrent_kernel.data(), p.width, false, p.H, columns,
@@ -131,17 +116,10 @@ void pack(const Args& a, const Plan& p, const Team& team) {
   });
 }
 
-/// Biases in the order of tiles. GRU: r and z see the state's bias too; n keeps it apart.
-void place_bias(const Args& a, const Plan& p, const Team& team) {
-  for_all_panels(a, p, team, [&](const PanelColumns& columns, Index place) {
-    for (Index v = 0; v < columns.vectors; ++v) {
-      for (Index i = 0; i < kLanes; ++i) {
-        const Index at = columns.column[v] + i;
-        float bias = i < columns.lanes[v] && a.bias ? a.bias.data()[at] : 0.0f;
-        if (a.cell == Cell::kGru && at < 2 * p.H && a.bias) bias += a.bias.data()[p.width + at];
-        p.bias[(place + v) * kLanes + i] = i < columns.lanes[v] ? bias : 0.0f;
-      }
-    }
+/// Biases in the order of tiles.
+void place_biases(const Args& a, const Plan& p, const Team& team) {
+  for_all_panels(a.cell, p.H, team, [&](const PanelColumns& columns, Index place) HWY_ATTR {
+    place_bias(a, p.H, columns, place, p.bias);
   });
   for (Index u = team.units.first * kLanes; u < team.units.last * kLanes; ++u) {
     const bool has = a.cell == Cell::kGru && a.bias && u < p.H;
@@ -151,7 +129,7 @@ void place_bias(const Args& a, const Plan& p, const Team& team) {
 
 /// The input's part of all steps, for the units of this member's panels.
 void multiply_inputs(const Args& a, const Plan& p, Index rows, const Team& team) {
-  for_all_panels(a, p, team, [&](const PanelColumns& columns, Index place) HWY_ATTR {
+  for_all_panels(a.cell, p.H, team, [&](const PanelColumns& columns, Index place) HWY_ATTR {
     multiply_int8({.tile = p.tile,
                    .a = {p.x_rows, static_cast<std::size_t>(rows)},
                    .depth = p.I,
@@ -186,7 +164,7 @@ void run_phase(const Plan& p, Range rows, Index batch, bool backwards, const Tea
   constexpr Phase kPhaseOf = phase_of(kCell, kPhase);
   const std::span<const Int8Row> states = quantize_states<kCell, kPhase>(p, rows, batch, team);
   const auto work = [&](Index first, Index count) HWY_ATTR {
-    const Index place = place_of(p, kPhaseOf, first);
+    const Index place = place_of(kPhaseOf, first, p.H);
     if constexpr (kCell == Cell::kGru) {
       const Index u = first * kLanes;
       for (Index r = rows.first; r < rows.last; ++r) {
@@ -262,7 +240,7 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
                           .arithmetic = nullptr};
       if ((a.weights_version == 0 && s0 == 0) || !(*p.key == key)) {
         pack(a, p, team);
-        place_bias(a, p, team);
+        place_biases(a, p, team);
       }
       const Range mine = part_of(rows, member, members);
       for (Index r = mine.first; r < mine.last; ++r) {

@@ -59,18 +59,21 @@ HWY_INLINE void round_share(const Bf16Arithmetic& bf16, const float* const* rows
 constexpr Index kStepRows = 64;
 
 /// Some rows by one packed panel, for a recurrent step. C is whole vectors here:
-/// c[r][v * kLanes + lane]. (Walking the panel in parts that stay in the first-level cache while
-/// all rows pass was tried and gained nothing: a tile runs at 97 % of the FMA peak with its panel
-/// in the second-level cache, and at 93 % with it in the third.)
+/// c[r][first_column + v * kLanes + lane], and so is the bias. (Walking the panel in parts that
+/// stay in the first-level cache while all rows pass was tried and gained nothing: a tile runs at
+/// 97 % of the FMA peak with its panel in the second-level cache, and at 93 % with it in the
+/// third.)
 struct PanelProduct {
   const Bf16Arithmetic* bf16;  // null: fp32
   const float* const* a;       // floats, or rounded to words
-  Index rows;                  // at most kStepRows
-  Index depth;                 // in numbers
+  Index rows;
+  Index depth;  // in numbers
   const float* panel;
   Index vectors;
   float* const* c;
   Start start;
+  Index first_column = 0;
+  const float* bias = nullptr;
 };
 void multiply_panel(const PanelProduct& product);
 

@@ -62,10 +62,10 @@ void multiply_panel(const PanelProduct& p) {
                    .depth = words_of(p.bf16, p.depth),
                    .panel = p.panel,
                    .c = p.c + rows.first,
-                   .first_column = 0,
+                   .first_column = p.first_column,
                    .lanes = kLanes,
                    .start = p.start,
-                   .bias = nullptr});
+                   .bias = p.bias});
   }
 }
 

@@ -3,7 +3,9 @@
 // The input's part of all gates of all steps is one product. What remains in a step is
 // [batch, H] x [H, G*H], made tile by tile: a tile holds all gates of some units for some
 // rows, so the cell finishes them while they are at hand and no pre-activation travels further than
-// the first-level cache.
+// the first-level cache. In inference the input's part is put where these tiles stand, by whoever
+// has their units; a single step makes both parts of a tile one after the other, and where units
+// are divided its members meet nobody.
 //
 // Options that look at one unit at a time happen there too. Those that need a whole row (layer
 // norm, projection) make a step of several stages, with a meeting between them where units are
@@ -21,7 +23,7 @@
 #include "hwy/highway.h"
 #include "kernels/native/kernel_table.h"
 #include "kernels/native/recurrent_forward_plan-inl.h"
-#include "kernels/native/recurrent_team-inl.h"
+#include "kernels/native/recurrent_tiles-inl.h"
 #include "kernels/native/row_norm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -29,9 +31,17 @@ namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
+// A row's multiply-adds take less than reading its weights from the second or third-level cache: a
+// step of fewer rows than this lasts as long as one of so many.
+constexpr Index kRowsOfAReading = 3;
+
 float* panel_of(const Plan& p, const Phase& phase, Index unit_vector) {
-  return p.packed_recurrent + words_of(p.bf16, p.P) * kLanes *
-                                  (phase.first_gate * vectors_of(p.H) + unit_vector * phase.gates);
+  return p.packed_recurrent + words_of(p.bf16, p.P) * kLanes * place_of(phase, unit_vector, p.H);
+}
+
+/// Where pre-activations stand as tiles.
+float* kernel_panel_at(const Plan& p, Index place) {
+  return p.packed_kernel + words_of(p.bf16, p.I) * kLanes * place;
 }
 
 /// Packs this member's units; where all members read all units, every members-th panel.
@@ -41,17 +51,44 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
     for_packed_panels(team, vectors_of(p.H), phase.units, [&](Index first, Index count) HWY_ATTR {
       pack_panel(p.bf16, a.recurrent_kernel.data(), p.width, p.P,
                  gate_columns(phase, first, count, p.H), panel_of(p, phase, first));
+      if (!p.tiled) return;
+      const PanelColumns columns = gate_columns(phase, first, count, p.H);
+      const Index place = place_of(phase, first, p.H);
+      pack_panel(p.bf16, a.kernel.data(), p.width, p.I, columns, kernel_panel_at(p, place));
+      place_bias(a, p.H, columns, place, p.bias);
     });
   }
 }
 
+/// The input's part of some rows of tiles. `x`: of all rows, rounded under bf16.
+void multiply_inputs(const Plan& p, const float* const* x, Range rows, Index vectors, Index place) {
+  multiply_panel({.bf16 = p.bf16,
+                  .a = x + rows.first,
+                  .rows = rows.size(),
+                  .depth = p.I,
+                  .panel = kernel_panel_at(p, place),
+                  .vectors = vectors,
+                  .c = p.input_rows + rows.first,
+                  .start = Start::kBias,
+                  .first_column = place * kLanes,
+                  .bias = p.bias});
+}
+
+/// How one step is done.
+struct Step {
+  Range rows;
+  /// From the last units to the first. Every other step goes so, across calls too, and finds the
+  /// panels that the step before read last still in the cache.
+  bool backwards;
+  const float* const* x;  // where the input's part is yet to come: the inputs of all rows
+};
+
 /// The product of a phase for some rows and units, tile by tile: from what the input gave, or with
-/// `raw` from zero, and finish(row, tile, unit) takes each vector of units. `backwards`: from the
-/// last units to the first. Every other step goes so, and finds the panels that the step before
-/// read last still in the cache.
+/// `raw` from zero, and finish(row, tile, unit) takes each vector of units.
 template <Cell kCell, int kPhase, class Finish>
-void run_phase(const Args& a, const Plan& p, Range rows, const Team& team, bool raw, bool backwards,
+void run_phase(const Args& a, const Plan& p, const Step& step, const Team& team, bool raw,
                float* buffer, const Finish& finish) {
+  const Range rows = step.rows;
   constexpr Phase kPhaseOf = phase_of(kCell, kPhase);
   const float* q_bias =
       kCell == Cell::kGru ? (a.bias ? a.bias.data() + p.width + 2 * p.H : p.zeros) : nullptr;
@@ -67,16 +104,31 @@ void run_phase(const Args& a, const Plan& p, Range rows, const Team& team, bool 
   const auto work = [&](Index first, Index count) HWY_ATTR {
     const Index vectors = count * kPhaseOf.gates;
     const float* panel = panel_of(p, kPhaseOf, first);
+    const Index place = place_of(kPhaseOf, first, p.H);
     const Index chunks = parts_of(rows.size(), kStepRows);
     for (Index chunk = 0; chunk < chunks; ++chunk) {
       const Range part = part_of(rows.size(), chunk, chunks);
       const ForwardRow* these = p.rows + rows.first + part.first;
       float* out[kStepRows];
       const float* in[kStepRows];
+      if (step.x) {
+        const Range all{rows.first + part.first, rows.first + part.last};
+        multiply_inputs(p, step.x, all, vectors, place);
+      }
       for (Index r = 0; r < part.size(); ++r) {
         const ForwardRow& row = these[r];
-        out[r] = buffer + r * vectors * kLanes;
         in[r] = p.bf16 ? rounded + (part.first + r) * words : state_of(row);
+        if (p.tiled) {
+          out[r] = p.input_rows[rows.first + part.first + r] + place * kLanes;
+          if constexpr (kCell == Cell::kGru) {
+            // n keeps the input's part apart.
+            const Index u = first * kLanes;
+            store_n(load(out[r] + 2 * kLanes), row.gates + 2 * p.H + u, p.H - u);
+            store(load_n(q_bias + u, p.H - u), out[r] + 2 * kLanes);
+          }
+          continue;
+        }
+        out[r] = buffer + r * vectors * kLanes;
         for (Index v = 0; !raw && v < vectors; ++v) {
           const Index gate = kPhaseOf.first_gate + v % kPhaseOf.gates;
           const Index u = (first + v / kPhaseOf.gates) * kLanes;
@@ -99,14 +151,13 @@ void run_phase(const Args& a, const Plan& p, Range rows, const Team& team, bool 
       }
     }
   };
-  for_panels(team, vectors_of(p.H), kPhaseOf.units, work, backwards);
+  for_panels(team, vectors_of(p.H), kPhaseOf.units, work, step.backwards);
 }
 
 /// A phase whose tiles the cell finishes.
 template <Cell kCell, int kPhase>
-void run_fused(const Args& a, const Plan& p, Range rows, const Team& team, bool backwards,
-               float* buffer) {
-  run_phase<kCell, kPhase>(a, p, rows, team, false, backwards, buffer,
+void run_fused(const Args& a, const Plan& p, const Step& step, const Team& team, float* buffer) {
+  run_phase<kCell, kPhase>(a, p, step, team, false, buffer,
                            [&](const ForwardRow& row, const float* tile, Index u) HWY_ATTR {
                              finish_forward<kCell, kPhase>(tile, p.tail, u,
                                                            std::min(kLanes, p.H - u), row);
@@ -115,9 +166,8 @@ void run_fused(const Args& a, const Plan& p, Range rows, const Team& team, bool 
 
 /// Layer norm, stage "product".
 template <Cell kCell>
-void run_product(const Args& a, const Plan& p, Range rows, const Team& team, bool backwards,
-                 float* buffer) {
-  run_phase<kCell, 0>(a, p, rows, team, true, backwards, buffer,
+void run_product(const Args& a, const Plan& p, const Step& step, const Team& team, float* buffer) {
+  run_phase<kCell, 0>(a, p, step, team, true, buffer,
                       [&](const ForwardRow& row, const float* tile, Index u) HWY_ATTR {
                         for (Index gate = 0; gate < gates_of(kCell); ++gate) {
                           store_n(load(tile + gate * kLanes), row.product + gate * p.H + u,
@@ -211,14 +261,17 @@ void pack_projection(const Args& a, const Plan& p, const Team& team) {
   });
 }
 
+/// `turn`: of the first step. `x`: where there is one step, and the input's part is yet to come.
 template <Cell kCell>
-void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, float* buffer) {
+void run_steps(const Args& a, const Plan& p, Index steps, Index turn, const float* const* x,
+               const Team& team, float* buffer) {
   for (Index s = 0; s < steps; ++s) {
-    const Index* first = p.first + s * team.parts() + team.part();
-    const Range rows{first[0], first[1]};
-    const bool backwards = s % 2 == 1;
+    const Index* first = p.first + s * p.parts;
+    const Range rows = team.by_batch ? Range{first[team.member], first[team.member + 1]}
+                                     : Range{first[0], first[p.parts]};
+    const Step step{rows, ((turn + s) & 1) != 0, x};
     if (phases_of(kCell) == 1 && p.tail.kernel_gamma) {
-      run_product<kCell>(a, p, rows, team, backwards, buffer);
+      run_product<kCell>(a, p, step, team, buffer);
       team.meet();
       run_gates<kCell>(a, p, rows, team.units);
       if constexpr (is_lstm(kCell)) {
@@ -226,11 +279,11 @@ void run_steps(const Args& a, const Plan& p, Index steps, const Team& team, floa
         run_output<kCell>(a, p, rows, team.units);
       }
     } else {
-      run_fused<kCell, 0>(a, p, rows, team, backwards, buffer);
+      run_fused<kCell, 0>(a, p, step, team, buffer);
     }
     if constexpr (phases_of(kCell) == 2) {
       team.meet();
-      run_fused<kCell, 1>(a, p, rows, team, backwards, buffer);
+      run_fused<kCell, 1>(a, p, step, team, buffer);
     }
     if (p.packed_projection) {
       team.meet();
@@ -261,13 +314,14 @@ void start_state(const Args& a, const Plan& p) {
   std::fill_n(p.zeros, std::max(p.H, p.P), 0.0f);
   if (p.constant_h) std::fill_n(p.constant_h, p.P, a.options.zoneout_h_rate);
   if (p.constant_c) std::fill_n(p.constant_c, p.H, a.options.zoneout_c_rate);
-  std::fill_n(p.bias, p.width, 0.0f);
   const auto& mask = a.options.recurrent_mask;
   for (Index i = 0; mask && i < mask.size(); ++i) p.masked[i] = a.h0 ? mask[i] * a.h0[i] : 0.0f;
-  if (a.bias) {
-    std::copy_n(a.bias.data(), p.width, p.bias);
+  if (!p.tiled) {
+    copy_or_zero(a.bias ? View<const float>(a.bias.data(), {p.width}) : View<const float>(), p.bias,
+                 p.width);
     // r and z see the state's bias too; n keeps the state's part apart.
-    for (Index u = 0; a.cell == Cell::kGru && u < 2 * p.H; ++u) p.bias[u] += a.bias[p.width + u];
+    const bool both = a.bias && a.cell == Cell::kGru;
+    for (Index u = 0; both && u < 2 * p.H; ++u) p.bias[u] += a.bias[p.width + u];
   }
   if (p.c) copy_or_zero(a.c0, p.c, a.x.extent(1) * p.H);
 }
@@ -282,7 +336,7 @@ std::size_t recurrent_forward_scratch(const Args& a, const Bf16Arithmetic* bf16,
 
 void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& pool) {
   Scratch scratch(a.scratch.data());
-  const Plan p = lay_out(a, bf16, pool.threads(), scratch);
+  Plan p = lay_out(a, bf16, pool.threads(), scratch);
   const Index time = a.x.extent(0), batch = a.x.extent(1), vectors = vectors_of(p.H);
   const Index all_steps = longest(a.lengths, time);
   start_state(a, p);
@@ -290,54 +344,80 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
   SpinBarrier barrier;
   for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
     const Index steps = std::min(p.steps, all_steps - s0);
-    const int limit = pool.threads_for(steps * batch * (p.I + p.P) * p.width);
+    const Index rows_worth = std::max(batch, kRowsOfAReading);
+    const int limit = pool.threads_for(steps * rows_worth * (p.I + p.P) * p.width);
+    const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, limit);
+    p.parts = by_batch ? limit : 1;
+    list_rows(a, p, s0, steps);
+    const Index rows = p.first[steps * p.parts];
+    // Training has new weights in every call.
+    const int panel_parts = !a.gates ? pool.threads() : by_batch ? 1 : limit;
+    const PackedKey key{.magic = PackedKey::kMagic,
+                        .version = a.weights_version,
+                        .first = a.kernel.data(),
+                        .second = a.recurrent_kernel.data(),
+                        .extents = {p.I, p.P},
+                        .kind = static_cast<int>(a.cell) * 8 + (p.packed_kernel ? 1 : 0) +
+                                (p.packed_projection ? 2 : 0) + (p.tiled ? 4 : 0),
+                        .layout = panel_parts,
+                        .arithmetic = bf16};
+    const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
+    const Index turn = valid ? *p.turn & 1 : 0;
+    *p.key = key;
+    *p.turn = (turn + steps) & 1;
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-      // Training has new weights in every call.
-      const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members),
-                                a.gates ? 0 : pool.threads(), p.H, member, members, barrier);
+      const Team team =
+          team_of(by_batch && members > 1, panel_parts, p.H, member, members, barrier);
       float* buffer = p.buffers + member * p.buffer_floats;
-      const PackedKey key{.magic = PackedKey::kMagic,
-                          .version = a.weights_version,
-                          .first = a.kernel.data(),
-                          .second = a.recurrent_kernel.data(),
-                          .extents = {p.I, p.P},
-                          .kind = static_cast<int>(a.cell) * 4 + (p.packed_kernel ? 1 : 0) +
-                                  (p.packed_projection ? 2 : 0),
-                          .layout = team.panel_parts,
-                          .arithmetic = bf16};
-      const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
-      if (member == 0) list_rows(a, p, s0, steps, team.parts());
-      if (!valid) pack_units(a, p, team);
-      if (!valid && p.packed_projection) pack_projection(a, p, team);
-      barrier.wait(members);
-      if (member == 0) *p.key = key;
-      const Index rows = p.first[steps * team.parts()];
-      if (bf16) {
+      if (!valid) {
+        pack_units(a, p, team);
+        if (p.packed_projection) pack_projection(a, p, team);
+        if (team.by_batch) barrier.wait(members);
+      }
+      const float* const* x = p.x;
+      const float* own[kRowsToRoundAlone];
+      if (bf16 && p.tiled && steps == 1 && rows <= kRowsToRoundAlone) {
+        std::copy_n(p.x, rows, own);
+        round_share(*bf16, own, rows, p.I,
+                    p.x_words + member * kRowsToRoundAlone * words_of(bf16, p.I), own, 0, 1);
+        x = own;
+      } else if (bf16) {
         round_share(*bf16, p.x, rows, p.I, p.x_words, p.x, member, members);
         barrier.wait(members);
       }
-      multiply_share({.bf16 = bf16,
-                      .a = p.x,
-                      .c = p.input_rows,
-                      .rows = rows,
-                      .depth = p.I,
-                      .columns = p.width,
-                      .b = a.kernel.data(),
-                      .b_stride = p.width,
-                      .b_transposed = false,
-                      .start = p.tail.kernel_gamma ? Start::kZero : Start::kBias,
-                      .bias = p.bias,
-                      .packed = p.packed_kernel,
-                      .packed_valid = valid,
-                      .packed_panels = panels_of(vectors_of(p.width), kMaxVectors, pool.threads())},
-                     member, members, buffer);
-      barrier.wait(members);
+      if (!p.tiled) {
+        multiply_share(
+            {.bf16 = bf16,
+             .a = p.x,
+             .c = p.input_rows,
+             .rows = rows,
+             .depth = p.I,
+             .columns = p.width,
+             .b = a.kernel.data(),
+             .b_stride = p.width,
+             .b_transposed = false,
+             .start = p.tail.kernel_gamma ? Start::kZero : Start::kBias,
+             .bias = p.bias,
+             .packed = p.packed_kernel,
+             .packed_valid = valid,
+             .packed_panels = panels_of(vectors_of(p.width), kMaxVectors, pool.threads())},
+            member, members, buffer);
+        barrier.wait(members);
+      } else if (steps > 1) {
+        const Team by_units = team_of(false, panel_parts, p.H, member, members, barrier);
+        for_all_panels(a.cell, p.H, by_units,
+                       [&](const PanelColumns& columns, Index place) HWY_ATTR {
+                         multiply_inputs(p, x, {0, rows}, columns.vectors, place);
+                       });
+        if (team.by_batch) barrier.wait(members);
+      }
       if (p.tail.kernel_gamma) {
         normalise_inputs(a, p, rows, member, members);
         barrier.wait(members);
       }
       with_cell(a.cell, [&](auto cell) HWY_ATTR {
-        run_steps<cell.value>(a, p, steps, team, buffer + product_buffer_floats());
+        run_steps<cell.value>(a, p, steps, turn, p.tiled && steps == 1 ? x : nullptr, team,
+                              buffer + product_buffer_floats());
       });
     });
   }

@@ -20,6 +20,9 @@ using Args = RecurrentForward<float>;
 // Without gates to keep, a long text is done in chunks of about so many rows, so that memory does
 // not grow with its length.
 constexpr Index kChunkRows = 512;
+// Under bf16: where a step is all there is, up to so many rows each thread rounds the inputs of its
+// rows for itself instead of meeting the others.
+constexpr Index kRowsToRoundAlone = 8;
 
 /// Everything a call keeps in scratch.
 struct Plan {
@@ -27,8 +30,12 @@ struct Plan {
   Index I, H, P, width, steps;  // steps: of a chunk
   Tail tail;
   PackedKey* key;
+  Index* turn;  // beside the key: 1 where the next step sweeps backwards over the weights
+  // Whether pre-activations stand as tiles (see recurrent_tiles-inl.h), and the packed kernel with
+  // them; else in plain rows.
+  bool tiled;
   float *packed_recurrent, *packed_kernel;
-  float *bias, *zeros, *c, *gates, *extra;
+  float *bias, *zeros, *c, *gates, *extra, *tiles;
   float* packed_projection;  // or null
   // Rows of a step, [B,.] each, where options need them:
   float *output, *product, *c_new, *cell_normal;
@@ -38,8 +45,9 @@ struct Plan {
   const float** x;
   float* x_words;  // under bf16: rounded
   float** gate_rows;
-  float** input_rows;  // where x W goes: gate_rows, or kept apart to be normalised
+  float** input_rows;  // where x W goes: tiles, gate_rows, or kept apart to be normalised
   ForwardRow* rows;
+  int parts;     // of the batch, in which rows are listed
   Index* first;  // [step * parts + part] first row; one entry more at the end
   float* buffers;
   Index buffer_floats;
@@ -67,13 +75,19 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
   // First what stays packed, at places that depend on weights alone: the next call may have another
   // batch.
   p.key = scratch.take<PackedKey>(1);
+  p.turn = scratch.take<Index>(1);
   p.packed_recurrent = scratch.take<float>(packed_floats(bf16, p.P, p.H) * gates_of(a.cell));
-  if (!a.gates) p.packed_kernel = scratch.take<float>(packed_floats(bf16, p.I, p.width));
+  if (!a.gates) {
+    p.packed_kernel = scratch.take<float>(packed_floats(bf16, p.I, p.H) * gates_of(a.cell));
+  }
   if (o.projection) p.packed_projection = scratch.take<float>(packed_floats(nullptr, p.H, p.P));
-  p.bias = scratch.take<float>(p.width);
+  p.tiled = !a.gates && !o.kernel_gamma;
+  const Index tile_floats = gates_of(a.cell) * vectors_of(p.H) * kLanes;
+  p.bias = scratch.take<float>(tile_floats);
   p.zeros = scratch.take<float>(std::max(p.H, p.P));
   if (is_lstm(a.cell)) p.c = scratch.take<float>(batch * p.H);
-  if (!a.gates) p.gates = scratch.take<float>(rows * p.width);
+  if (!a.gates) p.gates = scratch.take<float>((p.tiled ? batch : rows) * p.width);
+  if (p.tiled) p.tiles = scratch.take<float>(rows * tile_floats);
   if (!a.extra && a.cell == Cell::kGruResetBefore) p.extra = scratch.take<float>(batch * p.H);
   if (o.projection && !a.kept.output) p.output = scratch.take<float>(batch * p.H);
   if (o.kernel_gamma) p.product = scratch.take<float>(batch * p.width);
@@ -83,7 +97,10 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
   if (o.zoneout_c_rate > 0) p.constant_c = scratch.take<float>(p.H);
   if (o.recurrent_mask) p.masked = scratch.take<float>(2 * batch * p.P);
   p.x = scratch.take<const float*>(rows);
-  if (bf16) p.x_words = scratch.take<float>(rows * words_of(bf16, p.I));
+  if (bf16) {
+    p.x_words =
+        scratch.take<float>(std::max(rows, threads * kRowsToRoundAlone) * words_of(bf16, p.I));
+  }
   p.gate_rows = scratch.take<float*>(rows);
   p.input_rows = scratch.take<float*>(rows);
   p.rows = scratch.take<ForwardRow>(rows);
@@ -95,7 +112,9 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
 }
 
 /// Lists the valid rows of steps [s0, s0 + steps): by step, then by part of the batch.
-void list_rows(const Args& a, const Plan& p, Index s0, Index steps, int parts) {
+void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
+  const int parts = p.parts;
+  const Index tile_floats = gates_of(a.cell) * vectors_of(p.H) * kLanes;
   const Index time = a.x.extent(0), batch = a.x.extent(1);
   const BatchParts division(a.lengths, time, batch, parts);
   const auto at = [&](auto view, Index t, Index b) {
@@ -114,7 +133,8 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps, int parts) {
         if (s >= length) continue;
         const Index t = time_of(s, length, a.go_backwards);
         p.x[n] = at(a.x, t, b);
-        p.gate_rows[n] = a.gates ? at(a.gates, t, b) : p.gates + ((s - s0) * batch + b) * p.width;
+        const Index place = p.tiled ? b : (s - s0) * batch + b;
+        p.gate_rows[n] = a.gates ? at(a.gates, t, b) : p.gates + place * p.width;
         const float* h_before =
             s > 0  ? at(View<const float>(a.y), time_of(s - 1, length, a.go_backwards), b)
             : a.h0 ? a.h0.data() + b * p.P
@@ -137,7 +157,9 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps, int parts) {
                      .c_new = p.c_new ? p.c_new + b * p.H : nullptr,
                      .cell_normal = kept_or(a.kept.cell_normal, t, b, p.cell_normal, p.H),
                      .inverse_deviation = at(a.kept.inverse_deviation, t, b)};
-        p.input_rows[n] = a.kept.kernel_normal ? at(a.kept.kernel_normal, t, b) : p.gate_rows[n];
+        p.input_rows[n] = a.kept.kernel_normal ? at(a.kept.kernel_normal, t, b)
+                          : p.tiled            ? p.tiles + ((s - s0) * batch + b) * tile_floats
+                                               : p.gate_rows[n];
         ++n;
       }
     }
