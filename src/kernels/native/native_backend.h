@@ -2,7 +2,8 @@
 // made.
 //
 // Fast are recurrent and dense layers, embeddings, dropout, activations, softmax with its
-// cross-entropy, optimiser steps, norms and clipping. The rest is computed by the formulas of the
+// cross-entropy, the loss of a softmax over tiles of the vocabulary, optimiser steps, norms and
+// clipping. The rest is computed by the formulas of the
 // reference, compiled for floats and run by the calling thread (forwarded.cc): merging, windows
 // (convolutions, whose product is a dense one), pooling over time, layer normalisation as a layer
 // (inside a recurrent cell it is native), gradients of activities, binary cross-entropy and the
