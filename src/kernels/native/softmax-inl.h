@@ -5,6 +5,7 @@
 // congruent to l. So it makes no difference whether all logits of a row are there or one tile at a
 // time, who adds up which tile, and what else is in the batch.
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/native/math-inl.h"
 #include "kernels/native/tile-inl.h"
@@ -25,8 +26,8 @@ class VocabularyTiles {
  public:
   explicit VocabularyTiles(Index vocabulary) : vocabulary_(vocabulary) {
     panels_ = (vocabulary + kPanel - 1) / kPanel;
-    const Index most = vocabulary < kLarge ? 1 : HWY_MAX(1, kMostColumns / kPanel);
-    count_ = (panels_ + most - 1) / most;
+    constexpr Index kMost = kMostColumns / kPanel;
+    count_ = (panels_ + kMost - 1) / kMost;
   }
   Index count() const { return count_; }
   /// First column of a tile; that of tile count() is the vocabulary.
@@ -36,8 +37,6 @@ class VocabularyTiles {
 
  private:
   static constexpr Index kPanel = kMaxVectors * kLanes, kMostColumns = 256;
-  // From here on there are tiles enough for any number of threads, and wider ones cost less.
-  static constexpr Index kLarge = 1024;
   Index vocabulary_, panels_, count_;
 };
 
