@@ -241,8 +241,7 @@ struct BackwardPlan {
   float* packed_x;        // for the weights' gradients
   const float** dlogits;  // each member's rows of a tile
   const float** rounded;  // each member's; under bf16: the same as words
-  float* words;           // under bf16: of two tiles, by turns
-  Index word_floats;
+  float* words;           // under bf16: of a tile
   float* buffers;
   Index buffer_floats;
 };
@@ -269,8 +268,7 @@ BackwardPlan lay_out(const SoftmaxLossBackward<float>& a, const Bf16Arithmetic* 
   p.dlogits = scratch.take<const float*>(rows * threads);
   if (bf16 && a.dx) {
     p.rounded = scratch.take<const float*>(rows * threads);
-    p.word_floats = rows * words_of(bf16, tiles.largest());
-    p.words = scratch.take<float>(2 * p.word_floats);
+    p.words = scratch.take<float>(rows * words_of(bf16, tiles.largest()));
   }
   const Index columns = (vectors_of(tiles.largest()) + kMaxVectors) * kLanes;
   p.buffer_floats = std::max(product_buffer_floats(), kOuterDepth * columns);
@@ -330,13 +328,12 @@ struct GradientTile {
   Index count, first, size;
 };
 
-void add_bias_gradient(const GradientTile& t, Range vectors, float* dbias) {
-  for (Index v = vectors.first; v < vectors.last; ++v) {
-    const Index column = v * kLanes, n = std::min(t.size - column, kLanes);
+void add_bias_gradient(const GradientTile& t, float* dbias) {
+  for_vectors(t.size, [&](Index column, Index n) HWY_ATTR {
     FloatVec sum = load_n(dbias + t.first + column, n);
     for (Index r = 0; r < t.count; ++r) sum = hn::Add(sum, load_n(t.rows[r] + column, n));
     store_n(sum, dbias + t.first + column, n);
-  }
+  });
 }
 
 void multiply_packed(const Bf16Arithmetic* bf16, Index rows, Index vectors, const Tile& tile) {
@@ -344,17 +341,17 @@ void multiply_packed(const Bf16Arithmetic* bf16, Index rows, Index vectors, cons
   multiply_packed_tile_of<FloatWords>(rows, vectors, tile);
 }
 
-/// dkernel [F,V] of the columns in `vectors` of a tile and the features in tiles `units`.
+/// dkernel [F,V] of the columns of a tile and the features in tiles `units`.
 void add_kernel_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, const GradientTile& t,
-                         Range vectors, Range units, float* dkernel, float* buffer) {
-  const Index panels = parts_of(vectors.size(), kMaxVectors);
+                         Range units, float* dkernel, float* buffer) {
+  const Index vectors = vectors_of(t.size), panels = parts_of(vectors, kMaxVectors);
   const Index padded = padded_features(false, p.F);
   for (Index block = 0; block < blocks_of(bf16, t.count); ++block) {
     const Block b = block_of(bf16, t.count, block);
     for (Index panel = 0; panel < panels; ++panel) {
-      const Range part = part_of(vectors.size(), panel, panels);
+      const Range part = part_of(vectors, panel, panels);
       pack_panel_rows(bf16, t.rows + b.first, 0, b.steps,
-                      plain_columns(vectors.first + part.first, part.size(), t.size),
+                      plain_columns(part.first, part.size(), t.size),
                       buffer + part.first * kLanes * b.words);
     }
     for (Index f = units.first * kTileRows; f < units.last * kTileRows; f += kTileRows) {
@@ -363,8 +360,8 @@ void add_kernel_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, cons
       for (Index r = 0; r < rows; ++r) out[r] = dkernel + (f + r) * p.V + t.first;
       const float* packed = p.packed_x + b.first_word * padded + f * b.words;
       for (Index panel = 0; panel < panels; ++panel) {
-        const Range part = part_of(vectors.size(), panel, panels);
-        const PanelColumns c = plain_columns(vectors.first + part.first, part.size(), t.size);
+        const Range part = part_of(vectors, panel, panels);
+        const PanelColumns c = plain_columns(part.first, part.size(), t.size);
         if (f + 2 * kTileRows <= p.F) {
           for (Index r = 0; r < kTileRows; ++r) {
             for (Index v = 0; v < c.vectors; ++v) {
@@ -387,22 +384,21 @@ void add_kernel_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, cons
   }
 }
 
-/// dkernel [V,F] of the columns in `vectors` of a tile and the features in panels `units`.
+/// dkernel [V,F] of the columns of a tile and the features in panels `units`.
 void add_table_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, const GradientTile& t,
-                        Range vectors, Range units, float* dkernel, float* buffer) {
-  const Index first = vectors.first * kLanes;
-  const Index width = std::min(vectors.last * kLanes, t.size) - first;
+                        Range units, float* dkernel, float* buffer) {
+  const Index width = t.size;
   const Index padded = padded_features(true, p.F), panel = kMaxVectors * kLanes;
   for (Index block = 0; block < blocks_of(bf16, t.count); ++block) {
     const Block b = block_of(bf16, t.count, block);
-    pack_outer_rows(bf16, t.rows + b.first, b.steps, first, width, buffer);
+    pack_outer_rows(bf16, t.rows + b.first, b.steps, 0, width, buffer);
     for (Index f = units.first * panel; f < std::min(p.F, units.last * panel); f += panel) {
       const PanelColumns c = plain_columns(f / kLanes, vectors_of(std::min(p.F - f, panel)), p.F);
       for (Index m = 0; m < width; m += kTileRows) {
         const Index rows = std::min(width - m, kTileRows);
         float* out[kTileRows];
         for (Index r = 0; r < rows; ++r) {
-          out[r] = dkernel + (t.first + first + m + r) * p.F;
+          out[r] = dkernel + (t.first + m + r) * p.F;
           for (Index v = 0; m + 2 * kTileRows <= width && v < c.vectors; ++v) {
             hwy::Prefetch(out[r] + kTileRows * p.F + c.column[0] + v * kLanes);
           }
@@ -458,15 +454,11 @@ void softmax_loss_backward(const SoftmaxLossBackward<float>& a, const Bf16Arithm
     const float** dlogits = p.dlogits + member * N;
     const float** rounded = p.rounded ? p.rounded + member * N : nullptr;
     float* buffer = p.buffers + member * p.buffer_floats;
-    if (a.dkernel) pack_features(p, bf16, a.transposed, rows, member, members);
-    for (Index tile = 0; tile < tiles.count(); ++tile) {
+    const auto set_rows = [&](Index tile) {
+      for (Index r = 0; r < rows; ++r) dlogits[r] = kept.row(tile, r);
+    };
+    const auto rows_of_tile = [&](Index tile) HWY_ATTR {
       const Index first = tiles.first(tile), size = tiles.size(tile);
-      // Written before the next barrier but one, when nobody reads the tile before the last.
-      float* words = p.words + tile % 2 * p.word_floats;
-      for (Index r = 0; r < rows; ++r) {
-        dlogits[r] = kept.row(tile, r);
-        if (rounded) rounded[r] = words + r * words_of(bf16, size);
-      }
       for (Index r = mine.first; r < mine.last; ++r) {
         float* row = kept.row(tile, r);
         const Index step = p.step[r], target = a.targets[step] - first;
@@ -480,39 +472,51 @@ void softmax_loss_backward(const SoftmaxLossBackward<float>& a, const Bf16Arithm
           to_gradient(row, size, factor, scale, spread);
           if (here) row[target] = at_target;
         }
-        if (rounded) bf16->round(row, size, words + r * words_of(bf16, size));
+        if (!rounded) continue;
+        float* words = p.words + r * words_of(bf16, tiles.largest());
+        bf16->round(row, size, words);
+        rounded[r] = words;
       }
-      barrier.wait(members);
-      if (a.dx) {
-        multiply_share({.bf16 = bf16,
-                        .a = rounded ? rounded : dlogits,
-                        .c = p.dx,
-                        .rows = rows,
-                        .depth = size,
-                        .columns = F,
-                        .b = a.kernel.data() + first * (a.transposed ? F : 1),
-                        .b_stride = a.transposed ? F : V,
-                        .b_transposed = !a.transposed,
-                        .start = tile == 0 ? Start::kZero : Start::kAdd,
-                        .bias = nullptr,
-                        .packed = nullptr,
-                        .packed_valid = false},
-                       member, members, buffer);
-      }
-      // Whoever divides the longer side packs less of what others pack too.
-      const GradientTile t{dlogits, rows, first, size};
-      const Index vectors = vectors_of(size);
-      const Index units = parts_of(F, a.transposed ? kMaxVectors * kLanes : kTileRows);
-      const bool by_features = size < F && vectors % members != 0;
-      const Range my_vectors = by_features ? Range{0, vectors} : part_of(vectors, member, members);
-      const Range my_units = by_features ? part_of(units, member, members) : Range{0, units};
-      if (a.dbias) add_bias_gradient(t, part_of(vectors, member, members), a.dbias.data());
-      if (!a.dkernel) continue;
+      if (!a.dx) return;
+      multiply({.bf16 = bf16,
+                .a = (rounded ? rounded : dlogits) + mine.first,
+                .c = p.dx + mine.first,
+                .rows = mine.size(),
+                .depth = size,
+                .columns = F,
+                .b = a.kernel.data() + first * (a.transposed ? F : 1),
+                .b_stride = a.transposed ? F : V,
+                .b_transposed = !a.transposed,
+                .start = tile == 0 ? Start::kZero : Start::kAdd,
+                .bias = nullptr,
+                .packed = nullptr,
+                .packed_valid = false},
+               {0, vectors_of(F)}, buffer);
+    };
+    const auto weights_of_tile = [&](Index tile, Range units) HWY_ATTR {
+      const GradientTile t{dlogits, rows, tiles.first(tile), tiles.size(tile)};
+      if (a.dbias && units.first == 0 && units.last > 0) add_bias_gradient(t, a.dbias.data());
+      if (!a.dkernel) return;
       if (a.transposed) {
-        add_table_gradient(p, bf16, t, my_vectors, my_units, a.dkernel.data(), buffer);
+        add_table_gradient(p, bf16, t, units, a.dkernel.data(), buffer);
       } else {
-        add_kernel_gradient(p, bf16, t, my_vectors, my_units, a.dkernel.data(), buffer);
+        add_kernel_gradient(p, bf16, t, units, a.dkernel.data(), buffer);
       }
+    };
+    if (a.dkernel) pack_features(p, bf16, a.transposed, rows, member, members);
+    const Index units = parts_of(F, a.transposed ? kMaxVectors * kLanes : kTileRows);
+    for (Index tile = 0; tile < tiles.count(); ++tile) {
+      set_rows(tile);
+      rows_of_tile(tile);
+      if (members == 1) weights_of_tile(tile, {0, units});
+    }
+    if (members == 1) return;
+    // Several members meet once: for each tile, as one would have it, they would wait too often.
+    barrier.wait(members);
+    const Share share = share_of_work(tiles.count(), units, false, member, members);
+    for (Index tile = share.tiles.first; tile < share.tiles.last; ++tile) {
+      set_rows(tile);
+      weights_of_tile(tile, share.rows);
     }
   });
 }
