@@ -56,8 +56,6 @@ class RNN_API AdaptiveSoftmax : public OutputHead {
   View<float> head_logits(const Sequence& features, Call& call) const;
   /// Logits [T,B,V_c] of a cluster, for x [T,B,F].
   View<float> tail_logits(const Sequence& x, Index cluster, Call& call) const;
-  /// Gradient of x [R,1,F], given that of the cluster's logits in their slot.
-  View<float> tail_backward(View<const float> x, Index cluster, Call& call) const;
 
   AdaptiveSoftmaxOptions options_;
 };

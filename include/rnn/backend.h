@@ -46,6 +46,16 @@ class BasicBackend {
   virtual std::size_t scratch_bytes(const RecurrentBackward<T>&) const { return 0; }
   virtual std::size_t scratch_bytes(const DenseForward<T>&) const { return 0; }
   virtual std::size_t scratch_bytes(const DenseBackward<T>&) const { return 0; }
+  virtual std::size_t scratch_bytes(const SoftmaxLossForward<T>& args) const {
+    return scratch_bytes(dense_of(args));
+  }
+  virtual std::size_t scratch_bytes(const SoftmaxLossBackward<T>& args) const {
+    return scratch_bytes(dense_of(args));
+  }
+  /// Numbers that a softmax loss leaves to its backward pass: here logits and normalizers.
+  virtual Index kept_floats(const SoftmaxLossForward<T>& args) const {
+    return args.targets.size() * (args.classes() + 1);
+  }
 
   virtual void recurrent_forward(const RecurrentForward<T>&) const noexcept = 0;
   virtual void recurrent_backward(const RecurrentBackward<T>&) const noexcept = 0;
@@ -59,6 +69,14 @@ class BasicBackend {
   virtual void cross_entropy_forward(const CrossEntropyForward<T>&) const noexcept = 0;
   virtual void cross_entropy_backward(const CrossEntropyBackward<T>&) const noexcept = 0;
   virtual void softmax(const SoftmaxForward<T>&) const noexcept = 0;
+  virtual void softmax_loss_forward(const SoftmaxLossForward<T>& args) const noexcept {
+    dense_forward(dense_of(args));
+    cross_entropy_forward(cross_entropy_of(args));
+  }
+  virtual void softmax_loss_backward(const SoftmaxLossBackward<T>& args) const noexcept {
+    cross_entropy_backward(cross_entropy_of(args));
+    dense_backward(dense_of(args));
+  }
   virtual void merge_forward(const MergeForward<T>&) const noexcept = 0;
   virtual void merge_backward(const MergeBackward<T>&) const noexcept = 0;
   virtual void window_forward(const WindowForward<T>&) const noexcept = 0;

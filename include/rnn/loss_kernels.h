@@ -1,10 +1,104 @@
-// Argument structs of the kernels of output heads beyond softmax. What kernels.h says of all
+// Argument structs of the kernels of output heads beyond plain softmax. What kernels.h says of all
 // kernels holds here too.
 #pragma once
 
 #include "rnn/kernels.h"
 
 namespace rnn {
+
+/// x W + b as DenseForward has it, and the loss of each target under its softmax as
+/// CrossEntropyForward has it, in one: a backend need not keep the logits, of which there are V for
+/// each step.
+template <class T>
+struct SoftmaxLossForward {
+  View<const T> x{};  ///< [T,B,F]
+  std::span<const std::int32_t> lengths{};
+  View<const T> kernel{};  ///< [F,V], or [V,F] when transposed
+  bool transposed = false;
+  View<const T> bias{};                ///< [V], or null
+  View<const std::int32_t> targets{};  ///< [T*B]; below zero, as in padding: masked, its loss is 0
+  View<T> nats{};                      ///< [T*B]
+  View<T> kept{};                      ///< Backend::kept_floats of them
+  bool for_backward = true;            ///< false: nothing is kept for a backward pass
+  T smoothing{0};
+  std::span<std::byte> scratch{};
+  std::uint64_t weights_version = 0;
+
+  Index classes() const { return kernel.extent(transposed ? 0 : 1); }
+};
+
+/// The gradient of scale * the sum of weight * nats.
+template <class T>
+struct SoftmaxLossBackward {
+  View<const T> x{};  ///< [T,B,F]
+  std::span<const std::int32_t> lengths{};
+  View<const T> kernel{};  ///< [F,V], or [V,F] when transposed
+  bool transposed = false;
+  View<const std::int32_t> targets{};  ///< [T*B]
+  View<T> kept{};                      ///< by the forward pass, consumed
+  T scale{1};
+  View<const T> weights{};     ///< [T*B]; null: ones
+  View<T> dx{};                ///< [T,B,F], or null
+  View<T> dkernel{}, dbias{};  ///< added to; null: frozen
+  T smoothing{0};
+  std::span<std::byte> scratch{};
+
+  Index classes() const { return kernel.extent(transposed ? 0 : 1); }
+};
+
+/// The logits of all steps, at the start of what is kept of a softmax loss that is computed in two
+/// steps; their normalizers come after them.
+template <class T, class Args>
+View<T> kept_logits(const Args& a) {
+  return {a.kept.data(), {a.x.extent(0), a.x.extent(1), a.classes()}};
+}
+
+/// The two steps that a softmax loss consists of, and those of its gradient.
+template <class T>
+DenseForward<T> dense_of(const SoftmaxLossForward<T>& a) {
+  return {.x = a.x,
+          .lengths = a.lengths,
+          .kernel = a.kernel,
+          .transposed = a.transposed,
+          .bias = a.bias,
+          .y = kept_logits<T>(a),
+          .scratch = a.scratch,
+          .weights_version = a.weights_version};
+}
+template <class T>
+CrossEntropyForward<T> cross_entropy_of(const SoftmaxLossForward<T>& a) {
+  const Index N = a.targets.size();
+  const View<T> logits = kept_logits<T>(a);
+  return {.logits = logits.reshaped({N, a.classes()}),
+          .targets = a.targets,
+          .nats = a.nats,
+          .log_normalizer = {logits.data() + logits.size(), {N}},
+          .smoothing = a.smoothing};
+}
+template <class T>
+CrossEntropyBackward<T> cross_entropy_of(const SoftmaxLossBackward<T>& a) {
+  const Index N = a.targets.size();
+  const View<T> logits = kept_logits<T>(a), rows = logits.reshaped({N, a.classes()});
+  return {.logits = rows,
+          .targets = a.targets,
+          .log_normalizer = {logits.data() + logits.size(), {N}},
+          .scale = a.scale,
+          .weights = a.weights,
+          .dlogits = rows,
+          .smoothing = a.smoothing};
+}
+template <class T>
+DenseBackward<T> dense_of(const SoftmaxLossBackward<T>& a) {
+  return {.x = a.x,
+          .lengths = a.lengths,
+          .kernel = a.kernel,
+          .transposed = a.transposed,
+          .dy = kept_logits<T>(a),
+          .dx = a.dx,
+          .dkernel = a.dkernel,
+          .dbias = a.dbias,
+          .scratch = a.scratch};
+}
 
 /// Sum over the labels of a row of -log(target ? p : 1 - p), p = sigmoid(logit), in nats; labels
 /// whose target is below zero are masked.

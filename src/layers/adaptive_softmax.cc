@@ -6,6 +6,7 @@
 #include "layers/affine.h"
 #include "layers/log_softmax.h"
 #include "layers/option_fields.h"
+#include "layers/softmax_loss.h"
 
 namespace rnn {
 namespace {
@@ -17,6 +18,7 @@ enum Slot : std::size_t {
   kDx,
   kProbabilities,
   kHeadNats,
+  kKept,
   kX = 0,
   kHidden = 2,
   kNats = 3,
@@ -24,18 +26,20 @@ enum Slot : std::size_t {
   kTailNormalizer = 5,
   kDHidden = 6,
   kTailDx = 7,
-  kWeights = 8
+  kWeights = 8,
+  kTailKept = 9
 };
-constexpr std::size_t kSlots = 9;
+constexpr std::size_t kSlots = 10;
 enum Buffer : std::size_t {
   kTargets,
   kRows,
   kForwardScratch,
   kBackwardScratch,
   kProjectionScratch,
-  kProjectionBackward
+  kProjectionBackward,
+  kLogitsScratch
 };
-constexpr std::size_t kBuffers = 6;
+constexpr std::size_t kBuffers = 7;
 
 constexpr std::size_t kMostCutoffs = 1024;
 
@@ -64,8 +68,11 @@ std::size_t tail_parameter(const Call& call, Index cluster, Index clusters) {
 }
 
 Affine head_affine(bool use_bias) {
+  return {.bias = bias_after_kernel(use_bias), .y = kLogits, .forward_scratch = kLogitsScratch};
+}
+SoftmaxLoss head_loss(bool use_bias) {
   return {.bias = bias_after_kernel(use_bias),
-          .y = kLogits,
+          .kept = kKept,
           .dx = kDx,
           .forward_scratch = kForwardScratch,
           .backward_scratch = kBackwardScratch};
@@ -79,8 +86,12 @@ Affine projection_affine(std::size_t p, Index c) {
           .backward_scratch = bytes_of(c, kProjectionBackward)};
 }
 Affine tail_affine(std::size_t p, Index c) {
+  return {
+      .kernel = p, .y = floats_of(c, kTailLogits), .forward_scratch = bytes_of(c, kLogitsScratch)};
+}
+SoftmaxLoss tail_loss(std::size_t p, Index c) {
   return {.kernel = p,
-          .y = floats_of(c, kTailLogits),
+          .kept = floats_of(c, kTailKept),
           .dx = floats_of(c, kDHidden),
           .forward_scratch = bytes_of(c, kForwardScratch),
           .backward_scratch = bytes_of(c, kBackwardScratch)};
@@ -169,10 +180,7 @@ LossSum AdaptiveSoftmax::loss(const Sequence& features, View<const std::int32_t>
     head_targets[n] = static_cast<std::int32_t>(output);
     sum.targets += target >= 0;
   }
-  call.backend->cross_entropy_forward({.logits = as_rows(head_logits(features, call)),
-                                       .targets = {head_targets, {N}},
-                                       .nats = nats.reshaped({N}),
-                                       .log_normalizer = call.memory->floats(kNormalizer, {N})});
+  head_loss(options_.use_bias).forward(features, {head_targets, {N}}, nats.reshaped({N}), call);
   for (Index c = 0; c < clusters(); ++c) {
     Index count = 0;
     for (Index n = 0; n < N; ++n) count += head_targets[n] == frequent() + c;
@@ -189,38 +197,22 @@ LossSum AdaptiveSoftmax::loss(const Sequence& features, View<const std::int32_t>
     call.backend->embedding_forward(
         {.ids = {rows, {count, 1}}, .table = as_rows(features.values), .y = x});
     const View<float> tail_nats = call.memory->floats(floats_of(c, kNats), {count});
-    call.backend->cross_entropy_forward(
-        {.logits = as_rows(tail_logits({.values = x}, c, call)),
-         .targets = {inside, {count}},
-         .nats = tail_nats,
-         .log_normalizer = call.memory->floats(floats_of(c, kTailNormalizer), {count})});
+    const std::size_t p = tail_parameter(call, c, clusters());
+    const View<float> hidden = projection_affine(p, c).forward({.values = x}, call);
+    tail_loss(p + 1, c).forward({.values = hidden}, {inside, {count}}, tail_nats, call);
     for (Index i = 0; i < count; ++i) nats[rows[i]] += tail_nats[i];
   }
   for (float value : nats) sum.nats += static_cast<double>(value);
   return sum;
 }
 
-View<float> AdaptiveSoftmax::tail_backward(View<const float> x, Index c, Call& call) const {
-  const std::size_t p = tail_parameter(call, c, clusters());
-  const View<float> hidden = call.memory->floats(floats_of(c, kHidden));
-  const View<float> dhidden = tail_affine(p + 1, c).backward(
-      {.values = hidden}, call.memory->floats(floats_of(c, kTailLogits)), true, call);
-  return projection_affine(p, c).backward({.values = x}, dhidden, call.wants_dx, call);
-}
-
 View<const float> AdaptiveSoftmax::backward(const Sequence& features,
                                             View<const std::int32_t> targets, float scale,
                                             Call& call) const {
   const Index N = targets.size();
-  const View<float> dlogits = call.memory->floats(kLogits);
-  call.backend->cross_entropy_backward({.logits = as_rows(dlogits),
-                                        .targets = {integers(call, kTargets, N), {N}},
-                                        .log_normalizer = call.memory->floats(kNormalizer),
-                                        .scale = scale,
-                                        .weights = call.target_weights,
-                                        .dlogits = as_rows(dlogits)});
-  const View<float> dfeatures =
-      head_affine(options_.use_bias).backward(features, dlogits, call.wants_dx, call);
+  const View<float> dfeatures = head_loss(options_.use_bias)
+                                    .backward(features, {integers(call, kTargets, N), {N}}, scale,
+                                              call.target_weights, call.wants_dx, call);
   for (Index c = 0; c < clusters(); ++c) {
     const auto count =
         static_cast<Index>(call.memory->bytes(bytes_of(c, kRows)).size() / sizeof(std::int32_t));
@@ -231,15 +223,14 @@ View<const float> AdaptiveSoftmax::backward(const Sequence& features,
       const std::int32_t* rows = integers(call, bytes_of(c, kRows), count);
       for (Index i = 0; i < count; ++i) weights[i] = call.target_weights[rows[i]];
     }
-    const View<float> dtail = as_rows(call.memory->floats(floats_of(c, kTailLogits)));
-    call.backend->cross_entropy_backward(
-        {.logits = dtail,
-         .targets = {integers(call, bytes_of(c, kTargets), count), {count}},
-         .log_normalizer = call.memory->floats(floats_of(c, kTailNormalizer)),
-         .scale = scale,
-         .weights = weights,
-         .dlogits = dtail});
-    const View<float> dx = tail_backward(call.memory->floats(floats_of(c, kX)), c, call);
+    const std::size_t p = tail_parameter(call, c, clusters());
+    const View<float> hidden = call.memory->floats(floats_of(c, kHidden));
+    const View<float> dhidden = tail_loss(p + 1, c).backward(
+        {.values = hidden}, {integers(call, bytes_of(c, kTargets), count), {count}}, scale, weights,
+        true, call);
+    const View<const float> x = call.memory->floats(floats_of(c, kX));
+    const View<float> dx =
+        projection_affine(p, c).backward({.values = x}, dhidden, call.wants_dx, call);
     if (!call.wants_dx) continue;
     call.backend->embedding_backward(
         {.ids = {integers(call, bytes_of(c, kRows), count), {count, 1}},

@@ -5,17 +5,19 @@
 #include "layers/affine.h"
 #include "layers/log_softmax.h"
 #include "layers/option_fields.h"
+#include "layers/softmax_loss.h"
 
 namespace rnn {
 namespace {
 
-enum Slot : std::size_t { kLogits, kNormalizer, kDx, kNats };
-enum Buffer : std::size_t { kForwardScratch, kBackwardScratch, kTargets };
+enum Slot : std::size_t { kLogits, kNormalizer, kNats, kKept, kDx };
+enum Buffer : std::size_t { kLogitsScratch, kTargets, kForwardScratch, kBackwardScratch };
 
-Affine affine(const SoftmaxOptions& options) {
+SoftmaxLoss softmax_loss(const SoftmaxOptions& options) {
   return {.bias = bias_after_kernel(options.use_bias),
           .transposed = !options.tied_to.empty(),
-          .y = kLogits,
+          .smoothing = options.label_smoothing,
+          .kept = kKept,
           .dx = kDx,
           .forward_scratch = kForwardScratch,
           .backward_scratch = kBackwardScratch};
@@ -65,7 +67,11 @@ std::vector<ParameterSpec> Softmax::parameters(const Signal& features) const {
 }
 
 View<float> Softmax::logits(const Sequence& features, Call& call) const {
-  return affine(options_).forward(features, call);
+  return Affine{.bias = bias_after_kernel(options_.use_bias),
+                .transposed = !options_.tied_to.empty(),
+                .y = kLogits,
+                .forward_scratch = kLogitsScratch}
+      .forward(features, call);
 }
 
 LossSum Softmax::loss(const Sequence& features, View<const std::int32_t> targets, View<float> nats,
@@ -76,12 +82,7 @@ LossSum Softmax::loss(const Sequence& features, View<const std::int32_t> targets
                        std::to_string(options_.units));
     }
   }
-  call.backend->cross_entropy_forward(
-      {.logits = as_rows(logits(features, call)),
-       .targets = as_row(targets),
-       .nats = as_row(nats),
-       .log_normalizer = call.memory->floats(kNormalizer, {targets.size()}),
-       .smoothing = call.training ? options_.label_smoothing : 0.0f});
+  softmax_loss(options_).forward(features, as_row(targets), as_row(nats), call);
   LossSum sum;
   for (Index i = 0; i < targets.size(); ++i) {
     sum.nats += static_cast<double>(nats[i]);
@@ -92,15 +93,8 @@ LossSum Softmax::loss(const Sequence& features, View<const std::int32_t> targets
 
 View<const float> Softmax::backward(const Sequence& features, View<const std::int32_t> targets,
                                     float scale, Call& call) const {
-  const View<float> dlogits = call.memory->floats(kLogits);
-  call.backend->cross_entropy_backward({.logits = as_rows(dlogits),
-                                        .targets = as_row(targets),
-                                        .log_normalizer = call.memory->floats(kNormalizer),
-                                        .scale = scale,
-                                        .weights = call.target_weights,
-                                        .dlogits = as_rows(dlogits),
-                                        .smoothing = options_.label_smoothing});
-  return affine(options_).backward(features, dlogits, call.wants_dx, call);
+  return softmax_loss(options_).backward(features, as_row(targets), scale, call.target_weights,
+                                         call.wants_dx, call);
 }
 
 View<const float> Softmax::predict(const Sequence& features, Call& call) const {

@@ -31,6 +31,15 @@ class DryBackend : public Backend {
   std::size_t scratch_bytes(const DenseBackward<float>& args) const override {
     return like_->scratch_bytes(args);
   }
+  std::size_t scratch_bytes(const SoftmaxLossForward<float>& args) const override {
+    return like_->scratch_bytes(args);
+  }
+  std::size_t scratch_bytes(const SoftmaxLossBackward<float>& args) const override {
+    return like_->scratch_bytes(args);
+  }
+  Index kept_floats(const SoftmaxLossForward<float>& args) const override {
+    return like_->kept_floats(args);
+  }
 
   void recurrent_forward(const RecurrentForward<float>&) const noexcept override {}
   void recurrent_backward(const RecurrentBackward<float>&) const noexcept override {}
@@ -44,6 +53,8 @@ class DryBackend : public Backend {
   void cross_entropy_forward(const CrossEntropyForward<float>&) const noexcept override {}
   void cross_entropy_backward(const CrossEntropyBackward<float>&) const noexcept override {}
   void softmax(const SoftmaxForward<float>&) const noexcept override {}
+  void softmax_loss_forward(const SoftmaxLossForward<float>&) const noexcept override {}
+  void softmax_loss_backward(const SoftmaxLossBackward<float>&) const noexcept override {}
   void merge_forward(const MergeForward<float>&) const noexcept override {}
   void merge_backward(const MergeBackward<float>&) const noexcept override {}
   void window_forward(const WindowForward<float>&) const noexcept override {}

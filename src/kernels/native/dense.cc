@@ -78,21 +78,6 @@ BackwardPlan lay_out(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, 
   return p;
 }
 
-/// work(row) for each valid row; clear(row) for each padded one.
-template <class Work, class Clear>
-void for_rows(std::span<const std::int32_t> lengths, Index time, Index batch, const Work& work,
-              const Clear& clear) {
-  for (Index t = 0; t < time; ++t) {
-    for (Index b = 0; b < batch; ++b) {
-      if (t < length_of(lengths, b, time)) {
-        work(t * batch + b);
-      } else {
-        clear(t * batch + b);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 std::size_t dense_forward_scratch(const DenseForward<float>& a, const Bf16Arithmetic* bf16,
@@ -114,7 +99,7 @@ void dense_forward(const DenseForward<float>& a, const Bf16Arithmetic* bf16, Thr
   const ForwardPlan p = lay_out(a, bf16, pool.threads(), scratch);
   const Index F = p.F, U = p.U;
   Index rows = 0;
-  for_rows(
+  for_steps(
       a.lengths, a.x.extent(0), a.x.extent(1),
       [&](Index row) {
         p.x[rows] = a.x.data() + row * F;
@@ -163,7 +148,7 @@ void dense_backward(const DenseBackward<float>& a, const Bf16Arithmetic* bf16, T
   *p.key = {};  // whatever a forward pass left packed here is gone
   const Index F = p.F, U = p.U;
   Index rows = 0;
-  for_rows(
+  for_steps(
       a.lengths, a.x.extent(0), a.x.extent(1),
       [&](Index row) {
         p.x[rows] = a.x.data() + row * F;

@@ -11,6 +11,7 @@
 #include "kernels/native/bf16.h"
 #include "kernels/native/int8.h"
 #include "rnn/kernels.h"
+#include "rnn/loss_kernels.h"
 #include "rnn/thread_pool.h"
 
 namespace rnn::native {
@@ -25,11 +26,20 @@ struct KernelTable {
                                        int threads);
   std::size_t (*dense_backward_scratch)(const DenseBackward<float>&, const Bf16Arithmetic*,
                                         int threads);
+  std::size_t (*softmax_loss_forward_scratch)(const SoftmaxLossForward<float>&,
+                                              const Bf16Arithmetic*, int threads);
+  std::size_t (*softmax_loss_backward_scratch)(const SoftmaxLossBackward<float>&,
+                                               const Bf16Arithmetic*, int threads);
+  Index (*softmax_loss_kept)(const SoftmaxLossForward<float>&);
 
   void (*recurrent_forward)(const RecurrentForward<float>&, const Bf16Arithmetic*, ThreadPool&);
   void (*recurrent_backward)(const RecurrentBackward<float>&, const Bf16Arithmetic*, ThreadPool&);
   void (*dense_forward)(const DenseForward<float>&, const Bf16Arithmetic*, ThreadPool&);
   void (*dense_backward)(const DenseBackward<float>&, const Bf16Arithmetic*, ThreadPool&);
+  void (*softmax_loss_forward)(const SoftmaxLossForward<float>&, const Bf16Arithmetic*,
+                               ThreadPool&);
+  void (*softmax_loss_backward)(const SoftmaxLossBackward<float>&, const Bf16Arithmetic*,
+                                ThreadPool&);
   /// Inference in int8; the tile null: by widening.
   std::size_t (*recurrent_forward_int8_scratch)(const RecurrentForward<float>&, int threads);
   std::size_t (*dense_forward_int8_scratch)(const DenseForward<float>&, int threads);
@@ -59,6 +69,7 @@ void fill_int8_dense(KernelTable& table, int target);
 void fill_embedding(KernelTable& table, int target);
 void fill_elementwise(KernelTable& table, int target);
 void fill_softmax(KernelTable& table, int target);
+void fill_softmax_loss(KernelTable& table, int target);
 void fill_optimizer_steps(KernelTable& table, int target);
 
 }  // namespace rnn::native

@@ -47,6 +47,7 @@ NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string
     native::fill_embedding(kernels_, candidate.place);
     native::fill_elementwise(kernels_, candidate.place);
     native::fill_softmax(kernels_, candidate.place);
+    native::fill_softmax_loss(kernels_, candidate.place);
     native::fill_optimizer_steps(kernels_, candidate.place);
     bf16_ = has_bf16 ? *native::avx512_bf16() : native::widening_bf16(candidate.place);
     int8_tile_ = has_vnni ? native::vnni_int8_tile() : nullptr;
@@ -108,6 +109,27 @@ std::size_t NativeBackend::scratch_bytes(const DenseForward<float>& args) const 
 }
 std::size_t NativeBackend::scratch_bytes(const DenseBackward<float>& args) const {
   return kernels_.dense_backward_scratch(args, bf16(), pool_.threads());
+}
+// A loss in int8 is one of evaluation, of logits in int8: its two steps apart.
+std::size_t NativeBackend::scratch_bytes(const SoftmaxLossForward<float>& args) const {
+  if (precision_ == Precision::kInt8) return Backend::scratch_bytes(args);
+  return kernels_.softmax_loss_forward_scratch(args, bf16(), pool_.threads());
+}
+std::size_t NativeBackend::scratch_bytes(const SoftmaxLossBackward<float>& args) const {
+  if (precision_ == Precision::kInt8) return Backend::scratch_bytes(args);
+  return kernels_.softmax_loss_backward_scratch(args, bf16(), pool_.threads());
+}
+Index NativeBackend::kept_floats(const SoftmaxLossForward<float>& args) const {
+  if (precision_ == Precision::kInt8) return Backend::kept_floats(args);
+  return kernels_.softmax_loss_kept(args);
+}
+void NativeBackend::softmax_loss_forward(const SoftmaxLossForward<float>& args) const noexcept {
+  if (precision_ == Precision::kInt8) return Backend::softmax_loss_forward(args);
+  kernels_.softmax_loss_forward(args, bf16(), pool_);
+}
+void NativeBackend::softmax_loss_backward(const SoftmaxLossBackward<float>& args) const noexcept {
+  if (precision_ == Precision::kInt8) return Backend::softmax_loss_backward(args);
+  kernels_.softmax_loss_backward(args, bf16(), pool_);
 }
 void NativeBackend::recurrent_forward(const RecurrentForward<float>& args) const noexcept {
   if (runs_int8(args)) return kernels_.recurrent_forward_int8(args, int8_tile_, pool_);

@@ -2,7 +2,8 @@
 // made.
 //
 // Fast are recurrent and dense layers, embeddings, dropout, activations, softmax with its
-// cross-entropy, optimiser steps, norms and clipping. The rest is computed by the formulas of the
+// cross-entropy, the loss of a softmax over tiles of the vocabulary, optimiser steps, norms and
+// clipping. The rest is computed by the formulas of the
 // reference, compiled for floats and run by the calling thread (forwarded.cc): merging, windows
 // (convolutions, whose product is a dense one), pooling over time, layer normalisation as a layer
 // (inside a recurrent cell it is native), gradients of activities, binary cross-entropy and the
@@ -40,6 +41,9 @@ class NativeBackend : public Backend {
   std::size_t scratch_bytes(const RecurrentBackward<float>&) const override;
   std::size_t scratch_bytes(const DenseForward<float>&) const override;
   std::size_t scratch_bytes(const DenseBackward<float>&) const override;
+  std::size_t scratch_bytes(const SoftmaxLossForward<float>&) const override;
+  std::size_t scratch_bytes(const SoftmaxLossBackward<float>&) const override;
+  Index kept_floats(const SoftmaxLossForward<float>&) const override;
 
   void recurrent_forward(const RecurrentForward<float>&) const noexcept override;
   void recurrent_backward(const RecurrentBackward<float>&) const noexcept override;
@@ -53,6 +57,8 @@ class NativeBackend : public Backend {
   void cross_entropy_forward(const CrossEntropyForward<float>&) const noexcept override;
   void cross_entropy_backward(const CrossEntropyBackward<float>&) const noexcept override;
   void softmax(const SoftmaxForward<float>&) const noexcept override;
+  void softmax_loss_forward(const SoftmaxLossForward<float>&) const noexcept override;
+  void softmax_loss_backward(const SoftmaxLossBackward<float>&) const noexcept override;
   void merge_forward(const MergeForward<float>&) const noexcept override;
   void merge_backward(const MergeBackward<float>&) const noexcept override;
   void window_forward(const WindowForward<float>&) const noexcept override;

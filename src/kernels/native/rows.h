@@ -1,5 +1,4 @@
-// The valid rows of a recurrent window, step by step: what makes ragged batches cost only what they
-// hold.
+// The valid rows of a window: what makes ragged batches cost only what they hold.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +17,21 @@ inline Index time_of(Index s, Index length, bool go_backwards) {
 inline Index longest(std::span<const std::int32_t> lengths, Index time) {
   if (lengths.empty()) return time;
   return std::min<Index>(time, *std::max_element(lengths.begin(), lengths.end()));
+}
+
+/// work(row) for each step that is valid, clear(row) for each of padding; row is t * batch + b.
+template <class Work, class Clear>
+void for_steps(std::span<const std::int32_t> lengths, Index time, Index batch, const Work& work,
+               const Clear& clear) {
+  for (Index t = 0; t < time; ++t) {
+    for (Index b = 0; b < batch; ++b) {
+      if (t < length_of(lengths, b, time)) {
+        work(t * batch + b);
+      } else {
+        clear(t * batch + b);
+      }
+    }
+  }
 }
 
 /// `from`, or zeros where there is none.
