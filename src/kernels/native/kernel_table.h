@@ -69,7 +69,8 @@ void fill_int8_dense(KernelTable& table, int target);
 void fill_embedding(KernelTable& table, int target);
 void fill_elementwise(KernelTable& table, int target);
 void fill_softmax(KernelTable& table, int target);
-void fill_softmax_loss(KernelTable& table, int target);
+void fill_softmax_loss_backward(KernelTable& table, int target);
+void fill_softmax_loss_forward(KernelTable& table, int target);
 void fill_optimizer_steps(KernelTable& table, int target);
 
 }  // namespace rnn::native

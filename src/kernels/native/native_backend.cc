@@ -47,7 +47,8 @@ NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string
     native::fill_embedding(kernels_, candidate.place);
     native::fill_elementwise(kernels_, candidate.place);
     native::fill_softmax(kernels_, candidate.place);
-    native::fill_softmax_loss(kernels_, candidate.place);
+    native::fill_softmax_loss_backward(kernels_, candidate.place);
+    native::fill_softmax_loss_forward(kernels_, candidate.place);
     native::fill_optimizer_steps(kernels_, candidate.place);
     bf16_ = has_bf16 ? *native::avx512_bf16() : native::widening_bf16(candidate.place);
     int8_tile_ = has_vnni ? native::vnni_int8_tile() : nullptr;
