@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "rnn/error.h"
@@ -393,6 +394,7 @@ class CountedAccess {
   CountedAccess& operator=(const CountedAccess&) = delete;
 
   void count(UText& text, MatchBudget& budget) {
+    static_assert(std::is_standard_layout_v<Functions>);
     budget_ = &budget;
     access_ = text.pFuncs->access;
     functions_.itself = this;
