@@ -30,7 +30,8 @@ struct ByteSource::Inflater {
   ~Inflater() { inflateEnd(&stream); }
 };
 
-ByteSource::ByteSource(std::string path) : name_(std::move(path)) {
+ByteSource::ByteSource(std::string path, bool never_packed)
+    : name_(std::move(path)), never_packed_(never_packed) {
   if (name_ == "-") {
     name_ = "<stdin>";
     descriptor_ = dup(STDIN_FILENO);
@@ -53,6 +54,7 @@ ByteSource::ByteSource(ByteSource&& other) noexcept
       descriptor_(std::exchange(other.descriptor_, -1)),
       done_(other.done_),
       total_(other.total_),
+      never_packed_(other.never_packed_),
       recognised_(other.recognised_),
       head_(std::move(other.head_)),
       head_used_(other.head_used_),
@@ -63,6 +65,7 @@ ByteSource& ByteSource::operator=(ByteSource&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(done_, other.done_);
   std::swap(total_, other.total_);
+  std::swap(never_packed_, other.never_packed_);
   std::swap(recognised_, other.recognised_);
   std::swap(head_, other.head_);
   std::swap(head_used_, other.head_used_);
@@ -99,7 +102,12 @@ void ByteSource::recognise() {
     have += count;
   }
   head_.resize(have);
-  if (head_ == "\x1f\x8b") inflater_ = std::make_unique<Inflater>();
+  if (head_ != "\x1f\x8b") return;
+  if (never_packed_) {
+    throw FormatError(name_ +
+                      ": packed with gzip, which such a file may not be; unpack it: gunzip");
+  }
+  inflater_ = std::make_unique<Inflater>();
 }
 
 std::size_t ByteSource::read(std::span<char> to) {

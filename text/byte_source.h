@@ -26,10 +26,11 @@ class UnpackError : public IoError {
 };
 
 /// Opens "-" as standard input. gzip is recognised by its first two bytes. Errors: IoError, where
-/// the damage of packed data is met UnpackError.
+/// the damage of packed data is met UnpackError; FormatError for packed data where there may be
+/// none.
 class ByteSource {
  public:
-  explicit ByteSource(std::string path);
+  explicit ByteSource(std::string path, bool never_packed = false);
   ~ByteSource();
   ByteSource(ByteSource&&) noexcept;
   ByteSource& operator=(ByteSource&&) noexcept;
@@ -53,6 +54,7 @@ class ByteSource {
   int descriptor_ = -1;
   std::int64_t done_ = 0;
   std::int64_t total_ = -1;
+  bool never_packed_ = false;
   bool recognised_ = false;
   std::string head_;  // the first bytes, which were read to recognise gzip
   std::size_t head_used_ = 0;

@@ -156,7 +156,8 @@ class CorpusScan {
       while (!stop_) {
         if (reader_ == nullptr) {
           if (next_path_ == paths_.size()) return false;
-          reader_ = std::make_unique<BlockReader>(paths_[next_path_++]);
+          reader_ =
+              std::make_unique<BlockReader>(ByteSource(paths_[next_path_++], policy_.never_packed));
         }
         if (reader_->next(task.block)) break;
         done_before_ += reader_->source().done();

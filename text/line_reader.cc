@@ -12,7 +12,7 @@ struct LineReader::Impl {
 };
 
 LineReader::LineReader(std::string path, const TextPolicy& policy)
-    : impl_(new Impl{BlockReader(std::move(path)), policy}) {}
+    : impl_(new Impl{BlockReader(ByteSource(std::move(path), policy.never_packed)), policy}) {}
 LineReader::~LineReader() = default;
 LineReader::LineReader(LineReader&&) noexcept = default;
 LineReader& LineReader::operator=(LineReader&&) noexcept = default;

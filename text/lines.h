@@ -39,8 +39,8 @@ struct Block {
 
 class BlockReader {
  public:
-  explicit BlockReader(std::string path, std::size_t longest_line = kLongestLine)
-      : source_(std::move(path)), longest_line_(longest_line) {}
+  explicit BlockReader(ByteSource source, std::size_t longest_line = kLongestLine)
+      : source_(std::move(source)), longest_line_(longest_line) {}
 
   /// Fills the block with about `wanted` bytes (more when a line is longer); false at the end of
   /// the file. A pipe is not waited for once there is a whole line. Throws UnpackError

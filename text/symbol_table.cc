@@ -1,47 +1,29 @@
 #include "rnn/text/symbol_table.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <limits>
+#include <string>
 
 #include "rnn/error.h"
+#include "text/symbol_hash.h"
 
 namespace rnn {
-namespace {
-
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+SymbolKey secret_symbol_key() {
+  static const SymbolKey secret = [] {
+    SymbolKey drawn;
+    if (getentropy(drawn.data(), sizeof drawn) != 0) {
+      throw Error(std::string("the system gives no random numbers: ") + std::strerror(errno));
+    }
+    return SymbolKey{drawn[0] | 1, drawn[1] | 1};  // an even multiplier loses bits
+  }();
+  return secret;
 }
 
-template <class Word>
-std::uint64_t load(const char* from) {
-  Word word;
-  std::memcpy(&word, from, sizeof word);
-  return word;
-}
-
-/// Multiply and fold, eight bytes at a time; short strings, which most words are, take two loads.
-std::uint32_t hash_of(std::string_view symbol) {
-  constexpr std::uint64_t kFirst = 0x9E3779B97F4A7C15u, kSecond = 0xD6E8FEB86659FD93u;
-  const char* at = symbol.data();
-  std::size_t left = symbol.size();
-  std::uint64_t hash = mix(left + kFirst, kSecond);
-  for (; left > 8; at += 8, left -= 8) hash = mix(hash ^ load<std::uint64_t>(at), kFirst);
-  std::uint64_t rest = 0;
-  if (left >= 4) {
-    rest = load<std::uint32_t>(at) | load<std::uint32_t>(at + left - 4) << 32;
-  } else if (left > 0) {
-    rest = load<std::uint8_t>(at) | load<std::uint8_t>(at + left / 2) << 8 |
-           load<std::uint8_t>(at + left - 1) << 16;
-  }
-  hash = mix(hash ^ rest, kSecond);
-  return static_cast<std::uint32_t>(hash ^ hash >> 32);
-}
-
-}  // namespace
-
-SymbolTable::SymbolTable() : starts_(1, 0), slots_(64) {}
+SymbolTable::SymbolTable() : key_(secret_symbol_key()), starts_(1, 0), slots_(64) {}
 
 std::size_t SymbolTable::slot_of(std::string_view symbol, std::uint32_t hash) const {
   const std::size_t mask = slots_.size() - 1;
@@ -52,11 +34,11 @@ std::size_t SymbolTable::slot_of(std::string_view symbol, std::uint32_t hash) co
 }
 
 std::int32_t SymbolTable::find(std::string_view symbol) const {
-  return slots_[slot_of(symbol, hash_of(symbol))].number;
+  return slots_[slot_of(symbol, symbol_hash(symbol, key_))].number;
 }
 
 std::int32_t SymbolTable::insert(std::string_view symbol) {
-  const std::uint32_t hash = hash_of(symbol);
+  const std::uint32_t hash = symbol_hash(symbol, key_);
   std::size_t slot = slot_of(symbol, hash);
   if (slots_[slot].number >= 0) return slots_[slot].number;
   if (size() == std::numeric_limits<std::int32_t>::max()) {
@@ -75,9 +57,19 @@ std::int32_t SymbolTable::insert(std::string_view symbol) {
 std::uint64_t SymbolTable::fingerprint() const {
   std::uint64_t hash = starts_.size();
   for (std::int32_t i = 0; i < size(); ++i) {
-    hash = mix(hash ^ hash_of((*this)[i]), 0xA0761D6478BD642Fu) + (*this)[i].size();
+    hash = mix(hash ^ symbol_hash((*this)[i], kStoredSymbolKey), 0xA0761D6478BD642Fu) +
+           (*this)[i].size();
   }
   return hash;
+}
+
+std::size_t SymbolTable::longest_search() const {
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].number < 0) continue;
+    longest = std::max(longest, ((i - slots_[i].hash) & (slots_.size() - 1)) + 1);
+  }
+  return longest;
 }
 
 void SymbolTable::grow() {

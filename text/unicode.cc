@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "rnn/error.h"
@@ -361,13 +362,112 @@ RewriteStep strip_accents_step() {
   };
 }
 
+namespace {
+
+/// What matching may cost, all matches of a text together. No clock is read: the unit is a step of
+/// the engine, which is a place to go back to (some 30 ns). ICU counts these in ten thousands,
+/// from reset to reset. What it does not count, such as running over a text without such places,
+/// shows in the pieces of the text that it asks for (30 characters or so), each the price of 16;
+/// they are looked at when the steps are, and after each place where nothing matched.
+struct MatchBudget {
+  std::int64_t limit = 0;
+  std::int64_t step_cost = 1;
+  std::int64_t pieces = 0;
+
+  bool lasts(std::int64_t ten_thousands) const {
+    return ten_thousands * 10'000 * step_cost + pieces * 16 <= limit;
+  }
+  static UBool after_steps(const void* budget, std::int32_t ten_thousands) {
+    return static_cast<const MatchBudget*>(budget)->lasts(ten_thousands);
+  }
+  static UBool after_attempt(const void* budget, std::int64_t) {
+    return static_cast<const MatchBudget*>(budget)->lasts(0);
+  }
+};
+
+/// UTF-8 as ICU reads it, with the pieces counted. ICU keeps a pointer to the functions until the
+/// matcher has another text or is gone.
+class CountedAccess {
+ public:
+  CountedAccess() = default;
+  CountedAccess(const CountedAccess&) = delete;
+  CountedAccess& operator=(const CountedAccess&) = delete;
+
+  void count(UText& text, MatchBudget& budget) {
+    static_assert(std::is_standard_layout_v<Functions>);
+    budget_ = &budget;
+    access_ = text.pFuncs->access;
+    functions_.itself = this;
+    functions_.functions = *text.pFuncs;
+    functions_.functions.access = [](UText* of, std::int64_t index, UBool forward) {
+      CountedAccess& counted = *reinterpret_cast<const Functions*>(of->pFuncs)->itself;
+      ++counted.budget_->pieces;
+      return counted.access_(of, index, forward);
+    };
+    text.pFuncs = &functions_.functions;
+  }
+
+ private:
+  struct Functions {
+    UTextFuncs functions{};  // first, since a pointer to it becomes one to all
+    CountedAccess* itself = nullptr;
+  };
+  Functions functions_{};
+  UTextAccess* access_ = nullptr;
+  MatchBudget* budget_ = nullptr;
+};
+
+class Matcher {
+ public:
+  explicit Matcher(const icu::RegexPattern& pattern) {
+    UErrorCode status = U_ZERO_ERROR;
+    engine_.reset(pattern.matcher(status));
+    check(status, "ICU cannot match");
+    engine_->setMatchCallback(MatchBudget::after_steps, &budget_, status);
+    engine_->setFindProgressCallback(MatchBudget::after_attempt, &budget_, status);
+    check(status, "ICU cannot match");
+  }
+
+  UErrorCode run(std::string_view text, std::int64_t step_cost,
+                 const std::function<void(std::size_t, std::size_t)>& found) {
+    // A list of a thousand words costs some 240 a byte. A short text has the first number.
+    budget_ = {.limit = 2'000'000 + 312 * static_cast<std::int64_t>(text.size()),
+               .step_cost = step_cost};
+    Utf8Text source(text);
+    access_.count(source.text, budget_);
+    engine_->reset(&source.text);
+    UErrorCode status = U_ZERO_ERROR;
+    while (engine_->find(status)) {
+      const auto begin = static_cast<std::size_t>(engine_->start64(status));
+      const auto end = static_cast<std::size_t>(engine_->end64(status));
+      if (begin < end) found(begin, end);
+      if (!budget_.lasts(0)) return U_REGEX_STOPPED_BY_CALLER;
+    }
+    return status;
+  }
+
+ private:
+  MatchBudget budget_{};
+  CountedAccess access_{};
+  std::unique_ptr<icu::RegexMatcher> engine_{};
+};
+
+constexpr std::size_t kLongestPattern = 1 << 15;
+
+}  // namespace
+
 struct RegularExpression::Impl {
   std::unique_ptr<icu::RegexPattern> pattern{};
   std::string text{};
-  Pool<icu::RegexMatcher> pool{};
+  std::int64_t step_cost = 1;
+  Pool<Matcher> pool{};
 };
 
 RegularExpression::RegularExpression(const std::string& pattern) : impl_(new Impl) {
+  if (pattern.size() > kLongestPattern) {
+    throw ConfigError("option `pattern`: expected at most " + std::to_string(kLongestPattern) +
+                      " bytes, given " + std::to_string(pattern.size()));
+  }
   if (find_invalid_utf8(pattern) != std::string::npos) {
     throw ConfigError("option `pattern`: expected UTF-8, given other bytes");
   }
@@ -381,6 +481,12 @@ RegularExpression::RegularExpression(const std::string& pattern) : impl_(new Imp
                       "\", which is wrong at character " + std::to_string(place.offset) + ": " +
                       u_errorName(status));
   }
+  // A step remembers each group and each counter.
+  UErrorCode counted = U_ZERO_ERROR;
+  const std::unique_ptr<icu::RegexMatcher> matcher(impl_->pattern->matcher(counted));
+  check(counted, "ICU cannot match");
+  impl_->step_cost =
+      1 + (matcher->groupCount() + std::count(pattern.begin(), pattern.end(), '{')) / 8;
 }
 
 RegularExpression::~RegularExpression() = default;
@@ -389,25 +495,16 @@ RegularExpression& RegularExpression::operator=(RegularExpression&&) noexcept = 
 
 void RegularExpression::each_match(
     std::string_view text, const std::function<void(std::size_t, std::size_t)>& found) const {
-  Utf8Text source(text);
-  UErrorCode status = U_ZERO_ERROR;
-  auto matcher = impl_->pool.take(
-      [&] { return std::unique_ptr<icu::RegexMatcher>(impl_->pattern->matcher(status)); });
-  check(status, "ICU cannot match");
-  // For each match anew, which is why each starts from a place. Counted in steps of the engine,
-  // about a millisecond each: no clock is read.
-  matcher->setTimeLimit(200, status);
-  matcher->reset(&source.text);
-  for (std::size_t at = 0; at <= text.size();) {
-    if (!matcher->find(static_cast<std::int64_t>(at), status)) break;
-    const auto begin = static_cast<std::size_t>(matcher->start64(status));
-    const auto end = static_cast<std::size_t>(matcher->end64(status));
-    if (begin < end) found(begin, end);
-    at = begin < end ? end : end < text.size() ? end + decode_utf8(text, end).length : end + 1;
-  }
-  check<TextError>(status, "the regular expression \"" + impl_->text +
-                               "\" cannot be matched against a line of " +
-                               std::to_string(text.size()) + " bytes");
+  auto matcher = impl_->pool.take([&] { return std::make_unique<Matcher>(*impl_->pattern); });
+  const UErrorCode status = matcher->run(text, impl_->step_cost, found);
+  check<TextError>(status,
+                   "the regular expression \"" + impl_->text +
+                       "\" cannot be matched against a line of " + std::to_string(text.size()) +
+                       " bytes" +
+                       (status == U_REGEX_STOPPED_BY_CALLER
+                            ? ", for which it needs too many steps; make it simpler, or the "
+                              "lines shorter"
+                            : ""));
   impl_->pool.give_back(std::move(matcher));
 }
 

@@ -42,14 +42,16 @@ RewriteStep strip_accents_step();
 /// A compiled regular expression of ICU. Immutable to its users, as Segmenter.
 class RegularExpression {
  public:
-  /// Throws ConfigError with the place of the fault.
+  /// At most 32768 bytes. Throws ConfigError with the place of the fault.
   explicit RegularExpression(const std::string& pattern);
   ~RegularExpression();
   RegularExpression(RegularExpression&&) noexcept;
   RegularExpression& operator=(RegularExpression&&) noexcept;
 
   /// Calls found(begin, end) for each match that is not empty, from left to right. Throws TextError
-  /// when a match needs too much memory or time.
+  /// when a match needs too much memory, or all together more steps than texts of that length may:
+  /// a number that grows with the length. A step may cost as much as the expression
+  /// is long, and ten thousand of them may each go through the text before that is noticed.
   void each_match(std::string_view text,
                   const std::function<void(std::size_t begin, std::size_t end)>& found) const;
 

@@ -41,7 +41,7 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries) {
 
 Vocabulary Vocabulary::load(const std::string& path) {
   // The text is checked here, so that the message tells of the escape for such bytes.
-  LineReader reader(path, {.any_bytes = true});
+  LineReader reader(path, {.any_bytes = true, .never_packed = true});
   const auto fail_at = [&](std::size_t byte, const std::string& what) {
     throw FormatError(
         at(reader.name(), reader.line_number(), column_of(reader.line(), byte), what));

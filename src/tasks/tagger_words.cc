@@ -42,16 +42,15 @@ TaggerVocabulary TaggerVocabulary::of(const TaggedPart& part, const Options& opt
 }
 
 std::int32_t WordForms::add(std::string_view word) {
-  const auto [found, is_new] =
-      numbers_.emplace(std::string(word), static_cast<std::int32_t>(forms_.size()));
-  if (!is_new) return found->second;
+  const std::int32_t number = numbers_.insert(word);
+  if (number < size()) return number;
   const Vocabulary& characters = vocabulary_.characters;
   forms_.push_back({vocabulary_.words.text_id(normalizer_.normalize(word)),
                     static_cast<std::int32_t>(word_shape(word)), characters_.size()});
   characters_.push_back(characters.end_id());
   each_character(word, [&](std::string_view one) { characters_.push_back(characters.id(one)); });
   characters_.push_back(characters.end_id());
-  return found->second;
+  return number;
 }
 
 std::vector<std::int32_t> WordForms::add(std::span<const std::string> words) {

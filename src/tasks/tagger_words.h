@@ -5,10 +5,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "rnn/text/normalizer.h"
+#include "rnn/text/symbol_table.h"
 #include "rnn/text/vocabulary.h"
 #include "tasks/tagged_part.h"
 
@@ -60,7 +60,7 @@ class WordForms {
 
   const TaggerVocabulary& vocabulary_;
   Normalizer normalizer_;
-  std::unordered_map<std::string, std::int32_t> numbers_;
+  SymbolTable numbers_;
   std::vector<Form> forms_;
   std::vector<std::int32_t> characters_;
 };

@@ -95,6 +95,16 @@ TEST(LineReader, GzipIsUnpacked) {
   EXPECT_EQ(lines_of(files.write("empty.gz", packed(""))), Strings{});
 }
 
+TEST(LineReader, GzipIsAnErrorWhereItMayNotBe) {
+  const TextFiles files;
+  const TextPolicy policy{.any_bytes = true, .never_packed = true};
+  EXPECT_EQ(lines_of(files.write("plain", "\x1f\nb\n"), policy), (Strings{"\x1f", "b"}));
+  for (const std::string& bytes : {packed("one\n"), "\x1f\x8b"s}) {
+    expect_error<FormatError>([&] { lines_of(files.write("a.txt", bytes), policy); }, "a.txt",
+                              "gzip", "unpack");
+  }
+}
+
 TEST(LineReader, DamagedGzipIsAnError) {
   const TextFiles files;
   std::string bytes = packed("some text that is packed\nand more of it\n");
@@ -141,7 +151,7 @@ TEST(LineReader, ALineWithoutEndIsAnErrorInThatLine) {
   constexpr std::size_t kMiB = std::size_t{1} << 20;
   const std::string path = files.write("x.txt", "one\ntwo\n" + std::string(3 * kMiB, 'x'));
   const auto read = [&] {
-    BlockReader reader(path, 2 * kMiB);
+    BlockReader reader(ByteSource(path), 2 * kMiB);
     Block block;
     ASSERT_TRUE(reader.next(block));
     LineCursor cursor(block, path, 0, {});

@@ -70,6 +70,41 @@ TEST(RegexTokenizer, HopelessMatchingEndsInAnError) {
                           "regular expression", "5001 bytes");
 }
 
+// Each match is soon found, or each place soon left; all together they would take hours.
+TEST(RegexTokenizer, HopelessMatchingOfManyPlacesEndsInAnError) {
+  std::vector<Token> tokens;
+  const std::string line(10'000, 'a');
+  for (const char* pattern :
+       {"(?:(?:aa?){14}b|a)", "(?>a*)b|a", "(a+)\\1b|a", "(?<=a{1,9999}b)|a"}) {
+    const auto tokenizer = make_tokenizer({.unit = "regex", .pattern = pattern});
+    expect_error<TextError>([&] { tokenizer->tokenize(line, tokens); }, "regular expression",
+                            "10000 bytes", "too many steps");
+    tokens.clear();
+    tokenizer->tokenize("aab", tokens);  // the next line has a budget of its own
+    EXPECT_FALSE(tokens.empty()) << pattern;
+    tokens.clear();
+  }
+}
+
+TEST(RegexTokenizer, GroupsCountAsSteps) {
+  std::string groups;
+  for (int i = 0; i < 2000; ++i) groups += "()";
+  const auto tokenizer = make_tokenizer({.unit = "regex", .pattern = groups + "(a|aa)+$"});
+  std::vector<Token> tokens;
+  expect_error<TextError>([&] { tokenizer->tokenize(std::string(60, 'a') + "b", tokens); },
+                          "61 bytes", "too many steps");
+  expect_error<ConfigError>(
+      [] { make_tokenizer({.unit = "regex", .pattern = std::string(40'000, 'a')}); }, "`pattern`",
+      "32768", "40000");
+}
+
+TEST(RegexTokenizer, MatchesFollowOneAnother) {
+  EXPECT_EQ(texts(*make_tokenizer({.unit = "regex", .pattern = "b*|\\p{L}"}), "abb\u00E9b"),
+            (Strings{"bb", "b"}));
+  EXPECT_EQ(texts(*make_tokenizer({.unit = "regex", .pattern = "\\Ga"}), "aaba"),
+            (Strings{"a", "a"}));
+}
+
 TEST(RegexTokenizer, ALongLineIsNoHopelessOne) {
   const auto tokenizer = make_tokenizer({.unit = "regex", .pattern = "\\p{L}+|\\p{N}|[^\\s]"});
   std::string line;

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "rnn/error.h"
 #include "text/escape.h"
+#include "text/packed.h"
 #include "text/random_text.h"
+#include "text/symbol_hash.h"
 #include "text/text_files.h"
 
 namespace rnn {
@@ -39,6 +42,34 @@ TEST(SymbolTable, NumbersInOrderOfArrival) {
     EXPECT_EQ(table[i], symbol);
   }
   EXPECT_EQ(table.size(), 20000);
+}
+
+TEST(SymbolTable, NoSymbolsCanBeMadeThatCollide) {
+  // Under a known key each such symbol has the hash of all others: the second block makes the state
+  // zero.
+  std::vector<std::string> crafted;
+  const std::uint64_t start = mix(24 + kStoredSymbolKey[0], kStoredSymbolKey[1]);
+  for (std::uint64_t i = 1; i <= 5000; ++i) {
+    const std::uint64_t blocks[] = {i, mix(start ^ i, kStoredSymbolKey[0])};
+    std::string symbol(24, 'a');
+    std::memcpy(symbol.data(), blocks, sizeof blocks);
+    crafted.push_back(std::move(symbol));
+    ASSERT_EQ(symbol_hash(crafted.back(), kStoredSymbolKey),
+              symbol_hash(crafted.front(), kStoredSymbolKey));
+  }
+  SymbolTable table;
+  for (const std::string& symbol : crafted) table.insert(symbol);
+  EXPECT_EQ(table.size(), 5000);
+  EXPECT_LT(table.longest_search(),
+            500u);  // 5000 where all collide, some 20 where none were made to
+}
+
+TEST(SymbolTable, AFingerprintIsTheSameInEveryProcess) {
+  SymbolTable table;
+  for (const char* symbol : {"<unk>", "</s>", "a", "fables", "a longer symbol"}) {
+    table.insert(symbol);
+  }
+  EXPECT_EQ(table.fingerprint(), 0x9EDA695534225BF8u);
 }
 
 TEST(VocabularyBuilder, OrderIsSpecialsThenCountThenBytes) {
@@ -196,6 +227,12 @@ TEST(VocabularyFile, ErrorsNameFileAndLine) {
   expect_error<FormatError>(load(""), "v.txt:1:1: ", "<unk>");
   expect_error<IoError>([&] { Vocabulary::load(files.path("nowhere")); }, "nowhere");
   EXPECT_EQ(Vocabulary::load(files.write("v.txt", good)).size(), 2);
+}
+
+TEST(VocabularyFile, IsNotUnpacked) {
+  const TextFiles files;
+  const std::string path = files.write("v.txt", packed("<unk>\t1\n</s>\t1\n"));
+  expect_error<FormatError>([&] { Vocabulary::load(path); }, "v.txt", "gzip");
 }
 
 TEST(VocabularyFile, UnwritablePlaceIsAnErrorAndLeavesNothing) {

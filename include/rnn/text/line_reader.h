@@ -10,7 +10,7 @@
 
 namespace rnn {
 
-/// What to do with bytes that are not UTF-8, and with the marks that are not text.
+/// What to do with bytes that are not UTF-8, with the marks that are not text, and with gzip.
 struct TextPolicy {
   /// Each maximal ill-formed part becomes U+FFFD, as the Unicode standard recommends (section 3.9);
   /// otherwise it is a TextError.
@@ -20,6 +20,9 @@ struct TextPolicy {
   /// Keeps what is otherwise left out because it is no text: a UTF-8 byte-order mark at the start
   /// of a file and the carriage return of a CR LF line end.
   bool keep_marks = false;
+  /// A file packed with gzip is a FormatError: for files of which each byte must cost about as much
+  /// as it says, such as those of a model.
+  bool never_packed = false;
 };
 
 /// Reads a file, or standard input for "-", line by line through a buffer of its own.
@@ -27,7 +30,8 @@ struct TextPolicy {
 /// A line ends at a line feed, which is not part of it; nor is a carriage return directly before
 /// (see TextPolicy::keep_marks). A last line without a line feed is a line; a file that ends with
 /// a line feed has no empty line after it. No other character ends a line. A file that is
-/// compressed with gzip is recognised by its first bytes and unpacked.
+/// compressed with gzip is recognised by its first bytes and unpacked (see
+/// TextPolicy::never_packed).
 ///
 /// Errors: IoError when the file cannot be opened or read, "file:line: ..." where packed data are
 /// damaged; TextError "file:line:column: invalid UTF-8 at byte N of the line ...", the column in

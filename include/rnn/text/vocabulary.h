@@ -39,7 +39,8 @@ class RNN_API Vocabulary {
   /// when `<unk>` or `</s>` is missing.
   explicit Vocabulary(std::span<const VocabularyEntry> entries);
 
-  /// Reads the file described above. IoError; FormatError "file:line[:column]: ...".
+  /// Reads the file described above, which is never packed. IoError; FormatError
+  /// "file:line[:column]: ...".
   static Vocabulary load(const std::string& path);
   /// What the file holds.
   std::string to_text() const;
