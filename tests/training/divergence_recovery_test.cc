@@ -270,30 +270,33 @@ std::vector<std::string> train_in_parts(const CheckpointOptions& checkpoint,
 }
 
 TEST(DivergenceRecovery, GoesBackToTheSamePlaceWhoeverStoppedTheTraining) {
-  using Position = BatchSource::Position;
-  for (const std::int64_t every_steps : {0, 4}) {
-    for (const std::int64_t every_epochs : {0, 1}) {
-      for (const Position bad : {Position{0, 4}, Position{1, 1}, Position{1, 3}, Position{1, 4}}) {
-        SCOPED_TRACE(std::to_string(every_steps) + " steps, " + std::to_string(every_epochs) +
-                     " epochs, bad at " + std::to_string(6 * bad.epoch + bad.batch));
-        const test::TemporaryFolder folder;
-        CheckpointOptions checkpoint{
-            .path = folder.file("whole"), .every_steps = every_steps, .every_epochs = every_epochs};
-        std::optional<Model> whole, parts;
-        const std::vector<std::string> told = train_in_parts(checkpoint, {}, bad, whole);
-        ASSERT_EQ(told.size(), 2u);
-        // By the clock too, after each step.
-        checkpoint = {.path = folder.file("parts"),
-                      .every_steps = every_steps,
-                      .every_minutes = 1e-12,
-                      .every_epochs = every_epochs};
-        std::set<std::int64_t> stops;
-        for (std::int64_t step = 1; step < 18; ++step) stops.insert(step);
-        EXPECT_EQ(train_in_parts(checkpoint, stops, bad, parts), told);
-        for (std::size_t p = 0; p < whole->parameters().size(); ++p) {
-          EXPECT_TRUE(test::bits_equal(parts->parameters()[p], whole->parameters()[p]))
-              << whole->parameters().name(p);
-        }
+  struct Way {
+    std::int64_t every_steps, every_epochs;
+    BatchSource::Position bad;
+  };
+  for (const auto& [every_steps, every_epochs, bad] : std::vector<Way>{
+           {0, 1, {0, 4}}, {0, 1, {1, 1}}, {4, 1, {1, 3}}, {4, 0, {1, 1}}, {0, 0, {1, 4}}}) {
+    SCOPED_TRACE(std::to_string(every_steps) + " steps, " + std::to_string(every_epochs) +
+                 " epochs, bad at " + std::to_string(6 * bad.epoch + bad.batch));
+    const test::TemporaryFolder folder;
+    CheckpointOptions checkpoint{
+        .path = folder.file("whole"), .every_steps = every_steps, .every_epochs = every_epochs};
+    std::optional<Model> whole, parts;
+    const std::vector<std::string> told = train_in_parts(checkpoint, {}, bad, whole);
+    ASSERT_EQ(told.size(), 2u);
+    // Stopped some steps before it diverges, and after each step, with a checkpoint by the clock.
+    const std::int64_t step = 6 * bad.epoch + bad.batch;
+    for (const std::set<std::int64_t>& stops :
+         {std::set{step - 2}, std::set{step - 3, step - 2}, std::set{step - 1, step, step + 1}}) {
+      const test::TemporaryFolder again;
+      checkpoint = {.path = again.file("parts"),
+                    .every_steps = every_steps,
+                    .every_minutes = stops.size() == 3 ? 1e-12 : 0,
+                    .every_epochs = every_epochs};
+      EXPECT_EQ(train_in_parts(checkpoint, stops, bad, parts), told);
+      for (std::size_t p = 0; p < whole->parameters().size(); ++p) {
+        EXPECT_TRUE(test::bits_equal(parts->parameters()[p], whole->parameters()[p]))
+            << whole->parameters().name(p);
       }
     }
   }
