@@ -42,7 +42,9 @@ const OptionHelps kTrainingHelp = {
     {"averaging-start", {"asgd: epochs before it begins"}},
     {"averaging-non-monotone", {"nt-asgd: validations without gain before it begins"}},
     {"on-divergence",
-     {"stop, skip the step, or restore the checkpoint with half the rate", "NAME"}},
+     {"stop, skip the step, or restore the last checkpoint of an epoch or of --checkpoint-steps "
+      "with half the rate",
+      "NAME"}},
     {"early-stopping",
      {"stop after more epochs than this without a better validation; below 0: never"}},
     {"seed", {"of first weights and every random draw"}},

@@ -32,12 +32,17 @@ struct FoundCheckpoint {
   std::string path{};      ///< the file that it is in
   std::string note{};      ///< as CheckpointOptions had it
   std::int64_t steps = 0;  ///< updates made before it
+  /// Its place is one of `CheckpointOptions::every_steps`, `every_epochs` or a best epoch, or where
+  /// a divergence went back to: the same place whoever stopped the training in between, and when.
+  bool planned = true;
   /// Empty, or why this is not the newest one.
   std::string warning{};
 };
 
 /// A checkpoint is written beside its place, flushed, and moved there; the one before is kept under
-/// this name, so that there is a whole one at every moment.
+/// this name, so that there is a whole one at every moment. In a training that goes back to a
+/// checkpoint after a divergence that is the last planned one: one of the clock or of a stop takes
+/// the place of another such.
 RNN_API std::string previous_checkpoint(const std::string& path);
 
 /// The checkpoint at `path`; where that is damaged, missing or cannot be read, the one before, with

@@ -28,7 +28,9 @@ enum class OnDivergence {
   kSkip,  ///< goes on with the next batch; gives up after 10 in a row, or when it is a parameter
           ///< that is not finite
   /// Goes on from the last checkpoint with half the learning rate; from the one before where the
-  /// last led to the divergence with not one step in between. Gives up after 10.
+  /// last led to the divergence with not one step in between. Checkpoints of the clock and of a
+  /// stop (see FoundCheckpoint::planned) do not count: how the training goes on does not depend on
+  /// them. Gives up after 10.
   kRestore,
 };
 

@@ -6,10 +6,6 @@
 namespace rnn {
 namespace {
 
-/// Of one text, however they nest. Parsed, one of three bytes takes up to 50, so that without a
-/// limit a text would take many times its size.
-constexpr std::size_t kMostValues = std::size_t{1} << 22;
-
 /// Goes through a text before it is parsed. The parser itself would keep the last of two members
 /// with one name; and one that is watched while it parses looks through all of an object at the end
 /// of each of its members.
@@ -57,8 +53,8 @@ class Watch : public Json::json_sax_t {
 
  private:
   bool count() {
-    if (++values_ <= kMostValues) return true;
-    throw FormatError(where_ + ": more than " + std::to_string(kMostValues) + " values");
+    if (++values_ <= kJsonValues) return true;
+    throw FormatError(where_ + ": more than " + std::to_string(kJsonValues) + " values");
   }
   bool go_down() {
     if (++depth_ <= kJsonDepth) return count();
@@ -97,6 +93,14 @@ Value parse(std::string_view text, Watch& watch, std::string_view where) {
 Json parse_json(std::string_view text, std::string_view where, std::size_t most_members) {
   Watch watch(where, most_members);
   return parse<Json>(text, watch, where);
+}
+
+std::size_t count_values(const Json& json) {
+  std::size_t values = 1;
+  if (json.is_structured()) {
+    for (const Json& value : json) values += count_values(value);
+  }
+  return values;
 }
 
 LargeObject parse_large_object(std::string_view text, std::string_view where,

@@ -25,10 +25,17 @@ inline constexpr int kJsonDepth = 100;
 /// of some megabytes would take minutes.
 inline constexpr std::size_t kJsonMembers = 4096;
 
+/// Values of one text, however they nest. Parsed, one of three bytes takes up to 50, so that
+/// without a limit a text would take many times its size.
+inline constexpr std::size_t kJsonValues = std::size_t{1} << 22;
+
 /// Throws FormatError "where: ..." with the position of the fault, or the name given twice. What
 /// the JSON library threw is nested in it.
 Json parse_json(std::string_view text, std::string_view where,
                 std::size_t most_members = kJsonMembers);
+
+/// As parse_json counts them: lists and objects are values, too.
+std::size_t count_values(const Json& json);
 
 /// An object with very many members, such as the header of a file of tensors.
 struct LargeObject {

@@ -17,11 +17,16 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The model file of the unit sentencepiece that a run starts from; empty: one is to be learned.
+/// What is damaged, or of a model that is being replaced, is learned anew, and is then the same.
 std::string tokenizer_model_of(const LanguageModelRun& run) {
   if (!run.tokenizer_model.empty()) return run.tokenizer_model;
   const ModelDirectory directory(run.directory);
+  const bool goes_on = run.resume && is_there(directory.checkpoint()) && !directory.is_disowned();
   const std::string path = directory.file(kTokenizerModel);
-  return run.resume && is_there(directory.checkpoint()) && is_there(path) ? path : "";
+  if (!goes_on || !is_there(path)) return "";
+  if (directory.is_sealed(kTokenizerModel)) return path;
+  if (run.log) run.log(path + ": damaged or altered: its pieces are learned anew");
+  return "";
 }
 
 TextPipeline pipeline_of(const LanguageModelRecipe& recipe, const LanguageModelRun& run,

@@ -25,6 +25,7 @@ constexpr std::size_t kSumsLimit = std::size_t{1} << 16;
 constexpr const char* kNew = ".new";
 constexpr const char* kGone = ".gone";  // beside a file that the model no longer has
 constexpr const char* kCheckpoints = "checkpoint";
+constexpr const char* kReplaced = "checkpoint/replaced";  // the checksum of a model's config.json
 // A training commits once an epoch: whoever finds another model so often in turn waits in vain.
 constexpr int kMostReads = 20;
 
@@ -222,6 +223,22 @@ void ModelDirectory::verify() const {
 bool ModelDirectory::is_sealed(const std::string& name) const {
   const std::string path = file(name);
   return is_there(path) && sum_line(path, name) == line_of(sums(), name);
+}
+
+void ModelDirectory::disown() const {
+  const std::string config = file("config.json");
+  if (is_there(config)) write_file(place(kReplaced), sum_line(config, "config.json"));
+}
+
+bool ModelDirectory::is_disowned() const {
+  const std::string config = file("config.json");
+  return is_there(place(kReplaced)) && is_there(config) &&
+         read_file(place(kReplaced), kSumsLimit) == sum_line(config, "config.json");
+}
+
+void ModelDirectory::own() const {
+  std::error_code ignored;  // what stays is, but for a chance, of a model that is gone
+  if (fs::remove(place(kReplaced), ignored)) flush_folder(place(kCheckpoints));
 }
 
 std::string ModelDirectory::seal_there() const {

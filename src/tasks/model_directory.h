@@ -5,7 +5,7 @@
 //   vocabulary.txt     the units of a text, or tokenizer.model, which has them in it
 //   history.csv        training, epoch by epoch
 //   SHA256SUMS         checksums of all files of the model, in the form `sha256sum -c` reads
-//   checkpoint/        what resuming needs
+//   checkpoint/        what resuming needs, and `replaced` while the model is another training's
 #pragma once
 
 #include <cstddef>
@@ -65,6 +65,14 @@ class ModelDirectory {
   void verify() const;
   /// Whether a file is the one that was sealed.
   bool is_sealed(const std::string& name) const;
+  /// Says that another training, of whatever recipe, is about to replace the model that is there,
+  /// which stays whole. It is so after a loss of power too. No news where there is no model.
+  void disown() const;
+  /// Whether the model that is there is one of which that was said; never another that took its
+  /// place.
+  bool is_disowned() const;
+  /// Takes that back, for the training whose model is there now.
+  void own() const;
   /// Verifies and calls `read`, which reads the files; all again where a training has put another
   /// model there meanwhile, so that what was read last is of one model, and no error is one that
   /// only the change made. Throws what they throw, and IoError when the model changes all the time.

@@ -113,6 +113,7 @@ void TrainingRun::look() {
   }
   if (!options_.resume) return;
   found_ = find_checkpoint(directory_.checkpoint());
+  if (begins_anew()) return;
   require_same_recipe();
   if (!fingerprint_.empty()) require_same_data();
 }
@@ -122,6 +123,9 @@ void TrainingRun::look() {
 TrainingRun::~TrainingRun() {
   if (made_directory_) directory_.remove_if_empty();
 }
+
+/// Whether what is there is but a model of another training, which was being replaced.
+bool TrainingRun::begins_anew() const { return !found_ && directory_.is_disowned(); }
 
 /// A checkpoint belongs to the recipe it was made with; only the number of epochs may grow, and
 /// what a divergence calls for may change. Without a checkpoint the recipe of the model itself is
@@ -147,7 +151,7 @@ void TrainingRun::require_same_recipe() {
 
 void TrainingRun::use_data(std::string fingerprint) {
   fingerprint_ = std::move(fingerprint);
-  if (options_.resume && directory_.holds_model()) require_same_data();
+  if (options_.resume && directory_.holds_model() && !begins_anew()) require_same_data();
 }
 
 /// Of the checkpoint and of the model that is there.
@@ -185,9 +189,10 @@ void TrainingRun::begin(Model& model) {
       log("no checkpoint yet: starting from the beginning");
       look_at_model({});
     }
-    // Of a model that is being replaced.
+    // The model that is being replaced stays until there is one of this training, its checkpoints
+    // go. Stopped before the first new one, what is left is already known to be of another.
+    if (options_.overwrite) directory_.disown();
     remove_checkpoints(directory_.checkpoint());
-    if (options_.overwrite) disown_model();
     return;
   }
   found_ = take_checkpoint(directory_.checkpoint());
@@ -217,7 +222,9 @@ void TrainingRun::look_for_damage() {
 /// not as it was sealed says nothing.
 Json TrainingRun::resume_of_model() const {
   const std::string where = directory_.file("config.json");
-  if (!is_there(where) || !directory_.is_sealed("config.json")) return nullptr;
+  if (!is_there(where) || !directory_.is_sealed("config.json") || directory_.is_disowned()) {
+    return nullptr;
+  }
   const Json config = read_json(where);
   const auto resume = config.find(kResume);
   if (resume == config.end()) return nullptr;
@@ -251,25 +258,6 @@ void TrainingRun::look_at_model(const History& history) {
   } else if (best && !as_it_is_ && !options_.keep_last) {
     cost_ = cost_of(*best);  // it does not say so itself
   }
-}
-
-/// The model of another training stays until one of this training takes its place. If that is
-/// stopped before, --resume must not take it for one of this training, whose recipe may be the same
-/// but for the remedies of a divergence.
-void TrainingRun::disown_model() {
-  const std::string where = directory_.file("config.json");
-  if (!is_there(where) || !directory_.is_sealed("config.json")) return;
-  Json config;
-  try {
-    config = read_json(where);
-  } catch (const FormatError&) {
-    return;
-  }
-  const auto resume = config.find(kResume);
-  if (resume == config.end() || !resume->is_object() || resume->erase(kCost) == 0) return;
-  ModelUpdate update(directory_, OtherFiles::kStay);
-  write_config(update, config);
-  update.commit();
 }
 
 History TrainingRun::fit(Model& model, BatchSource& data, FitOptions options, const Save& save,
@@ -362,6 +350,7 @@ void TrainingRun::save_model(const Model& model, const History& history, const E
   write_config(update, config);
   write_file(update.file("history.csv"), history.to_csv());
   update.commit();
+  directory_.own();
   damage_.clear();
   lost_ = false;
   as_it_is_ = record == nullptr;

@@ -80,12 +80,12 @@ class TrainingRun {
  private:
   class SaveEachEpoch;
   void look();
+  bool begins_anew() const;
   void require_same_recipe();
   void require_same_data() const;
   void look_for_damage();
   void look_at_model(const History& history);
   Json resume_of_model() const;
-  void disown_model();
   void save_epoch(const Model& model, const History& history, const Save& save);
   void save_model(const Model& model, const History& history, const EpochRecord* record,
                   const Save& save);

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMetadata = "rnn_checkpoint";
 constexpr const char* kNote = "note";
+constexpr const char* kPlanned = "planned";
 constexpr int kFormat = 3;
 // More than any training counts; beyond it arithmetic with a count might overflow.
 constexpr std::int64_t kMost = std::int64_t{1} << 53, kMostSlots = 2;
@@ -74,6 +75,11 @@ std::int64_t count_from(const Json& json, const char* name, const std::string& w
     throw FormatError(where + ": member '" + name + "' is not from 0 to " + std::to_string(most));
   }
   return value;
+}
+
+/// The first checkpoints do not say it.
+bool planned_from(const Json& json, const std::string& where) {
+  return !json.contains(kPlanned) || member<bool>(json, kPlanned, where);
 }
 
 Json to_json(const LossSum& loss) {
@@ -179,8 +185,10 @@ std::optional<FoundCheckpoint> look_for_checkpoint(const std::string& path, bool
   const auto look_into = [](const std::string& file) {
     const CheckpointFile found = read_checkpoint(file);
     const Json progress = member<Json>(found.json, "progress", file);
-    return FoundCheckpoint{
-        .path = file, .note = found.note, .steps = count_from(progress, "steps", file)};
+    return FoundCheckpoint{.path = file,
+                           .note = found.note,
+                           .steps = count_from(progress, "steps", file),
+                           .planned = planned_from(found.json, file)};
   };
   const bool before = is_there(previous);
   bool unread = false;
@@ -285,11 +293,11 @@ void remove_checkpoints(const std::string& path) {
 }
 
 void Model::save_checkpoint(const std::string& path, const std::string& note) const {
-  impl_->save_checkpoint(path, note, previous_checkpoint(path));
+  impl_->save_checkpoint(path, note, previous_checkpoint(path), true);
 }
 
 void Model::Impl::save_checkpoint(const std::string& path, const std::string& note,
-                                  const std::string& keep_old_as) const {
+                                  const std::string& keep_old_as, bool planned) const {
   const Impl& m = *this;
   m.require_compiled();
   if (const std::string bad = m.first_bad_parameter(); !bad.empty()) {
@@ -302,6 +310,7 @@ void Model::Impl::save_checkpoint(const std::string& path, const std::string& no
   }
   tensors.push_back({"state/", m.state});
   Json json = {{"format", kFormat},
+               {kPlanned, planned},
                {"optimizer", m.options.optimizer.index()},
                {"learning_rate", learning_rate_of(m.options.optimizer)},
                {"clip_norm", number(m.options.clip_norm)},
@@ -313,6 +322,12 @@ void Model::Impl::save_checkpoint(const std::string& path, const std::string& no
                {"progress", to_json(m.progress)},
                {"history", Json::array()}};
   for (const EpochRecord& record : m.history.epochs) json["history"].push_back(to_json(record));
+  if (count_values(json) > kJsonValues) {
+    throw FormatError(path + ": a checkpoint has no room for a history of " +
+                      std::to_string(m.history.epochs.size()) +
+                      " epochs, and what is there stays as it is; begin anew with fewer, longer "
+                      "epochs");
+  }
   std::map<std::string, std::string> metadata{{kMetadata, json.dump()}, {kNote, note}};
   metadata[kCheckpointChecksum] = checkpoint_checksum(tensors, metadata);
   try {
@@ -354,6 +369,7 @@ void Model::load_checkpoint(const std::string& path) {
   for (const Json& record : member<std::vector<Json>>(json, "history", path)) {
     history.epochs.push_back(record_from(record, path));
   }
+  const bool planned = planned_from(json, path);
   OptimizerState optimizer{.steps = count_from(json, "optimizer_steps", path)};
   const std::int64_t slots = count_from(json, "optimizer_slots", path, kMostSlots);
   for (std::int64_t slot = 0; slot < slots; ++slot) {
@@ -380,6 +396,7 @@ void Model::load_checkpoint(const std::string& path) {
   m.optimizer_state = std::move(optimizer);
   m.state = std::move(state);
   m.saved_as = path;
+  m.saved_as_planned = planned;
 }
 
 }  // namespace rnn

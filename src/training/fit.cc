@@ -111,8 +111,9 @@ class Model::Impl::FitLoop {
     tell([&](Callback& c) { c.on_train_begin(model_); });
     saved_at_ = Clock::now();
     newest_is_ours_ = previous_is_ours_ = fit_.checkpoint && m_.saved_as == fit_.checkpoint->path;
+    if (!newest_is_ours_) m_.saved_as_planned = true;
     const bool restores = m_.options.on_divergence == OnDivergence::kRestore;
-    if (restores && going_on() && m_.saved_as != fit_.checkpoint->path) save_checkpoint();
+    if (restores && going_on() && !planned_is_there()) save_checkpoint(Place::kPlanned);
     while (going_on()) epoch();
     if (m_.stopping) finite_or_restored();  // what is saved now must be worth it
     if (progress_.position.epoch >= fit_.epochs) m_.stop_reason.clear();  // nothing left to stop
@@ -121,10 +122,16 @@ class Model::Impl::FitLoop {
     } catch (const IoError& error) {  // such as a full disk, which may have room for this
       throw IoError(error.what() + saved());
     }
-    if (unsaved_) save_checkpoint();
+    if (unsaved_) save_checkpoint(Place::kAny);
   }
 
  private:
+  /// Where a checkpoint is written.
+  enum class Place {
+    kPlanned,  ///< see FoundCheckpoint::planned
+    kAny       ///< that of the clock, of a stop or of a failure
+  };
+
   bool going_on() const { return progress_.position.epoch < fit_.epochs && !m_.stopping; }
 
   template <class Tell>
@@ -202,7 +209,10 @@ class Model::Impl::FitLoop {
     record.epoch_loss = progress_.epoch_loss;
     unsaved_ = fit_.checkpoint != nullptr;
     tell([&](Callback& c) { c.on_step_end(model_, record); });
-    if (checkpoint_is_due() && finite_or_restored()) save_checkpoint();
+    const bool planned = planned_is_due();
+    if ((planned || clock_is_due()) && finite_or_restored()) {
+      save_checkpoint(planned ? Place::kPlanned : Place::kAny);
+    }
     return true;
   }
 
@@ -256,28 +266,52 @@ class Model::Impl::FitLoop {
     // or by a divergence, keeps in the history what a later one must be better than.
     const bool best = m_.history.best() == &m_.history.epochs.back();
     const std::int64_t every = fit_.checkpoint ? fit_.checkpoint->every_epochs : 0;
-    if (unsaved_ && (best || (every > 0 && record.epoch % every == 0))) save_checkpoint();
+    if (unsaved_ && (best || (every > 0 && record.epoch % every == 0))) {
+      save_checkpoint(Place::kPlanned);
+    }
   }
 
-  bool checkpoint_is_due() const {
-    if (!fit_.checkpoint) return false;
-    const CheckpointOptions& when = *fit_.checkpoint;
-    if (when.every_steps > 0 && progress_.steps % when.every_steps == 0) return true;
+  bool planned_is_due() const {
+    const std::int64_t every = fit_.checkpoint ? fit_.checkpoint->every_steps : 0;
+    return every > 0 && progress_.steps % every == 0;
+  }
+
+  bool clock_is_due() const {
+    const double minutes = fit_.checkpoint ? fit_.checkpoint->every_minutes : 0;
     const std::chrono::duration<double> spent = Clock::now() - saved_at_;
-    return when.every_minutes > 0 && spent.count() >= 60 * when.every_minutes;
+    return minutes > 0 && spent.count() >= 60 * minutes;
   }
 
-  /// One of the same parameters takes the place of the last; the one before stays another.
-  void save_checkpoint() {
+  /// Whether there is a planned checkpoint of this training to go back to.
+  bool planned_is_there() const {
+    if (m_.saved_as != fit_.checkpoint->path) return false;
+    if (m_.saved_as_planned) return true;
+    try {
+      const auto before = find_checkpoint(previous_checkpoint(fit_.checkpoint->path));
+      return before && before->planned;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  /// One of the same parameters takes the place of the last, and is planned where that was; the one
+  /// before stays another. Where a divergence goes back to a planned one, one that is not leaves it
+  /// there as the one before.
+  void save_checkpoint(Place place) {
     const std::string& path = fit_.checkpoint->path;
-    save_checkpoint(m_.saved_as == path ? "" : previous_checkpoint(path));
+    const bool same = m_.saved_as == path,
+               restores = m_.options.on_divergence == OnDivergence::kRestore;
+    const bool keep = !same && (m_.saved_as_planned || !restores);
+    write_checkpoint(keep ? previous_checkpoint(path) : "",
+                     place == Place::kPlanned || (same && m_.saved_as_planned));
   }
 
-  void save_checkpoint(const std::string& keep_old_as) {
-    m_.save_checkpoint(fit_.checkpoint->path, fit_.checkpoint->note, keep_old_as);
+  void write_checkpoint(const std::string& keep_old_as, bool planned) {
+    m_.save_checkpoint(fit_.checkpoint->path, fit_.checkpoint->note, keep_old_as, planned);
     if (!keep_old_as.empty()) previous_is_ours_ = newest_is_ours_;
     newest_is_ours_ = true;
     m_.saved_as = fit_.checkpoint->path;
+    m_.saved_as_planned = planned;
     unsaved_ = false;
     saved_at_ = Clock::now();
   }
@@ -339,7 +373,7 @@ class Model::Impl::FitLoop {
   std::string saved() {
     if (unsaved_ && m_.first_bad_parameter().empty()) {
       try {
-        save_checkpoint();
+        save_checkpoint(Place::kAny);
       } catch (const IoError& error) {
         return std::string("; ") + error.what();
       }
@@ -381,7 +415,7 @@ class Model::Impl::FitLoop {
     }
     progress_.restored = times;
     // With the new rate: a kill does not take it back. The one before stays what it is.
-    save_checkpoint("");
+    write_checkpoint("", true);
     restored_ = true;
     tell([&](Callback& c) {
       c.on_divergence(model_, what + warning + "; going on from step " + to_text(progress_.steps) +
@@ -390,8 +424,9 @@ class Model::Impl::FitLoop {
     });
   }
 
-  /// The last one; where not one step was made since that, the one before, if it is whole and not
-  /// what an earlier training left. Returns a warning about one that is not whole.
+  /// The last one; where that is not planned or not one step was made since that, the one before,
+  /// if it is whole and not what an earlier training left. Returns a warning about one that is not
+  /// whole.
   std::string load_good_checkpoint() {
     const std::string &path = fit_.checkpoint->path, previous = previous_checkpoint(path);
     if (!previous_is_ours_) {
@@ -401,7 +436,7 @@ class Model::Impl::FitLoop {
     const bool led_here = m_.saved_as == path;
     const auto found = take_checkpoint(path);
     if (!found) throw IoError(path + ": the checkpoint is gone");
-    if (led_here && found->warning.empty()) {
+    if ((led_here || !m_.saved_as_planned) && found->warning.empty()) {
       try {
         if (find_checkpoint(previous)) {
           model_.load_checkpoint(previous);

@@ -40,6 +40,8 @@ struct Model::Impl {
   TrainingProgress progress{};
   State state{};           // carried from batch to batch
   std::string saved_as{};  // the checkpoint that has what is here; empty: none
+  // Of the checkpoint written or loaded last: see FoundCheckpoint.
+  bool saved_as_planned = true;
   History history{};
   Observer observer{};
   std::vector<std::uint8_t> frozen{};  // one a parameter, not 0 while it stands still; or empty
@@ -72,7 +74,7 @@ struct Model::Impl {
   std::string first_bad_parameter() const;
   /// As Model has it; what is there is first renamed to `keep_old_as`, unless that is empty.
   void save_checkpoint(const std::string& path, const std::string& note,
-                       const std::string& keep_old_as) const;
+                       const std::string& keep_old_as, bool planned) const;
   void prepare_state(Index batch, StatePolicy policy);
   double norm_of(const TensorList& gradients) const;
   float clip_gradients(TensorList& gradients, double norm, double unit) const;

@@ -105,6 +105,34 @@ TEST_F(LmUnits, SentencePieceIsLearnedAndLivesInTheModel) {
           {"--sentencepiece-size"});
 }
 
+TEST_F(LmUnits, DamagedPiecesAreLearnedAnewByAResume) {
+  const auto training = [](const char* model, const char* epochs) {
+    return train(model, {"--unit", "sentencepiece", "--sentencepiece-size", "300", "--epochs",
+                         epochs, "--resume"});
+  };
+  must_run(training("whole", "2"));
+  must_run(training("m", "1"));
+  const std::string pieces = "m/tokenizer.model", good = read(pieces);
+  namespace fs = std::filesystem;
+  fs::copy(path("m"), path("begun"), fs::copy_options::recursive);
+  // The first is no longer such a model; the last still is one, with the same pieces.
+  for (const std::size_t place : {std::size_t{0}, good.size() / 2, good.size() - 1}) {
+    SCOPED_TRACE(place);
+    fs::remove_all(path("m"));
+    fs::copy(path("begun"), path("m"), fs::copy_options::recursive);
+    std::string damaged = good;
+    damaged[place] = static_cast<char>(damaged[place] ^ 1);
+    files.write(pieces, damaged);
+    const RunResult result = must_run(training("m", "2"));
+    EXPECT_NE(result.err.find(pieces + ": damaged or altered: its pieces are learned anew"),
+              std::string::npos)
+        << result.err;
+    expect_same("whole", "m");
+    EXPECT_EQ(read(pieces), good);
+    must_run({"inspect", "m"});
+  }
+}
+
 TEST_F(LmUnits, SubwordRegularizationDrawsOtherPiecesAndResumesExactly) {
   const Words options{
       "--unit", "sentencepiece", "--sentencepiece-size", "300", "--epochs", "3", "--dropout",

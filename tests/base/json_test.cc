@@ -8,8 +8,6 @@
 namespace rnn {
 namespace {
 
-constexpr std::size_t kMostValues = 4194304;
-
 /// A list of so many empty lists, of which each takes most memory for its bytes.
 std::string lists(std::size_t count) {
   std::string text = "[[]";
@@ -29,13 +27,21 @@ void expect_too_many(const Parse& parse) {
 
 TEST(ParseJson, TakesSoManyValuesAndNoMore) {
   EXPECT_EQ(parse_json(lists(1000), "here").size(), 1000u);
-  expect_too_many([] { parse_json(lists(kMostValues), "here"); });  // the outer list makes one more
+  expect_too_many([] { parse_json(lists(kJsonValues), "here"); });  // the outer list makes one more
   // However they nest, and of whichever kind.
   std::string text = "{\"a\":";
   const std::string part = "[0,-1,1.5,\"\",null,true,{}]";
-  for (std::size_t i = 0; i < kMostValues / 8; ++i) text += (i == 0 ? "[" : ",") + part;
+  for (std::size_t i = 0; i < kJsonValues / 8; ++i) text += (i == 0 ? "[" : ",") + part;
   expect_too_many([&] { parse_json(text + "]}", "here"); });
   expect_too_many([&] { parse_large_object(text + "]}", "here", 10); });
+}
+
+TEST(CountValues, CountsAsTheParserDoes) {
+  EXPECT_EQ(count_values(Json("text")), 1u);
+  EXPECT_EQ(count_values(parse_json(R"({"a": [0, 1.5, null], "b": {"c": true}, "d": {}})", "")),
+            8u);
+  EXPECT_EQ(count_values(parse_json(lists(1000), "here")), 1001u);
+  EXPECT_EQ(count_values(parse_json(lists(kJsonValues - 1), "here")), kJsonValues);
 }
 
 }  // namespace

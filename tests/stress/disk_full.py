@@ -84,7 +84,7 @@ def attempt(rnn, folder, disk, whole):
         return f"tried again, it ended with {again.returncode}: {again.stderr[-300:]}"
     if "starting from the beginning" in again.stderr or not checkpoint.read_bytes():
         return f"the checkpoint was lost: {again.stderr[-300:]}"
-    if len(before) != len(checkpoint.read_bytes()):
+    if before != checkpoint.read_bytes():
         return "the checkpoint was damaged"
     (disk / "filler").unlink()
     resumed = training.must_run([*words, "--resume"])

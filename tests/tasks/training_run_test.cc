@@ -229,6 +229,57 @@ TEST_F(TrainingRunTest, AModelThatIsBeingReplacedDoesNotStandInForTheNewOne) {
   }
 }
 
+TEST_F(TrainingRunTest, KilledBeforeTheFirstCheckpointOfAReplacementItBeginsAnew) {
+  train({.epochs = 3, .lr = 0.001, .hidden = 5});
+  const auto whole = std::pair(read("model.safetensors"), read("config.json"));
+  // The model that is replaced may be of the same recipe, of another, or not say of which.
+  for (const char* old : {"same", "another", "unknown", "damaged"}) {
+    SCOPED_TRACE(old);
+    const bool same = old == std::string("same");
+    fs::remove_all(directory_);
+    train({.epochs = 3, .lr = same ? 0.001 : 0.01, .hidden = same ? 5 : 3});
+    if (old == std::string("unknown")) {
+      Json config = parse_json(read("config.json"), "config");
+      config.erase("resume");
+      config.erase("recipe");
+      write_file(file("config.json"), config.dump());
+      ModelDirectory(directory_).seal();
+    }
+    if (old == std::string("damaged")) write_file(file("config.json"), "{");
+    const std::string model = read("model.safetensors"), config = read("config.json");
+    {
+      const ToyTraining toy{.epochs = 3, .lr = 0.001, .hidden = 5, .overwrite = true};
+      TrainingRun run = run_of(toy);
+      run.use_data(toy.data);
+      Model fresh = model_of(toy);
+      run.begin(fresh);  // and is killed
+    }
+    EXPECT_FALSE(fs::exists(file("checkpoint/checkpoint.safetensors")));
+    EXPECT_EQ(std::pair(read("model.safetensors"), read("config.json")), std::pair(model, config));
+    if (old != std::string("damaged")) {
+      EXPECT_NO_THROW(ModelDirectory(directory_).verify());
+    }
+    const std::string message = refused({.epochs = 3, .lr = 0.001, .hidden = 5});
+    EXPECT_NE(message.find("there is a model already"), std::string::npos) << message;
+    train({.epochs = 3, .lr = 0.001, .hidden = 5, .resume = true});
+    EXPECT_NE(log_.find("starting from the beginning"), std::string::npos) << log_;
+    EXPECT_EQ(std::pair(read("model.safetensors"), read("config.json")), whole);
+    EXPECT_FALSE(ModelDirectory(directory_).is_disowned());
+    // From here on it is the model of this training.
+    fs::remove_all(file("checkpoint"));
+    EXPECT_NE(refused({.epochs = 3, .lr = 0.001, .hidden = 5, .resume = true}).find("is missing"),
+              std::string::npos);
+  }
+}
+
+TEST_F(TrainingRunTest, CheckpointsOfAModelGoOnlyWhereItIsSaidThatItIsBeingReplaced) {
+  train({.epochs = 2});
+  const std::string checkpoint = read("checkpoint/checkpoint.safetensors");
+  fs::create_directories(file("checkpoint/replaced/in_the_way"));
+  EXPECT_THROW(train({.epochs = 2, .overwrite = true}), IoError);
+  EXPECT_EQ(read("checkpoint/checkpoint.safetensors"), checkpoint);
+}
+
 TEST_F(TrainingRunTest, DamageToAModelThatIsBeingReplacedStaysToBeSeen) {
   train({.epochs = 1, .metrics = {0.9}});
   Json config = parse_json(read("config.json"), "config");

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -216,6 +217,89 @@ TEST(DivergenceRecovery, RightAfterACheckpointGoesBackToTheOneBefore) {
   ASSERT_EQ(told.messages.size(), 1u);
   expect_parts(told.messages[0], {"step 9", "going on from step 6"});
   EXPECT_EQ(model.history().epochs.back().steps, 18);
+}
+
+/// A training that diverges where its learning rate has not come down `calm` times yet, so that it
+/// comes to the same place however often it is taken up again.
+class BadWhileFast : public SometimesBad {
+ public:
+  BadWhileFast(Position place, int calm) : SometimesBad({}), place_(place), calm_(calm) {}
+  bool next(Batch& batch) override {
+    const bool more = SometimesBad::next(batch);
+    if (more && position() == place_ && halved < calm_) {
+      batch.values[0] = std::numeric_limits<float>::quiet_NaN();
+    }
+    return more;
+  }
+  int halved = 0;
+
+ private:
+  Position place_;
+  int calm_;
+};
+
+/// Trains, stopped after each of these steps and taken up again; says what it was told.
+std::vector<std::string> train_in_parts(const CheckpointOptions& checkpoint,
+                                        std::set<std::int64_t> stops, BatchSource::Position bad,
+                                        std::optional<Model>& model) {
+  BadWhileFast data(bad, 2);
+  class Count : public Told {
+   public:
+    explicit Count(int& halved) : halved_(halved) {}
+    void on_divergence(Model& model, const std::string& what) override {
+      Told::on_divergence(model, what);
+      ++halved_;
+    }
+
+   private:
+    int& halved_;
+  } told(data.halved);
+  OnStep stop([&](Model& m, const StepRecord& record) {
+    if (stops.erase(record.steps) > 0) m.stop("enough");
+  });
+  SometimesBad valid({});
+  do {
+    model.emplace(recovering(OnDivergence::kRestore));
+    if (find_checkpoint(checkpoint.path)) model->load_checkpoint(checkpoint.path);
+    model->fit(data, {.epochs = 3,
+                      .validation = &valid,
+                      .checkpoint = &checkpoint,
+                      .callbacks = {&told, &stop}});
+  } while (!model->stopped().empty());
+  return told.messages;
+}
+
+TEST(DivergenceRecovery, GoesBackToTheSamePlaceWhoeverStoppedTheTraining) {
+  struct Way {
+    std::int64_t every_steps, every_epochs;
+    BatchSource::Position bad;
+  };
+  for (const auto& [every_steps, every_epochs, bad] : std::vector<Way>{
+           {0, 1, {0, 4}}, {0, 1, {1, 1}}, {4, 1, {1, 3}}, {4, 0, {1, 1}}, {0, 0, {1, 4}}}) {
+    SCOPED_TRACE(std::to_string(every_steps) + " steps, " + std::to_string(every_epochs) +
+                 " epochs, bad at " + std::to_string(6 * bad.epoch + bad.batch));
+    const test::TemporaryFolder folder;
+    CheckpointOptions checkpoint{
+        .path = folder.file("whole"), .every_steps = every_steps, .every_epochs = every_epochs};
+    std::optional<Model> whole, parts;
+    const std::vector<std::string> told = train_in_parts(checkpoint, {}, bad, whole);
+    ASSERT_EQ(told.size(), 2u);
+    // Stopped some steps before it diverges, and after each step, with a checkpoint by the clock.
+    const std::int64_t step = 6 * bad.epoch + bad.batch;
+    for (const std::set<std::int64_t>& stops :
+         {std::set{step - 2}, std::set{step - 3, step - 2}, std::set{step - 1, step, step + 1}}) {
+      const test::TemporaryFolder again;
+      checkpoint = {.path = again.file("parts"),
+                    .every_steps = every_steps,
+                    .every_minutes = stops.size() == 3 ? 1e-12 : 0,
+                    .every_epochs = every_epochs};
+      EXPECT_EQ(train_in_parts(checkpoint, stops, bad, parts), told);
+      for (std::size_t p = 0; p < whole->parameters().size(); ++p) {
+        EXPECT_TRUE(test::bits_equal(parts->parameters()[p], whole->parameters()[p]))
+            << whole->parameters().name(p);
+      }
+    }
+  }
 }
 
 TEST(DivergenceRecovery, TellsWhyItGoesBackFurther) {
