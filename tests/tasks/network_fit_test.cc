@@ -69,10 +69,15 @@ std::string of_other_sequences(const std::string& first, const std::string& othe
 }
 
 TEST_F(NetworkFit, OfALanguageModel) {
-  train_language_model({.hidden = 2, .layers = 1, .epochs = 1, .batch = 2, .bptt = 4},
-                       {.train = {files.write("text", repeated(30, "a b\nb a\n"))},
-                        .directory = directory,
-                        .backend = kOne});
+  LanguageModelRecipe recipe;
+  recipe.hidden = 2;
+  recipe.layers = 1;
+  recipe.epochs = 1;
+  recipe.batch = 2;
+  recipe.bptt = 4;
+  train_language_model(recipe, {.train = {files.write("text", repeated(30, "a b\nb a\n"))},
+                                .directory = directory,
+                                .backend = kOne});
   const std::string size = std::to_string(LanguageModel::load(directory, kOne).vocabulary().size());
   const auto head = [&](const std::string& type) {
     return R"({"type": ")" + type + R"(", "units": )" + size + "}";
@@ -165,7 +170,9 @@ TEST_F(TaggerFit, OfATagger) {
   expect_refused<Tagger>(over(R"(, {"type": "PoolOverTime", "name": "p"})", "p"),
                          "one vector a step");
   expect_refused<Tagger>(
-      over(R"(, {"type": "Conv1D", "name": "c", "filters": 2, "kernel_size": 2})", "c"),
+      over(
+          R"(, {"type": "Conv1D", "name": "c", "filters": 2, "kernel_size": 2, "padding": "valid"})",
+          "c"),
       "one vector a step");
   expect_refused<Tagger>(R"({"inputs": [{"name": "words", "symbols": )" + words + R"(},
       {"name": "characters", "aligned": false, "symbols": )" +
