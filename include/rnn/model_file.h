@@ -22,7 +22,8 @@ namespace rnn {
 ///    "layers": [{"name": "embedding", "from": ["words"], "type": "Embedding", ...}, ...],
 ///    "outputs": [{"name": "crf", "from": "bidirectional", "weight": 1, "type": "CRF", ...}]}
 /// An output without `type` gives features as they are. Throws ConfigError, naming the layer, for a
-/// type that is neither the library's nor registered, and for more than 4096 layers.
+/// type that is neither the library's nor registered, for more than 4096 layers, and for states of
+/// more than 2^24 numbers a sequence.
 RNN_API std::string network_to_json(const Network& network);
 /// Throws FormatError or ConfigError, naming `where` and the layer.
 RNN_API Network network_from_json(std::string_view json, std::string_view where = "network");

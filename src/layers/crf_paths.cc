@@ -18,6 +18,7 @@ bool better(const Arrival& p, const Arrival& q) {
 }
 
 void keep_best(std::vector<Arrival>& arrivals, Index n) {
+  std::erase_if(arrivals, [](const Arrival& a) { return std::isnan(a.score); });  // has no order
   const auto kept = std::min<std::size_t>(static_cast<std::size_t>(n), arrivals.size());
   std::partial_sort(arrivals.begin(), arrivals.begin() + static_cast<std::ptrdiff_t>(kept),
                     arrivals.end(), better);

@@ -15,6 +15,21 @@ namespace {
 /// Inputs, layers or outputs of one network.
 constexpr std::size_t kMostParts = 4096;
 
+/// Numbers that a network keeps for a sequence from one call to the next. A layer can ask for many
+/// with few parameters, as a dilated Conv1D does; the largest classifier of a recipe needs so many.
+constexpr Index kMostState = Index{1} << 24;
+
+void require_bounded_state(const Network& network) {
+  Index total = 0;
+  for (const StateSpec& state : network.state_specs()) {
+    total += state.width;
+    if (total <= kMostState) continue;
+    throw ConfigError("the layers' states must have at most " + to_text(kMostState) +
+                      " numbers a sequence in all; with '" + state.name + "' they have " +
+                      to_text(total) + " or more; give it fewer units or a smaller dilation_rate");
+  }
+}
+
 /// Throws ConfigError for what NetworkReader would refuse.
 void require_readable(const Network& network) {
   for (const std::size_t count :
@@ -22,6 +37,7 @@ void require_readable(const Network& network) {
     require(count <= kMostParts, "a network in JSON",
             "at most " + std::to_string(kMostParts) + " inputs, layers or outputs", count);
   }
+  require_bounded_state(network);
 }
 
 /// Writes the type and the options of a layer or head called `name`.
@@ -139,7 +155,9 @@ class NetworkReader {
     } else {
       graph_.output(last_);
     }
-    return graph_.build();
+    Network network = graph_.build();
+    require_bounded_state(network);
+    return network;
   }
 
  private:

@@ -48,7 +48,7 @@ std::vector<std::int32_t> beam_search(Inference& inference, const State& state, 
     extensions.clear();
     for (std::size_t from = 0; from < beam.size(); ++from) {
       const View<const float> row(&probabilities(0, static_cast<Index>(from), 0), {classes});
-      require_finite(row);
+      require_probabilities(row);
       for (std::int32_t id = 0; id < classes; ++id) {
         if (id == banned) continue;
         double log_prob = std::log(static_cast<double>(row[id]));
@@ -62,6 +62,7 @@ std::vector<std::int32_t> beam_search(Inference& inference, const State& state, 
     std::partial_sort(extensions.begin(), extensions.begin() + static_cast<std::ptrdiff_t>(kept),
                       extensions.end(), likelier);
     extensions.resize(kept);
+    if (!finished && !std::isfinite(extensions.front().log_prob)) refuse_no_unit(banned >= 0);
     std::vector<Hypothesis> next;
     rows.clear();
     batch.ids.clear();

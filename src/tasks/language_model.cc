@@ -11,6 +11,7 @@
 #include "tasks/language_model_impl.h"
 #include "tasks/language_model_recipe.h"
 #include "tasks/model_directory.h"
+#include "tasks/network_fit.h"
 #include "tasks/sentence_scores.h"
 #include "text/utf8.h"
 
@@ -76,11 +77,10 @@ LanguageModel LanguageModel::load(const std::string& path, const BackendOptions&
     Network network =
         network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
     Vocabulary vocabulary = text.load_vocabulary(directory);
-    const Index size = vocabulary.size();
-    if (network.input() != Signal::symbols(size) || network.head().classes != size) {
-      throw FormatError(directory.file(text.vocabulary_file()) + ": has " + std::to_string(size) +
-                        " symbols, but the network reads " + network.input().to_string() +
-                        " and predicts " + std::to_string(network.head().classes));
+    if (const std::string wrong = language_model_misfit(network, vocabulary.size());
+        !wrong.empty()) {
+      throw FormatError(where + ": network: " + wrong + "; it does not belong to " +
+                        directory.file(text.vocabulary_file()));
     }
     const std::string weights = directory.file("model.safetensors");
     Parameters parameters =

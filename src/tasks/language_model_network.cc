@@ -13,6 +13,7 @@
 #include "rnn/sampled_softmax.h"
 #include "rnn/sequential.h"
 #include "tasks/language_model_recipe.h"
+#include "tasks/network_fit.h"
 
 namespace rnn {
 namespace {
@@ -72,15 +73,8 @@ Part head(const LanguageModelRecipe& recipe, Index vocabulary) {
 
 Network network_of_file(const std::string& json, Index vocabulary) {
   Network network = network_from_json(json, "network");
-  if (network.input() != Signal::symbols(vocabulary) || network.head().classes != vocabulary) {
-    throw ConfigError(
-        "network: a language model over this text needs an Embedding with input_dim " +
-        std::to_string(vocabulary) + " and a head with as many units");
-  }
-  if (const Network::Node* node = network.first_not_causal()) {
-    throw ConfigError("network: layer '" + node->name +
-                      "' sees the future or gives fewer outputs than steps; a language model "
-                      "predicts each unit from those before it");
+  if (const std::string wrong = language_model_misfit(network, vocabulary); !wrong.empty()) {
+    throw ConfigError("network: " + wrong);
   }
   return network;
 }

@@ -23,16 +23,20 @@ class TagDecoder {
   TaggerInputs inputs() const { return TaggerInputs::of(network_); }
   /// Works on a batch, which must stay as it is while the functions below read the result.
   void run(const Batch& batch);
-  /// The best possible labels of its sequence b.
+  /// The best possible labels of its sequence b. This and `n_best` throw DivergenceError when there
+  /// are none, as where no score is a number.
   std::vector<std::int32_t> best(Index b) const;
   /// The n best; log-probabilities of a softmax head are sums over its steps.
   std::vector<CrfPath> n_best(Index b, Index n) const;
   /// The loss of the batch's targets, as Inference::evaluate gives it.
   LossSum loss(const Batch& batch);
-  /// [T,B,K] the probability of each label; valid until the next call of `run`.
+  /// [T,B,K] the probability of each label; valid until the next call of `run`. Throws
+  /// DivergenceError when they are not finite.
   View<const float> marginals();
 
  private:
+  Index words(Index b) const;
+
   const Network& network_;
   std::shared_ptr<const Backend> backend_;
   Inference inference_;

@@ -19,6 +19,7 @@
 #include "rnn/recurrent.h"
 #include "rnn/softmax.h"
 #include "rnn/text/word_shape.h"
+#include "tasks/network_fit.h"
 #include "tasks/optimization.h"
 #include "tasks/tagger_dataset.h"
 
@@ -133,6 +134,7 @@ std::string misfit(const Network& network, const TaggerVocabulary& vocabulary,
            " labels of these texts at its end, got " + std::string(type) + " with " +
            std::to_string(head.classes);
   }
+  if (std::string wrong = head_misfit(network, Steps::kEach); !wrong.empty()) return wrong;
   if (type == "CRF" && !labels.are_forbidden(forbidden_by(*head.head))) {
     return "the CRF must forbid what the scheme of these tags does not allow: \"forbidden\": \"" +
            labels.forbidden(kMostForbidden) + "\"";

@@ -94,12 +94,11 @@ TextClassifier TextClassifier::load(const std::string& path, const BackendOption
         network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
     Vocabulary vocabulary = Vocabulary::load(directory.file("vocabulary.txt"));
     std::vector<std::string> labels = read_labels(directory.file("labels.txt"));
-    if (network.input() != Signal::symbols(vocabulary.size()) ||
-        network.head().classes != static_cast<Index>(labels.size())) {
-      throw FormatError(path + ": vocabulary.txt has " + std::to_string(vocabulary.size()) +
-                        " symbols and labels.txt " + std::to_string(labels.size()) +
-                        " labels, but the network reads " + network.input().to_string() +
-                        " and has " + std::to_string(network.head().classes) + " classes");
+    if (const std::string wrong = classifier_misfit(
+            network, vocabulary.size(), static_cast<Index>(labels.size()), recipe.multi_label);
+        !wrong.empty()) {
+      throw FormatError(where + ": network: " + wrong +
+                        "; it does not belong to vocabulary.txt and labels.txt");
     }
     const std::string weights = directory.file("model.safetensors");
     Parameters parameters =
@@ -176,6 +175,11 @@ std::vector<Classification> TextClassifier::predict(std::span<const std::string>
     batch.targets.clear();  // there is nothing to compare with
     State state = m.network.zero_state(batch.batch, *m.backend);
     const View<const float> probabilities = inference->predict(batch, state);
+    if (const Shape expected{1, batch.batch, count}; probabilities.shape() != expected) {
+      throw ShapeError("predict: a classifier gives " + expected.to_string() +
+                       " probabilities, got " + probabilities.shape().to_string() +
+                       "; a layer that pools over time must come before its head");
+    }
     for (Index b = 0; b < batch.batch; ++b) {
       const float* const row = probabilities.data() + b * count;
       if (!std::all_of(row, row + count, [](float p) { return std::isfinite(p); })) {

@@ -58,6 +58,11 @@ ClassificationReport report_on(Inference& inference, const Network& network, con
                                ClassifierBatches& batches, const EncodedTexts& texts,
                                std::span<const std::string> labels, bool multi_label);
 
+/// Why a network is no classifier of texts with such a vocabulary and so many labels; empty when it
+/// is one.
+std::string classifier_misfit(const Network& network, Index vocabulary, Index labels,
+                              bool multi_label);
+
 /// What training needs of labelled texts.
 struct ClassifierTexts {
   TextEncoder encoder;

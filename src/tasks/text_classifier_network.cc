@@ -15,6 +15,8 @@
 #include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
 #include "rnn/tasks/text_classifier_recipe.h"
+#include "tasks/network_fit.h"
+#include "tasks/text_classifier_impl.h"
 
 namespace rnn {
 namespace {
@@ -81,20 +83,29 @@ std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value 
 
 Network given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
   Network network = network_from_json(r.network, "network");
-  const std::string_view head = network.head().head ? network.head().head->type() : "";
-  const std::string_view expected = r.multi_label ? "Sigmoid" : "Softmax";
-  if (network.input() != Signal::symbols(vocabulary) || network.head().classes != labels ||
-      head != expected || network.inputs().size() > 1) {
-    throw ConfigError("network: these texts need one input with an input_dim of " +
-                      std::to_string(vocabulary) + " and a " + std::string(expected) + " with " +
-                      std::to_string(labels) + " units; it reads " + network.input().to_string() +
-                      " and ends in " + (head.empty() ? "no head" : std::string(head)) + " with " +
-                      std::to_string(network.head().classes));
+  if (const std::string wrong = classifier_misfit(network, vocabulary, labels, r.multi_label);
+      !wrong.empty()) {
+    throw ConfigError("network: " + wrong);
   }
   return network;
 }
 
 }  // namespace
+
+std::string classifier_misfit(const Network& network, Index vocabulary, Index labels,
+                              bool multi_label) {
+  const std::string_view head = network.head().head ? network.head().head->type() : "";
+  const std::string_view expected = multi_label ? "Sigmoid" : "Softmax";
+  if (network.input() != Signal::symbols(vocabulary) || network.head().classes != labels ||
+      head != expected || network.inputs().size() > 1) {
+    return "these texts need one input with an input_dim of " + std::to_string(vocabulary) +
+           " and a " + std::string(expected) + " with " + std::to_string(labels) +
+           " units; it reads " + network.input().to_string() + " and ends in " +
+           (head.empty() ? "no head" : std::string(head)) + " with " +
+           std::to_string(network.head().classes);
+  }
+  return head_misfit(network, Steps::kOne);
+}
 
 Network text_classifier_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
   if (!r.network.empty()) return given_network(r, vocabulary, labels);

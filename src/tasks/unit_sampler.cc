@@ -7,17 +7,26 @@
 
 namespace rnn {
 
-void require_finite(View<const float> probabilities) {
+void require_probabilities(View<const float> probabilities) {
   for (float probability : probabilities) {
-    if (std::isfinite(probability)) continue;
+    if (std::isfinite(probability) && probability >= 0) continue;
     throw DivergenceError(
         "generate: the model's probabilities are not finite; its training must have diverged");
   }
 }
 
+void refuse_no_unit(bool unknown_is_banned) {
+  if (unknown_is_banned) {
+    throw ConfigError(
+        "unknown: here the model finds no unit possible but <unk>, which is not written unless "
+        "asked for; give --unknown (GenerateOptions::unknown)");
+  }
+  throw ConfigError("repetition-penalty: it leaves no unit a probability; give one nearer to 1");
+}
+
 std::int32_t UnitSampler::choose(View<const float> probabilities, std::span<const char> seen,
                                  double draw) {
-  require_finite(probabilities);
+  require_probabilities(probabilities);
   candidates_.clear();
   for (std::int32_t id = 0; id < probabilities.size(); ++id) {
     if (id == banned_) continue;
@@ -29,9 +38,12 @@ std::int32_t UnitSampler::choose(View<const float> probabilities, std::span<cons
     return a.log_prob != b.log_prob ? a.log_prob > b.log_prob : a.id < b.id;
   };
   if (options_.temperature == 0) {
-    return std::min_element(candidates_.begin(), candidates_.end(), likelier)->id;
+    const Candidate& top = *std::min_element(candidates_.begin(), candidates_.end(), likelier);
+    if (!std::isfinite(top.log_prob)) refuse_no_unit(banned_ >= 0);
+    return top.id;
   }
   std::sort(candidates_.begin(), candidates_.end(), likelier);
+  if (!std::isfinite(candidates_.front().log_prob)) refuse_no_unit(banned_ >= 0);
   if (options_.top_k > 0 && options_.top_k < static_cast<std::int64_t>(candidates_.size())) {
     candidates_.resize(static_cast<std::size_t>(options_.top_k));
   }
@@ -42,22 +54,25 @@ std::int32_t UnitSampler::choose(View<const float> probabilities, std::span<cons
     candidate.weight = std::exp(lead / options_.temperature);
     total += candidate.weight;
   }
-  if (options_.top_p < 1) cut_to_top_p(total);
+  if (options_.top_p < 1) keep_share(options_.top_p, total);
   if (options_.typical < 1) cut_to_typical(total);
   double left = draw * total;
+  std::int32_t chosen = candidates_.front().id;
   for (const Candidate& candidate : candidates_) {
+    if (candidate.weight == 0) continue;  // also where rounding leaves something over at the end
+    chosen = candidate.id;
     left -= candidate.weight;
-    if (left < 0) return candidate.id;
+    if (left < 0) break;
   }
-  return candidates_.back().id;
+  return chosen;
 }
 
-void UnitSampler::cut_to_top_p(double& total) {
+void UnitSampler::keep_share(double share, double& total) {
   double kept = 0;
   std::size_t count = 0;
-  while (count < candidates_.size() && kept < options_.top_p * total) {
+  do {
     kept += candidates_[count++].weight;
-  }
+  } while (count < candidates_.size() && kept < share * total);
   candidates_.resize(count);
   total = kept;
 }
@@ -73,13 +88,7 @@ void UnitSampler::cut_to_typical(double& total) {
                    [&](const Candidate& a, const Candidate& b) {
                      return std::abs(surprise(a) - entropy) < std::abs(surprise(b) - entropy);
                    });
-  double kept = 0;
-  std::size_t count = 0;
-  while (count < candidates_.size() && kept < options_.typical * total) {
-    kept += candidates_[count++].weight;
-  }
-  candidates_.resize(count);
-  total = kept;
+  keep_share(options_.typical, total);
 }
 
 }  // namespace rnn

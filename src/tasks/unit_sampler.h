@@ -19,7 +19,8 @@ class UnitSampler {
       : options_(options), banned_(banned) {}
 
   /// `draw` is uniform in [0, 1); `seen[id]` tells what the text has already. Throws
-  /// DivergenceError when the probabilities are no numbers.
+  /// DivergenceError when the probabilities are none, ConfigError when no unit that may be chosen
+  /// has any.
   std::int32_t choose(View<const float> probabilities, std::span<const char> seen, double draw);
 
  private:
@@ -28,7 +29,8 @@ class UnitSampler {
     double weight = 0;
     std::int32_t id = 0;
   };
-  void cut_to_top_p(double& total);
+  /// Cuts to the first that have this share of `total` together, at least to one.
+  void keep_share(double share, double& total);
   void cut_to_typical(double& total);
 
   const GenerateOptions& options_;
@@ -36,7 +38,9 @@ class UnitSampler {
   std::vector<Candidate> candidates_{};
 };
 
-/// Throws DivergenceError unless all are finite.
-void require_finite(View<const float> probabilities);
+/// Throws DivergenceError unless all are finite and none is negative.
+void require_probabilities(View<const float> probabilities);
+/// Throws ConfigError: all units that may be chosen have probability 0.
+[[noreturn]] void refuse_no_unit(bool unknown_is_banned);
 
 }  // namespace rnn

@@ -1,5 +1,6 @@
 // Any bytes as a file of a language model: refused, or a model that scores and writes.
 #include "fuzz/model_files.h"
+#include "rnn/error.h"
 #include "rnn/tasks/language_model.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -10,7 +11,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto model = rnn::LanguageModel::load(directory, rnn::kOneThread);
     const std::string sentences[] = {"a c b", ""};
     rnn::require(model.score(sentences).size() == 2);
-    static_cast<void>(model.generate({.prompt = "a", .length = 3}));
+    const rnn::GenerateOptions ways[] = {{.prompt = "a", .length = 3},
+                                         {.length = 3, .top_p = 0.5},
+                                         {.length = 3, .typical = 0.5},
+                                         {.length = 3, .temperature = 0},
+                                         {.length = 3, .beam = 2}};
+    for (const rnn::GenerateOptions& way : ways) {
+      try {
+        static_cast<void>(model.generate(way));
+      } catch (const rnn::Error&) {  // the next may go further
+      }
+    }
   });
   return 0;
 }

@@ -116,6 +116,18 @@ TEST(NetworkJson, NamesTheLayerWhoseOptionIsWrong) {
            "head");
 }
 
+TEST(NetworkJson, BoundsWhatIsKeptForASequence) {
+  const auto dilated = [](int rate) {
+    return with_layer(R"({"type": "Conv1D", "filters": 3, "kernel_size": 2, "padding": "causal",
+                          "dilation_rate": )" +
+                      std::to_string(rate) + "}");
+  };
+  network_from_json(dilated((1 << 24) / 3));
+  const std::string message = refusal<ConfigError>(dilated((1 << 24) / 3 + 1));
+  EXPECT_NE(message.find("'conv1d/context'"), std::string::npos) << message;
+  EXPECT_NE(message.find("dilation_rate"), std::string::npos) << message;
+}
+
 /// A layer that no file can name.
 class Unregistered : public Dropout {
  public:

@@ -3,8 +3,11 @@
 #include <map>
 #include <vector>
 
+#include "rnn/error.h"
+#include "rnn/model_file.h"
 #include "rnn/tasks/language_model_scorer.h"
 #include "tasks/language_model_fixture.h"
+#include "tasks/model_directory.h"
 #include "tasks/text_writer.h"
 #include "tasks/unit_sampler.h"
 
@@ -105,6 +108,46 @@ TEST(UnitSampler, ThePenaltyMakesWhatWasSeenRarer) {
   // 0.25 against 0.5.
   EXPECT_NEAR(counts.at(0), 333, 2);
   EXPECT_EQ(chosen(p, {.temperature = 0, .repetition_penalty = 2}, {1, 0}).count(0), 0u);
+}
+
+TEST(UnitSampler, AtLeastOnePossibleUnitIsLeftOrTheCallerIsTold) {
+  const std::vector<char> seen(3);
+  const GenerateOptions ways[] = {{},
+                                  {.temperature = 0},
+                                  {.top_k = 1},
+                                  {.top_p = .5},
+                                  {.typical = .5},
+                                  {.top_p = .5, .typical = .5}};
+  for (const GenerateOptions& options : ways) {
+    UnitSampler sampler(options, 0);
+    const auto choose = [&](const std::vector<float>& p) {
+      return sampler.choose({p.data(), {3}}, seen, std::nextafter(1.0, 0.0));
+    };
+    EXPECT_EQ(choose({0.5f, 0.5f, 0}), 1);
+    EXPECT_EQ(choose({1, 1e-45f, 0}), 1);
+    expect_error<ConfigError>([&] { choose({1, 0, 0}); }, "--unknown");
+    for (const float wrong : {std::nanf(""), HUGE_VALF, -0.5f}) {
+      expect_error<DivergenceError>([&] { choose({0.5f, wrong, 0.5f}); }, "not finite");
+    }
+  }
+}
+
+TEST_F(LanguageModelTask, AModelThatKnowsNothingButUnknownUnitsIsToldSo) {
+  trained();
+  const ModelDirectory directory(files.path("m"));
+  const std::string weights = directory.file("model.safetensors");
+  TensorList tensors = load_safetensors(weights).tensors;
+  const auto unknown = LanguageModel::load(directory.path()).vocabulary().unknown_id();
+  tensors.at("softmax/bias")[unknown] = 1e4f;
+  save_safetensors(weights, tensors);
+  directory.seal();
+  const LanguageModel model = LanguageModel::load(directory.path());
+  const GenerateOptions ways[] = {
+      {}, {.temperature = 0}, {.top_p = 0.5}, {.typical = 0.5}, {.beam = 2}};
+  for (const GenerateOptions& options : ways) {
+    expect_error<ConfigError>([&] { model.generate(options); }, "--unknown");
+  }
+  EXPECT_EQ(model.generate({.length = 1, .top_p = 0.5, .unknown = true}), "<unk>");
 }
 
 TEST_F(LanguageModelTask, ABeamAsWideAsTheVocabularyFindsTheLikeliestPair) {

@@ -145,7 +145,9 @@ class RNN_API Tagger {
   Tagger(Tagger&&) noexcept;
 
   /// The best tags of sentences that are cut into words, in the scheme of the training files.
-  /// Entities are always well formed.
+  /// Entities are always well formed. This, `n_best`, `marginals` and `evaluate` throw
+  /// DivergenceError where there are no tags to be given, because the model's numbers are not
+  /// finite.
   std::vector<Words> tag(std::span<const Words> sentences) const;
   /// Cuts a text into sentences and words by Unicode's rules (UAX 29, with dictionaries for Thai,
   /// Chinese, Japanese and others; white space is no word), and tags them. A treebank may cut words
