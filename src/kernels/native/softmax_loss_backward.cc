@@ -50,9 +50,7 @@ BackwardPlan lay_out(const SoftmaxLossBackward<float>& a, const Bf16Arithmetic* 
   p.x = scratch.take<const float*>(rows);
   p.step = scratch.take<Index>(rows);
   p.dx = scratch.take<float*>(rows);
-  if (a.dkernel) {
-    p.packed_x = scratch.take<float>(words_of(bf16, rows) * padded_features(a.transposed, p.F));
-  }
+  p.packed_x = scratch.take<float>(words_of(bf16, rows) * padded_features(a.transposed, p.F));
   p.dlogits = scratch.take<const float*>(rows * threads);
   if (bf16 && a.dx) {
     p.rounded = scratch.take<const float*>(rows * threads);
