@@ -12,7 +12,11 @@ namespace rnn {
 namespace {
 
 std::string text_of(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) {
+    const std::string ascii = value.dump(-1, ' ', true);
+    // A stranger's file does not steer the terminal: control characters are \\u in JSON.
+    return ascii.find("\\u00") == std::string::npos ? value.get<std::string>() : ascii;
+  }
   if (value.is_number_float()) return to_significant(value.get<double>(), 6);
   return value.dump();
 }
@@ -53,7 +57,7 @@ std::vector<Json> parts_of(const Json& network, const std::string& where) {
 void print_object(const Json& object, const std::string& indent) {
   for (const auto& item : object.items()) {
     if (item.value().is_object()) {
-      std::cout << indent << item.key() << "\n";
+      std::cout << indent << text_of(item.key()) << "\n";
       print_object(item.value(), indent + "  ");
     } else if (!is_empty_text(item.value())) {
       std::cout << indent << item.key() << " " << text_of(item.value()) << "\n";
@@ -104,12 +108,12 @@ void inspect(const Arguments& arguments) {
   const std::vector<Json> parts =
       parts_of(member<Json>(config, "network", where), where + ": network");
   std::cout << "task " << member<std::string>(config, "task", where) << ", written by rnn "
-            << version << "\n\nlayers\n";
+            << text_of(version) << "\n\nlayers\n";
   for (const Json& layer : parts) {
-    std::string text = "  " + layer.value("type", "features");
+    std::string text = "  " + text_of(layer.value("type", "features"));
     for (const auto& item : layer.items()) {
       if (item.key() != "type" && !is_empty_text(item.value())) {
-        text += "  " + item.key() + "=" + text_of(item.value());
+        text += "  " + text_of(item.key()) + "=" + text_of(item.value());
       }
     }
     std::cout << text << "\n";

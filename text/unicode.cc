@@ -431,7 +431,7 @@ class Matcher {
   UErrorCode run(std::string_view text, std::int64_t step_cost,
                  const std::function<void(std::size_t, std::size_t)>& found) {
     // A list of a thousand words costs some 240 a byte. A short text has the first number.
-    budget_ = {.limit = 2'000'000 + 312 * static_cast<std::int64_t>(text.size()),
+    budget_ = {.limit = 200'000 + 312 * static_cast<std::int64_t>(text.size()),
                .step_cost = step_cost};
     Utf8Text source(text);
     access_.count(source.text, budget_);
@@ -481,12 +481,17 @@ RegularExpression::RegularExpression(const std::string& pattern) : impl_(new Imp
                       "\", which is wrong at character " + std::to_string(place.offset) + ": " +
                       u_errorName(status));
   }
-  // A step remembers each group and each counter.
+  // A step remembers each group, each counter, and for each repeated group where it began.
   UErrorCode counted = U_ZERO_ERROR;
   const std::unique_ptr<icu::RegexMatcher> matcher(impl_->pattern->matcher(counted));
   check(counted, "ICU cannot match");
-  impl_->step_cost =
-      1 + (matcher->groupCount() + std::count(pattern.begin(), pattern.end(), '{')) / 8;
+  std::int64_t remembered = matcher->groupCount();
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const bool repeats_group =
+        i > 0 && pattern[i - 1] == ')' && (pattern[i] == '*' || pattern[i] == '+');
+    remembered += pattern[i] == '{' || repeats_group;
+  }
+  impl_->step_cost = 1 + remembered / 8;
 }
 
 RegularExpression::~RegularExpression() = default;

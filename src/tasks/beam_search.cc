@@ -69,6 +69,7 @@ std::vector<std::int32_t> beam_search(Inference& inference, const State& state, 
     for (const Extension& extension : extensions) {
       // No unit makes a text likelier, and those that follow here are less likely still.
       if (finished && extension.log_prob <= finished->log_prob) break;
+      if (!std::isfinite(extension.log_prob)) break;
       Hypothesis hypothesis = beam[extension.from];
       hypothesis.log_prob = extension.log_prob;
       hypothesis.units.push_back(extension.id);

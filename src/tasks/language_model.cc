@@ -24,6 +24,10 @@ SentenceScore sentence_score(std::span<const float> nats, std::string_view line,
   score.characters = static_cast<std::int64_t>(count_code_points(line)) + 1;
   for (std::size_t t = 0; t <= tokens.size(); ++t) {
     const double log_prob = -static_cast<double>(nats[t]);
+    if (std::isnan(log_prob)) {
+      throw DivergenceError(
+          "score: the model's probabilities are not numbers: its training must have diverged");
+    }
     const bool end = t == tokens.size();
     const bool unknown =
         !end && ids[t] == vocabulary.unknown_id() && tokens[t].text != kUnknownSymbol;

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 std::string tokenizer_model_of(const LanguageModelRun& run) {
   if (!run.tokenizer_model.empty()) return run.tokenizer_model;
   const ModelDirectory directory(run.directory);
-  const bool goes_on = run.resume && is_there(directory.checkpoint()) && !directory.is_disowned();
+  const bool goes_on = run.resume && is_there(directory.checkpoint()) && !directory.is_disowned() &&
+                       !directory.loses_checkpoints();
   const std::string path = directory.file(kTokenizerModel);
   if (!goes_on || !is_there(path)) return "";
   if (directory.is_sealed(kTokenizerModel)) return path;

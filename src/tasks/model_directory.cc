@@ -25,7 +25,9 @@ constexpr std::size_t kSumsLimit = std::size_t{1} << 16;
 constexpr const char* kNew = ".new";
 constexpr const char* kGone = ".gone";  // beside a file that the model no longer has
 constexpr const char* kCheckpoints = "checkpoint";
-constexpr const char* kReplaced = "checkpoint/replaced";  // the checksum of a model's config.json
+// The checksum of a model's config.json, and while its checkpoints are removed that they are.
+constexpr const char* kReplaced = "checkpoint/replaced";
+constexpr const char* kCheckpointsGo = "its checkpoints go\n";
 // A training commits once an epoch: whoever finds another model so often in turn waits in vain.
 constexpr int kMostReads = 20;
 
@@ -225,15 +227,23 @@ bool ModelDirectory::is_sealed(const std::string& name) const {
   return is_there(path) && sum_line(path, name) == line_of(sums(), name);
 }
 
-void ModelDirectory::disown() const {
+void ModelDirectory::disown(bool checkpoints_go) const {
   const std::string config = file("config.json");
-  if (is_there(config)) write_file(place(kReplaced), sum_line(config, "config.json"));
+  std::string mark = is_there(config) ? sum_line(config, "config.json") : "";
+  if (checkpoints_go) mark += kCheckpointsGo;
+  if (mark.empty()) return own();
+  write_file(place(kReplaced), mark);
+}
+
+bool ModelDirectory::loses_checkpoints() const {
+  const std::string mark = place(kReplaced);
+  return is_there(mark) && read_file(mark, kSumsLimit).ends_with(kCheckpointsGo);
 }
 
 bool ModelDirectory::is_disowned() const {
-  const std::string config = file("config.json");
-  return is_there(place(kReplaced)) && is_there(config) &&
-         read_file(place(kReplaced), kSumsLimit) == sum_line(config, "config.json");
+  const std::string config = file("config.json"), mark = place(kReplaced);
+  return is_there(mark) && is_there(config) &&
+         read_file(mark, kSumsLimit).starts_with(sum_line(config, "config.json"));
 }
 
 void ModelDirectory::own() const {

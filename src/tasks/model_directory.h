@@ -66,8 +66,11 @@ class ModelDirectory {
   /// Whether a file is the one that was sealed.
   bool is_sealed(const std::string& name) const;
   /// Says that another training, of whatever recipe, is about to replace the model that is there,
-  /// which stays whole. It is so after a loss of power too. No news where there is no model.
-  void disown() const;
+  /// which stays whole, and whether its checkpoints are being removed. It is so after a loss of
+  /// power too.
+  void disown(bool checkpoints_go) const;
+  /// Whether checkpoints were being removed: one that is still there is not to be resumed.
+  bool loses_checkpoints() const;
   /// Whether the model that is there is one of which that was said; never another that took its
   /// place.
   bool is_disowned() const;

@@ -17,7 +17,11 @@ namespace {
 std::vector<std::string> read_labels(const std::string& path) {
   std::istringstream lines(read_file(path));
   std::vector<std::string> labels;
-  for (std::string line; std::getline(lines, line);) labels.push_back(line);
+  for (std::string line; std::getline(lines, line); labels.push_back(line)) {
+    if (find_invalid_utf8(line) == std::string::npos) continue;
+    throw FormatError(at(path, static_cast<std::int64_t>(labels.size()) + 1,
+                         "expected a label in UTF-8; restore the file from a copy"));
+  }
   return labels;
 }
 

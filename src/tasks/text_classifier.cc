@@ -13,6 +13,7 @@
 #include "tasks/optimization.h"
 #include "tasks/text_classifier_impl.h"
 #include "text/escape.h"
+#include "text/utf8.h"
 
 namespace rnn {
 namespace {
@@ -23,10 +24,12 @@ std::vector<std::string> read_labels(const std::string& path) {
   std::string line, label;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     std::size_t error_at = 0;
-    if (!unescape(line, label, error_at) || (!labels.empty() && !(labels.back() < label))) {
-      throw FormatError(at(path, number,
-                           "expected a label after the one before in the order of their bytes, "
-                           "with the escapes of vocabulary.txt"));
+    if (!unescape(line, label, error_at) || find_invalid_utf8(label) != std::string::npos ||
+        (!labels.empty() && !(labels.back() < label))) {
+      throw FormatError(
+          at(path, number,
+             "expected a label in UTF-8 after the one before in the order of their bytes, "
+             "with the escapes of vocabulary.txt"));
     }
     labels.push_back(label);
   }

@@ -112,7 +112,7 @@ void TrainingRun::look() {
                       "its training");
   }
   if (!options_.resume) return;
-  found_ = find_checkpoint(directory_.checkpoint());
+  if (!directory_.loses_checkpoints()) found_ = find_checkpoint(directory_.checkpoint());
   if (begins_anew()) return;
   require_same_recipe();
   if (!fingerprint_.empty()) require_same_data();
@@ -125,7 +125,9 @@ TrainingRun::~TrainingRun() {
 }
 
 /// Whether what is there is but a model of another training, which was being replaced.
-bool TrainingRun::begins_anew() const { return !found_ && directory_.is_disowned(); }
+bool TrainingRun::begins_anew() const {
+  return !found_ && (directory_.is_disowned() || directory_.loses_checkpoints());
+}
 
 /// A checkpoint belongs to the recipe it was made with; only the number of epochs may grow, and
 /// what a divergence calls for may change. Without a checkpoint the recipe of the model itself is
@@ -191,8 +193,10 @@ void TrainingRun::begin(Model& model) {
     }
     // The model that is being replaced stays until there is one of this training, its checkpoints
     // go. Stopped before the first new one, what is left is already known to be of another.
-    if (options_.overwrite) directory_.disown();
+    const bool replaces = options_.overwrite || begins_anew();
+    if (replaces) directory_.disown(/*checkpoints_go=*/true);
     remove_checkpoints(directory_.checkpoint());
+    if (replaces) directory_.disown(/*checkpoints_go=*/false);
     return;
   }
   found_ = take_checkpoint(directory_.checkpoint());

@@ -407,31 +407,37 @@ class Model::Impl::FitLoop {
       throw DivergenceError(what + ", after going back to a checkpoint " + to_text(times - 1) +
                             " times" + kAdvice + saved_before());
     }
-    std::string warning;
+    Loaded loaded;
     try {
-      warning = load_good_checkpoint();
+      loaded = load_good_checkpoint();
     } catch (const Error& error) {
       throw DivergenceError(what + kAdvice + "; " + error.what());
     }
     progress_.restored = times;
-    // With the new rate: a kill does not take it back. The one before stays what it is.
-    write_checkpoint("", true);
+    // With the new rate: a kill does not take it back. What was gone back to is the one before
+    // then, and already is where one that is not planned stood after it: what the next divergence
+    // goes back to does not depend on that one.
+    write_checkpoint(loaded.newest ? previous_checkpoint(fit_.checkpoint->path) : "", true);
     restored_ = true;
     tell([&](Callback& c) {
-      c.on_divergence(model_, what + warning + "; going on from step " + to_text(progress_.steps) +
-                                  " with the learning rate times " +
+      c.on_divergence(model_, what + loaded.warning + "; going on from step " +
+                                  to_text(progress_.steps) + " with the learning rate times " +
                                   to_text(std::ldexp(1.0, static_cast<int>(-times))));
     });
   }
 
+  struct Loaded {
+    std::string warning{};  // about one that is not whole
+    bool newest = true;
+  };
+
   /// The last one; where that is not planned or not one step was made since that, the one before,
-  /// if it is whole and not what an earlier training left. Returns a warning about one that is not
-  /// whole.
-  std::string load_good_checkpoint() {
+  /// if it is whole and not what an earlier training left.
+  Loaded load_good_checkpoint() {
     const std::string &path = fit_.checkpoint->path, previous = previous_checkpoint(path);
     if (!previous_is_ours_) {
       model_.load_checkpoint(path);
-      return "";
+      return {};
     }
     const bool led_here = m_.saved_as == path;
     const auto found = take_checkpoint(path);
@@ -440,15 +446,15 @@ class Model::Impl::FitLoop {
       try {
         if (find_checkpoint(previous)) {
           model_.load_checkpoint(previous);
-          return "";
+          return {.newest = false};
         }
       } catch (const Error& error) {
         model_.load_checkpoint(path);
-        return std::string("; ") + error.what();
+        return {.warning = std::string("; ") + error.what()};
       }
     }
     model_.load_checkpoint(path);
-    return found->warning.empty() ? "" : "; " + found->warning;
+    return {.warning = found->warning.empty() ? "" : "; " + found->warning};
   }
 
   Model& model_;

@@ -152,6 +152,14 @@ TEST_F(BadInput, ADescriptionOfAnotherShapeIsToldWhenInspected) {
   refused([](Json& c) { c["network"]["head"] = 3; }, "head: expected an object");
   refused([](Json& c) { c["network"]["outputs"] = {1}; }, "outputs[0]: expected an object");
   refused([](Json& c) { c["rnn_version"] = 1; }, "'rnn_version'");
+  // A stranger's strings do not steer the terminal.
+  Json steering = config;
+  steering["rnn_version"] = "\x1b[31m";
+  files.write("m/config.json", steering.dump());
+  must_run({"inspect", "m", "--seal", "--json"});
+  const std::string out = must_run({"inspect", "m"}).out;
+  EXPECT_EQ(out.find('\x1b'), std::string::npos);
+  EXPECT_NE(out.find("\\u001b[31m"), std::string::npos) << out;
 }
 
 TEST_F(BadInput, EachOptionOutOfRange) {

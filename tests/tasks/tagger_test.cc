@@ -9,6 +9,7 @@
 #include "rnn/model_file.h"
 #include "rnn/text/entity_tags.h"
 #include "support/file_size_limit.h"
+#include "tasks/model_directory.h"
 #include "text/random_text.h"
 #include "text/text_files.h"
 
@@ -130,6 +131,17 @@ TEST_F(TaggerTask, StoppedAfterEveryStepItBecomesTheSameModel) {
               TextFiles::read(files.path("parts") + file))
         << file;
   }
+}
+
+TEST_F(TaggerTask, RefusesLabelsThatAreNotUtf8) {
+  TaggerRecipe recipe = small();
+  recipe.epochs = 1;
+  train_tagger(recipe, to("m"));
+  std::string labels = TextFiles::read(files.path("m/labels.txt"));
+  labels[labels.find('\n') + 1] = '\xff';
+  files.write("m/labels.txt", labels);
+  ModelDirectory(files.path("m")).seal();
+  expect_error<FormatError>([&] { Tagger::load(files.path("m")); }, "labels.txt:2", "UTF-8");
 }
 
 TEST_F(TaggerTask, TagsDoNotDependOnTheSentencesAround) {

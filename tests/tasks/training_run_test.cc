@@ -247,6 +247,7 @@ TEST_F(TrainingRunTest, KilledBeforeTheFirstCheckpointOfAReplacementItBeginsAnew
     }
     if (old == std::string("damaged")) write_file(file("config.json"), "{");
     const std::string model = read("model.safetensors"), config = read("config.json");
+    const std::string checkpoint = read("checkpoint/checkpoint.safetensors");
     {
       const ToyTraining toy{.epochs = 3, .lr = 0.001, .hidden = 5, .overwrite = true};
       TrainingRun run = run_of(toy);
@@ -256,6 +257,11 @@ TEST_F(TrainingRunTest, KilledBeforeTheFirstCheckpointOfAReplacementItBeginsAnew
     }
     EXPECT_FALSE(fs::exists(file("checkpoint/checkpoint.safetensors")));
     EXPECT_EQ(std::pair(read("model.safetensors"), read("config.json")), std::pair(model, config));
+    if (same) {  // or already amid the removal of the old checkpoints
+      ModelDirectory(directory_).disown(/*checkpoints_go=*/true);
+      std::ofstream(file("checkpoint/checkpoint.safetensors.previous"), std::ios::binary)
+          << checkpoint;
+    }
     if (old != std::string("damaged")) {
       EXPECT_NO_THROW(ModelDirectory(directory_).verify());
     }

@@ -223,36 +223,37 @@ TEST(DivergenceRecovery, RightAfterACheckpointGoesBackToTheOneBefore) {
 /// comes to the same place however often it is taken up again.
 class BadWhileFast : public SometimesBad {
  public:
-  BadWhileFast(Position place, int calm) : SometimesBad({}), place_(place), calm_(calm) {}
+  explicit BadWhileFast(std::vector<Position> places)
+      : SometimesBad({}), places_(std::move(places)) {}
   bool next(Batch& batch) override {
     const bool more = SometimesBad::next(batch);
-    if (more && position() == place_ && halved < calm_) {
+    if (more && halved < places_.size() && position() == places_[halved]) {
       batch.values[0] = std::numeric_limits<float>::quiet_NaN();
     }
     return more;
   }
-  int halved = 0;
+  std::size_t halved = 0;
 
  private:
-  Position place_;
-  int calm_;
+  std::vector<Position> places_;
 };
 
 /// Trains, stopped after each of these steps and taken up again; says what it was told.
 std::vector<std::string> train_in_parts(const CheckpointOptions& checkpoint,
-                                        std::set<std::int64_t> stops, BatchSource::Position bad,
+                                        std::set<std::int64_t> stops,
+                                        const std::vector<BatchSource::Position>& bad,
                                         std::optional<Model>& model) {
-  BadWhileFast data(bad, 2);
+  BadWhileFast data(bad);
   class Count : public Told {
    public:
-    explicit Count(int& halved) : halved_(halved) {}
+    explicit Count(std::size_t& halved) : halved_(halved) {}
     void on_divergence(Model& model, const std::string& what) override {
       Told::on_divergence(model, what);
       ++halved_;
     }
 
    private:
-    int& halved_;
+    std::size_t& halved_;
   } told(data.halved);
   OnStep stop([&](Model& m, const StepRecord& record) {
     if (stops.erase(record.steps) > 0) m.stop("enough");
@@ -272,17 +273,23 @@ std::vector<std::string> train_in_parts(const CheckpointOptions& checkpoint,
 TEST(DivergenceRecovery, GoesBackToTheSamePlaceWhoeverStoppedTheTraining) {
   struct Way {
     std::int64_t every_steps, every_epochs;
-    BatchSource::Position bad;
+    BatchSource::Position bad, then;
   };
-  for (const auto& [every_steps, every_epochs, bad] : std::vector<Way>{
-           {0, 1, {0, 4}}, {0, 1, {1, 1}}, {4, 1, {1, 3}}, {4, 0, {1, 1}}, {0, 0, {1, 4}}}) {
+  for (const auto& [every_steps, every_epochs, bad, then] :
+       std::vector<Way>{{0, 1, {0, 4}, {0, 4}},
+                        {0, 1, {1, 1}, {1, 1}},
+                        {4, 1, {1, 3}, {1, 3}},
+                        {4, 0, {1, 1}, {1, 1}},
+                        {0, 0, {1, 4}, {1, 4}},
+                        {4, 1, {0, 6}, {0, 5}},     // the first step after it went back
+                        {4, 1, {1, 4}, {1, 3}}}) {  // likewise
     SCOPED_TRACE(std::to_string(every_steps) + " steps, " + std::to_string(every_epochs) +
                  " epochs, bad at " + std::to_string(6 * bad.epoch + bad.batch));
     const test::TemporaryFolder folder;
     CheckpointOptions checkpoint{
         .path = folder.file("whole"), .every_steps = every_steps, .every_epochs = every_epochs};
     std::optional<Model> whole, parts;
-    const std::vector<std::string> told = train_in_parts(checkpoint, {}, bad, whole);
+    const std::vector<std::string> told = train_in_parts(checkpoint, {}, {bad, then}, whole);
     ASSERT_EQ(told.size(), 2u);
     // Stopped some steps before it diverges, and after each step, with a checkpoint by the clock.
     const std::int64_t step = 6 * bad.epoch + bad.batch;
@@ -293,7 +300,7 @@ TEST(DivergenceRecovery, GoesBackToTheSamePlaceWhoeverStoppedTheTraining) {
                     .every_steps = every_steps,
                     .every_minutes = stops.size() == 3 ? 1e-12 : 0,
                     .every_epochs = every_epochs};
-      EXPECT_EQ(train_in_parts(checkpoint, stops, bad, parts), told);
+      EXPECT_EQ(train_in_parts(checkpoint, stops, {bad, then}, parts), told);
       for (std::size_t p = 0; p < whole->parameters().size(); ++p) {
         EXPECT_TRUE(test::bits_equal(parts->parameters()[p], whole->parameters()[p]))
             << whole->parameters().name(p);
