@@ -138,6 +138,8 @@ TEST_F(Resume, ASecondCtrlCExitsAtOnceWithoutDamage) {
   for (int milliseconds = 60; !at_once && milliseconds < 2000; milliseconds += 90) {
     RunOptions options;
     options.meanwhile = [&](pid_t child) {
+      // It may take seconds to begin, under sanitizers or beside other work.
+      for (int tries = 0; tries < 20000 && !exists("m/checkpoint"); ++tries) usleep(1000);
       usleep(static_cast<useconds_t>(milliseconds) * 1000);
       kill(child, SIGINT);
       usleep(1000);
