@@ -60,7 +60,7 @@ void print_object(const Json& object, const std::string& indent) {
       std::cout << indent << text_of(item.key()) << "\n";
       print_object(item.value(), indent + "  ");
     } else if (!is_empty_text(item.value())) {
-      std::cout << indent << item.key() << " " << text_of(item.value()) << "\n";
+      std::cout << indent << text_of(item.key()) << " " << text_of(item.value()) << "\n";
     }
   }
 }
@@ -107,7 +107,7 @@ void inspect(const Arguments& arguments) {
       config.contains("rnn_version") ? member<std::string>(config, "rnn_version", where) : "?";
   const std::vector<Json> parts =
       parts_of(member<Json>(config, "network", where), where + ": network");
-  std::cout << "task " << member<std::string>(config, "task", where) << ", written by rnn "
+  std::cout << "task " << text_of(member<std::string>(config, "task", where)) << ", written by rnn "
             << text_of(version) << "\n\nlayers\n";
   for (const Json& layer : parts) {
     std::string text = "  " + text_of(layer.value("type", "features"));

@@ -21,12 +21,6 @@ namespace {
 
 const BackendOptions kOne{.threads = {.threads = 1}};
 
-std::string repeated(int times, const std::string& text) {
-  std::string all;
-  for (int i = 0; i < times; ++i) all += text;
-  return all;
-}
-
 /// A task with a model as small as may be.
 struct Case {
   const char* name;

@@ -17,12 +17,6 @@ namespace {
 
 const BackendOptions kOne{.threads = {.threads = 1}};
 
-std::string repeated(int times, const std::string& text) {
-  std::string all;
-  for (int i = 0; i < times; ++i) all += text;
-  return all;
-}
-
 class NetworkFit : public ::testing::Test {
  protected:
   /// Gives the model another network.

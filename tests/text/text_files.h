@@ -12,6 +12,12 @@
 
 namespace rnn {
 
+inline std::string repeated(int times, const std::string& text) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 class TextFiles {
  public:
   TextFiles() {
