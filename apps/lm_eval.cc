@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iostream>
 
 #include "apps/adaptation_option.h"
@@ -50,6 +51,11 @@ void lm_eval(const Arguments& arguments) {
     } else {
       result = model.evaluate(paths, policy, text_policy_of(model));
     }
+  }
+  if (!std::isfinite(result.nats)) {
+    throw DivergenceError(
+        "eval: the text has no finite probability: the training of the model, or its adaptation to "
+        "the text, must have diverged");
   }
   if (line.get<bool>("json")) {
     std::cout << Json{{"tokens", result.tokens},

@@ -115,6 +115,15 @@ TEST_F(LmEval, AdaptingMakesARepetitiveTextLikelierAndOffIsOff) {
           {"cache-size", "-1"});
 }
 
+TEST_F(LmEval, AFigureThatIsNoNumberIsAnError) {
+  must_train("m");
+  const RunResult result = run({"lm", "eval", "--model", "m", "--text", "valid.txt", "--json",
+                                "--dynamic-lr", "1e38", "--dynamic-statistics", "train.txt"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("must have diverged"), std::string::npos) << result.err;
+}
+
 TEST_F(LmEval, AMixtureWeighsTheProbabilitiesOfItsModels) {
   must_train("a");
   must_train("b", {"--cell", "gru", "--seed", "2"});
