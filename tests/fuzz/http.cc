@@ -57,7 +57,7 @@ const rnn::ClassifyApi& api() {
 rnn::HttpResponse answer_to(const rnn::HttpRequest& request) {
   static const rnn::HttpCounters counters{};
   if (auto quick = api().quick(request, counters)) return std::move(*quick);
-  return api().work(request);
+  return api().work(request, [] { return true; });
 }
 
 std::string bytes_of(const rnn::OutgoingResponse& response) {
