@@ -23,7 +23,8 @@ void* counted(std::size_t size, std::size_t alignment) {
   return memory;
 }
 
-// Not inline: else GCC sees memory of an operator new that it did not inline reach free(), and warns.
+// Not inline: else GCC sees memory of an operator new that it did not inline reach free(), and
+// warns.
 [[gnu::noinline]] void release(void* memory) noexcept { std::free(memory); }
 
 }  // namespace
