@@ -118,8 +118,12 @@ void softmax_loss_forward(const SoftmaxLossForward<float>& a, const Bf16Arithmet
         p.step[rows++] = step;
       },
       [&](Index step) { a.nats[step] = 0; });
-  const KeptTiles kept{a.kept.data(), a.kept.data() + a.targets.size() * V, tiles, rows};
-  if (a.for_backward) p.tops = kept.factors;
+  KeptTiles kept{nullptr, nullptr, tiles, rows};
+  if (a.for_backward) {
+    kept.values = a.kept.data();
+    kept.factors = a.kept.data() + a.targets.size() * V;
+    p.tops = kept.factors;
+  }
   const PackedKey made{.magic = PackedKey::kMagic,
                        .version = a.weights_version,
                        .first = a.kernel.data(),
