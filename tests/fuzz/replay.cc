@@ -15,7 +15,7 @@ int main(int count, char** arguments) {
   namespace fs = std::filesystem;
   LLVMFuzzerTestOneInput(nullptr, 0);
   int seeds = 0;
-  for (const std::string folder : std::vector<std::string>(arguments + 1, arguments + count)) {
+  for (const std::string& folder : std::vector<std::string>(arguments + 1, arguments + count)) {
     for (const fs::directory_entry& seed : fs::directory_iterator(folder)) {
       std::cout << seed.path().string() << std::endl;  // at once: a crash is the next one's
       const std::string bytes = rnn::read_file(seed.path().string());
