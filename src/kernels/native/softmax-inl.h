@@ -51,7 +51,14 @@ HWY_INLINE float largest(const float* logits, Index size) {
                                                        x, splat(-HUGE_VALF));
     top = hn::Max(top, real);
   });
+#if HWY_TARGET == HWY_EMU128
+  // Its MaxOfLanes begins with the lowest finite number.
+  alignas(64) float lanes[kLanes];
+  store(top, lanes);
+  return *std::max_element(lanes, lanes + kLanes);
+#else
   return hn::GetLane(hn::MaxOfLanes(Floats(), top));
+#endif
 }
 
 HWY_INLINE FloatVec first_lanes(FloatVec x, Index n) {
