@@ -47,7 +47,8 @@ template <class T>
                                          << expected.shape().to_string();
   }
   for (Index i = 0; i < actual.size(); ++i) {
-    if (std::memcmp(&actual[i], &expected[i], sizeof(T)) != 0) {
+    if (std::memcmp(static_cast<const void*>(&actual[i]), static_cast<const void*>(&expected[i]),
+                    sizeof(T)) != 0) {
       return differs(actual.shape(), i, actual[i], expected[i]);
     }
   }
