@@ -48,7 +48,7 @@ void add_inputs(CommandLine& line) {
 }
 
 std::vector<std::string> inputs(const CommandLine& line) {
-  const Arguments paths = line.has("text") ? line.get<Arguments>("text") : Arguments{"-"};
+  Arguments paths = line.has("text") ? line.get<Arguments>("text") : Arguments{"-"};
   if (std::count(paths.begin(), paths.end(), "-") > 1) {
     throw ConfigError("standard input (-) can be read once, and was given twice");
   }

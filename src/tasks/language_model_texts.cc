@@ -1,7 +1,6 @@
 #include "tasks/language_model_texts.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -14,8 +13,6 @@
 namespace rnn {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// The model file of the unit sentencepiece that a run starts from; empty: one is to be learned.
 /// What is damaged, or of a model that is being replaced, is learned anew, and is then the same.
 std::string tokenizer_model_of(const LanguageModelRun& run) {
@@ -23,7 +20,7 @@ std::string tokenizer_model_of(const LanguageModelRun& run) {
   const ModelDirectory directory(run.directory);
   const bool goes_on = run.resume && is_there(directory.checkpoint()) && !directory.is_disowned() &&
                        !directory.loses_checkpoints();
-  const std::string path = directory.file(kTokenizerModel);
+  std::string path = directory.file(kTokenizerModel);
   if (!goes_on || !is_there(path)) return "";
   if (directory.is_sealed(kTokenizerModel)) return path;
   if (run.log) run.log(path + ": damaged or altered: its pieces are learned anew");
