@@ -44,7 +44,7 @@ const OptionHelps kHelp = {
     {"kernel-size", {"units that a convolution of clstm and char-cnn-lstm sees"}},
     {"kernel-sizes", {"the same of cnn, several with commas between", "N,..."}},
     {"strides", {"steps of a convolution from place to place"}},
-    {"pooling", {"max, mean, last or attention", "NAME"}},
+    {"pooling", {"max, mean, last, attention or sum", "NAME"}},
     {"skip", {"put the average of the embeddings beside what the rest makes of them"}},
     {"dropout-embedding", {"after the embedding"}},
     {"dropout-shared",
@@ -54,7 +54,14 @@ const OptionHelps kHelp = {
     {"word-dropout", {"share of the units that are left out"}},
     {"label-smoothing", {"share of the target spread over all labels"}},
     {"naive-bayes",
-     {"above 0: embeddings begin with so many times the log-count ratios of labels"}},
+     {"above 0: beside the rest, each n-gram of a text speaks for labels by its log-count ratio, "
+      "at "
+      "first so many times (NBSVM)"}},
+    {"naive-bayes-ngrams", {"of it: longest n-gram"}},
+    {"naive-bayes-buckets", {"of it: rows that all n-grams of two and more units share"}},
+    {"naive-bayes-min-count", {"of it: n-grams of fewer training texts say nothing"}},
+    {"naive-bayes-dropout",
+     {"of it: share of the texts that the rest must tell alone in training"}},
     {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
     {"class-weights",
      {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"; a "
@@ -67,6 +74,8 @@ const OptionHelps kHelp = {
     {"batch", {"texts of a batch"}},
     {"epsilon", {"of adam, adamw and rmsprop; near 1e-4 rare n-grams are learned slowly"}},
     {"batch-units", {"units of a batch at most, padding included; 0: no limit"}},
+    {"bucket-batches",
+     {"texts of so many batches are sorted by length together, for less padding; 1: none is"}},
 };
 
 }  // namespace

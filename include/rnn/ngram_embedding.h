@@ -10,6 +10,10 @@ struct RNN_API NgramEmbeddingOptions {
   Index ngrams = 2;        ///< N, symbols of the longest n-gram: 1 to 5
   Index buckets = 65536;   ///< rows that all longer n-grams share
   float word_dropout = 0;  ///< share of the symbols that are left out in training
+  float text_dropout = 0;  ///< share of the texts of which nothing is read in training
+  bool distinct = false;   ///< a row counts once a text
+  bool scaled = false;     ///< rows are multiplied by factors that training leaves as they are
+  bool keyed = false;      ///< an n-gram of several symbols is read where its row has its key
   Initializer initializer = Initializer::uniform(0.05f);
   void exchange(Fields& fields);
 };
@@ -22,40 +26,66 @@ struct RNN_API NgramEmbeddingOptions {
 /// recurrent layer it gives each step its nearest neighbours at the price of a look-up.
 /// Parameters: `embeddings` W [V,E] and, with N > 1, `ngrams` G [buckets,E].
 ///
+/// `scaled`: for W and G read W * `embedding_scales` and G * `ngram_scales`, element by element.
+/// These do not learn and begin with ones. With log-count ratios in their place, `distinct` and the
+/// sum over time this is the NBSVM of Wang and Manning 2012: a row that tells nothing learns
+/// nothing. `distinct`: of the equal symbols, and of the equal n-grams of a length, only the first
+/// of the text is read.
+///
+/// `keyed`: `ngram_keys` [buckets,1], which do not learn, say whose a row is, so that it is no
+/// other n-gram's: what was not met when they were set reads nothing instead of something else's
+/// row. They begin with zeros, which is nobody's key; that of an n-gram is (h mod 2^24) + 1.
+///
 /// The bucket of an n-gram is a function of its ids and `buckets` alone, so that a model means the
 /// same everywhere. With 64-bit arithmetic: h = 0xcbf29ce484222325; for each id in order, with that
 /// of the first symbol first, h = (h xor (id + 1)) * 0x9e3779b97f4a7c15, h = h xor (h >> 32); the
 /// bucket is ((h >> 32) * buckets) >> 32. Different n-grams may share one.
 ///
 /// Word dropout (Iyyer et al. 2015): in training each step is left out with that probability, drawn
-/// from (random, example, t), and with it all n-grams that hold it; nothing is scaled. An id below
-/// zero is left out likewise; one of V or more is a ShapeError.
+/// from (random, example, t), and with it all n-grams that hold it; nothing is made larger for it.
+/// Text dropout does so with all steps of a text, so that layers beside this one learn to do
+/// without. An id below zero is left out likewise; one of V or more is a ShapeError.
 ///
 /// An n-gram never reaches back before the first step of a call, so with N > 1 a text in windows is
 /// not the text as a whole: not causal.
 class RNN_API NgramEmbedding : public Layer {
  public:
-  /// Throws ConfigError unless both dimensions and buckets are positive, ngrams is 1 to 5 and
-  /// word_dropout in [0, 1).
+  /// Throws ConfigError unless both dimensions and buckets are positive, ngrams is 1 to 5 and both
+  /// dropouts in [0, 1).
   explicit NgramEmbedding(const NgramEmbeddingOptions& options);
 
   /// The bucket of the n-gram of these ids, which must not be below zero, as said above.
-  static Index bucket(std::span<const std::int32_t> ids, Index buckets);
+  static Index bucket(std::span<const std::int32_t> ids, Index buckets) {
+    return bucket_of(hash(ids), buckets);
+  }
+  /// As said above: of the hash h of an n-gram its bucket and its key.
+  static std::uint64_t hash(std::span<const std::int32_t> ids);
+  static Index bucket_of(std::uint64_t hash, Index buckets);
+  static float key_of(std::uint64_t hash) {
+    return static_cast<float>((hash & 0xffffff) + 1);  // exact
+  }
   const NgramEmbeddingOptions& options() const { return options_; }
 
   std::string_view type() const noexcept override { return "NgramEmbedding"; }
   void describe(Fields& fields) const override;
   std::optional<Signal> input() const override;
-  bool causal() const override { return options_.ngrams == 1; }
+  bool causal() const override { return options_.ngrams == 1 && !options_.distinct; }
   Signal output(const Signal& input) const override;
   std::vector<ParameterSpec> parameters(const Signal& input) const override;
   Sequence forward(const Sequence& x, Call& call) const override;
   View<const float> backward(const Sequence& x, View<const float> dy, Call& call) const override;
 
  private:
-  /// Symbols that are read, -1 for those left out; then their n-grams.
+  /// Symbols that are read, -1 for those left out.
   View<const std::int32_t> symbols(const Sequence& x, Call& call) const;
-  View<const std::int32_t> buckets(View<const std::int32_t> symbols, Index n, Call& call) const;
+  /// Rows of the n-grams that end at a step, -1 where there is none.
+  View<const std::int32_t> rows(View<const std::int32_t> symbols, Index n, Call& call) const;
+  /// The factors of these rows.
+  View<const float> scales(View<const std::int32_t> rows, const Sequence& x, Index n,
+                           Call& call) const;
+  /// Places among the parameters.
+  std::size_t scales_of(Index n) const { return (options_.ngrams > 1 ? 2 : 1) + (n > 1); }
+  std::size_t keys() const { return options_.scaled ? 4 : 2; }
 
   NgramEmbeddingOptions options_;
 };

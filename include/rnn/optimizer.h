@@ -63,7 +63,8 @@ struct OptimizerState {
 
 /// One update of the parameters whose gradients are not empty, with `learning_rate` in place of the
 /// optimiser's own; gradients are first multiplied by `gradient_scale`. Parameters are told that
-/// they changed. `frozen`: one for each, not 0 where it stands still for now; empty: none does.
+/// they changed. `frozen`: one for each, not 0 where it stands still for now, while what the state
+/// has of its gradients goes on; empty: none does.
 RNN_API void apply(const Optimizer& optimizer, float learning_rate, float gradient_scale,
                    const TensorList& gradients, Parameters& parameters, OptimizerState& state,
                    const Backend& backend, std::span<const std::uint8_t> frozen = {});

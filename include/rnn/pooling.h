@@ -19,6 +19,7 @@ struct RNN_API PoolOverTimeOptions {
 ///   last       the last step
 ///   attention  sum over t of w_t * x_t,   w = softmax over t of s_t,
 ///              s_t = tanh(x_t W + b) v    (Yang et al. 2016)
+///   sum        the sum
 ///
 /// Parameters, of attention alone: `kernel` W [F,A], `bias` b [A], `context` v [A,1].
 class RNN_API PoolOverTime : public Layer {

@@ -66,7 +66,8 @@ struct WindowBackward {
 ///   kMean       the mean over the sequence's own length
 ///   kLast       the last step
 ///   kAttention  sum over t of w_t * x_t, w = softmax of scores over the sequence's own length
-enum class Pooling { kMax, kMean, kLast, kAttention };
+///   kSum        the sum over the sequence's own length
+enum class Pooling { kMax, kMean, kLast, kAttention, kSum };
 
 template <class T>
 struct PoolForward {

@@ -1,5 +1,6 @@
 #include "rnn/ngram_embedding.h"
 
+#include <algorithm>
 #include <array>
 
 #include "layers/option_fields.h"
@@ -7,26 +8,56 @@
 namespace rnn {
 namespace {
 
-enum Slot : std::size_t { kY, kPart };
+enum Slot : std::size_t { kY, kPart, kScales };
 
 constexpr std::size_t kLongest = 5;  // symbols of an n-gram
+// Buffers of a call: n-1 has the rows of n-grams, and then there are:
+constexpr std::size_t kSymbols = kLongest, kFirsts = kLongest + 1;
 
-/// Memory of the call for one number a step. Buffer n-1 has those of the n-grams.
-View<std::int32_t> numbers(CallMemory& memory, Index n, const Shape& shape) {
+/// Memory of the call for one number a step.
+View<std::int32_t> numbers(CallMemory& memory, std::size_t buffer, const Shape& shape) {
   const std::span<std::byte> bytes =
-      memory.bytes(static_cast<std::size_t>(n - 1),
-                   static_cast<std::size_t>(shape.size()) * sizeof(std::int32_t));
+      memory.bytes(buffer, static_cast<std::size_t>(shape.size()) * sizeof(std::int32_t));
   return {reinterpret_cast<std::int32_t*>(bytes.data()), shape};
+}
+
+std::size_t buffer_of(Index n) { return static_cast<std::size_t>(n - 1); }
+
+/// -1 in place of each row that its text has had before.
+void keep_firsts(View<std::int32_t> rows, CallMemory& memory) {
+  const Index time = rows.extent(0);
+  const std::span<std::byte> bytes =
+      memory.bytes(kFirsts, static_cast<std::size_t>(time) * sizeof(std::uint64_t));
+  auto* const places = reinterpret_cast<std::uint64_t*>(bytes.data());
+  const auto row_of = [](std::uint64_t place) { return place >> 32; };
+  for (Index b = 0; b < rows.extent(1); ++b) {
+    Index count = 0;
+    for (Index t = 0; t < time; ++t) {
+      if (rows(t, b) < 0) continue;
+      places[count++] =
+          static_cast<std::uint64_t>(rows(t, b)) << 32 | static_cast<std::uint64_t>(t);
+    }
+    std::sort(places, places + count);
+    for (Index i = 1; i < count; ++i) {
+      if (row_of(places[i]) == row_of(places[i - 1])) {
+        rows(static_cast<Index>(places[i] & 0xffffffffu), b) = -1;
+      }
+    }
+  }
 }
 
 }  // namespace
 
-Index NgramEmbedding::bucket(std::span<const std::int32_t> ids, Index buckets) {
+std::uint64_t NgramEmbedding::hash(std::span<const std::int32_t> ids) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (std::int32_t id : ids) {
     hash = (hash ^ (static_cast<std::uint64_t>(id) + 1)) * 0x9e3779b97f4a7c15u;
     hash ^= hash >> 32;
   }
+  return hash;
+}
+
+Index NgramEmbedding::bucket_of(std::uint64_t hash, Index buckets) {
   return static_cast<Index>((hash >> 32) * static_cast<std::uint64_t>(buckets) >> 32);
 }
 
@@ -36,6 +67,10 @@ void NgramEmbeddingOptions::exchange(Fields& fields) {
   fields("ngrams", ngrams);
   fields("buckets", buckets);
   fields("word_dropout", word_dropout);
+  fields("text_dropout", text_dropout);
+  fields("distinct", distinct);
+  fields("scaled", scaled);
+  fields("keyed", keyed);
   exchange_initializer(fields, "initializer", initializer);
 }
 
@@ -47,6 +82,8 @@ NgramEmbedding::NgramEmbedding(const NgramEmbeddingOptions& options) : options_(
           "NgramEmbedding ngrams", "1 to 5", options.ngrams);
   require(options.word_dropout >= 0 && options.word_dropout < 1, "NgramEmbedding word_dropout",
           "at least 0 and below 1", options.word_dropout);
+  require(options.text_dropout >= 0 && options.text_dropout < 1, "NgramEmbedding text_dropout",
+          "at least 0 and below 1", options.text_dropout);
 }
 
 void NgramEmbedding::describe(Fields& fields) const { show(options_, fields); }
@@ -63,41 +100,61 @@ Signal NgramEmbedding::output(const Signal& input) const {
 }
 
 std::vector<ParameterSpec> NgramEmbedding::parameters(const Signal&) const {
-  std::vector<ParameterSpec> specs{
-      {"embeddings", {options_.input_dim, options_.output_dim}, options_.initializer}};
-  if (options_.ngrams > 1) {
-    specs.push_back({"ngrams", {options_.buckets, options_.output_dim}, options_.initializer});
+  const Shape symbols{options_.input_dim, options_.output_dim};
+  const Shape ngrams{options_.buckets, options_.output_dim};
+  std::vector<ParameterSpec> specs{{"embeddings", symbols, options_.initializer}};
+  if (options_.ngrams > 1) specs.push_back({"ngrams", ngrams, options_.initializer});
+  if (options_.scaled) {
+    const Initializer ones = Initializer::constant(1);
+    specs.push_back(
+        {.name = "embedding_scales", .shape = symbols, .initializer = ones, .trainable = false});
+    if (options_.ngrams > 1) {
+      specs.push_back(
+          {.name = "ngram_scales", .shape = ngrams, .initializer = ones, .trainable = false});
+    }
+  }
+  if (options_.keyed && options_.ngrams > 1) {
+    specs.push_back({.name = "ngram_keys", .shape = {options_.buckets, 1}, .trainable = false});
   }
   return specs;
 }
 
 View<const std::int32_t> NgramEmbedding::symbols(const Sequence& x, Call& call) const {
-  const View<std::int32_t> kept = numbers(*call.memory, 1, {x.time(), x.batch()});
-  const float rate = call.training ? options_.word_dropout : 0;
+  const View<std::int32_t> kept = numbers(*call.memory, kSymbols, {x.time(), x.batch()});
+  const float word_rate = call.training ? options_.word_dropout : 0;
+  const float text_rate = call.training ? options_.text_dropout : 0;
   for (Index b = 0; b < x.batch(); ++b) {
     const Index length = length_of(x.lengths, b, x.time());
     const std::uint32_t example = x.examples.empty() ? static_cast<std::uint32_t>(b)
                                                      : x.examples[static_cast<std::size_t>(b)];
+    const auto left_out = [&](float rate, std::uint32_t what) {
+      return rate > 0 && Random::to_uniform(call.random.block(example, what)[0]) < rate;
+    };
+    const bool no_text = left_out(text_rate, 0xffffffffu);  // which is no step
     for (Index t = 0; t < x.time(); ++t) {
-      std::int32_t id = t < length ? x.ids(t, b) : -1;
+      const std::int32_t id = t < length ? x.ids(t, b) : -1;
       if (id >= options_.input_dim) {
         throw ShapeError("NgramEmbedding: symbol " + std::to_string(id) +
                          " is not below input_dim " + std::to_string(options_.input_dim));
       }
-      if (rate > 0 && id >= 0 &&
-          Random::to_uniform(call.random.block(example, static_cast<std::uint32_t>(t))[0]) < rate) {
-        id = -1;
-      }
-      kept(t, b) = std::max(id, -1);
+      const bool read = id >= 0 && !no_text && !left_out(word_rate, static_cast<std::uint32_t>(t));
+      kept(t, b) = read ? id : -1;
     }
   }
   return kept;
 }
 
-View<const std::int32_t> NgramEmbedding::buckets(View<const std::int32_t> symbols, Index n,
-                                                 Call& call) const {
-  const View<std::int32_t> found = numbers(*call.memory, n, symbols.shape());
+View<const std::int32_t> NgramEmbedding::rows(View<const std::int32_t> symbols, Index n,
+                                              Call& call) const {
+  const View<std::int32_t> found = numbers(*call.memory, buffer_of(n), symbols.shape());
   std::array<std::int32_t, kLongest> ids{};
+  const auto row_of = [&](std::span<const std::int32_t> ngram) {
+    if (n == 1) return ngram[0];
+    const std::uint64_t hashed = hash(ngram);
+    const Index row = bucket_of(hashed, options_.buckets);
+    if (options_.keyed && call.parameters[keys()](row, 0) != key_of(hashed)) return -1;
+    return static_cast<std::int32_t>(row);
+  };
   for (Index t = 0; t < symbols.extent(0); ++t) {
     for (Index b = 0; b < symbols.extent(1); ++b) {
       bool whole = t + 1 >= n;
@@ -106,25 +163,39 @@ View<const std::int32_t> NgramEmbedding::buckets(View<const std::int32_t> symbol
         ids[static_cast<std::size_t>(k)] = id;
         whole = id >= 0;
       }
-      const std::span<const std::int32_t> ngram(ids.data(), static_cast<std::size_t>(n));
-      found(t, b) = whole ? static_cast<std::int32_t>(bucket(ngram, options_.buckets)) : -1;
+      found(t, b) = whole ? row_of({ids.data(), static_cast<std::size_t>(n)}) : -1;
     }
   }
+  if (options_.distinct) keep_firsts(found, *call.memory);
   return found;
+}
+
+View<const float> NgramEmbedding::scales(View<const std::int32_t> rows, const Sequence& x, Index n,
+                                         Call& call) const {
+  const View<float> factors =
+      call.memory->floats(kScales, {x.time(), x.batch(), options_.output_dim});
+  call.backend->embedding_forward(
+      {.ids = rows, .lengths = x.lengths, .table = call.parameters[scales_of(n)], .y = factors});
+  return factors;
 }
 
 Sequence NgramEmbedding::forward(const Sequence& x, Call& call) const {
   const Shape shape{x.time(), x.batch(), options_.output_dim};
   const View<float> y = call.memory->floats(kY, shape);
-  const View<const std::int32_t> kept = symbols(x, call);
-  call.backend->embedding_forward(
-      {.ids = kept, .lengths = x.lengths, .table = call.parameters[0], .y = y});
-  for (Index n = 2; n <= options_.ngrams; ++n) {
-    const View<float> part = call.memory->floats(kPart, shape);
-    call.backend->embedding_forward({.ids = buckets(kept, n, call),
-                                     .lengths = x.lengths,
-                                     .table = call.parameters[1],
-                                     .y = part});
+  const View<const std::int32_t> read = symbols(x, call);
+  for (Index n = 1; n <= options_.ngrams; ++n) {
+    const View<float> part = n == 1 ? y : call.memory->floats(kPart, shape);
+    const View<const std::int32_t> found = rows(read, n, call);
+    call.backend->embedding_forward(
+        {.ids = found, .lengths = x.lengths, .table = call.parameters[n == 1 ? 0 : 1], .y = part});
+    if (options_.scaled) {
+      call.backend->merge_forward({.merge = Merge::kMul,
+                                   .a = part,
+                                   .b = scales(found, x, n, call),
+                                   .lengths = x.lengths,
+                                   .y = part});
+    }
+    if (n == 1) continue;
     call.backend->merge_forward(
         {.merge = Merge::kSum, .a = y, .b = part, .lengths = x.lengths, .y = y});
   }
@@ -136,10 +207,20 @@ View<const float> NgramEmbedding::backward(const Sequence& x, View<const float> 
   for (Index n = 1; n <= options_.ngrams; ++n) {
     const View<float> dtable = call.gradients[n == 1 ? 0 : 1];
     if (!dtable) continue;
-    call.backend->embedding_backward({.ids = numbers(*call.memory, n, {x.time(), x.batch()}),
-                                      .lengths = x.lengths,
-                                      .dy = dy,
-                                      .dtable = dtable});
+    const View<const std::int32_t> found =
+        numbers(*call.memory, buffer_of(n), {x.time(), x.batch()});
+    View<const float> drows = dy;
+    if (options_.scaled) {
+      const View<float> part = call.memory->floats(kPart, dy.shape());
+      call.backend->merge_forward({.merge = Merge::kMul,
+                                   .a = dy,
+                                   .b = scales(found, x, n, call),
+                                   .lengths = x.lengths,
+                                   .y = part});
+      drows = part;
+    }
+    call.backend->embedding_backward(
+        {.ids = found, .lengths = x.lengths, .dy = drows, .dtable = dtable});
   }
   return {};
 }

@@ -25,7 +25,7 @@ constexpr Affine kScoresOf{.kernel = 2,
 }  // namespace
 
 void PoolOverTimeOptions::exchange(Fields& fields) {
-  fields.choice("pooling", pooling, {"max", "mean", "last", "attention"});
+  fields.choice("pooling", pooling, {"max", "mean", "last", "attention", "sum"});
   fields("attention_units", attention_units);
   exchange_initializer(fields, "kernel_initializer", kernel_initializer);
 }

@@ -1,12 +1,15 @@
 // Why a classifier says what it says.
 //
-// A text is cut into pieces: rows of the first layer's tables, one for each unit and one for each
-// n-gram, which holds several. Added up by step they are the vectors that the rest of the network
-// reads. For the rest they are the table of an Embedding, so that the same passes that train
-// networks give logits, and the gradient of that table is the gradient with respect to the vectors.
+// A text is cut into pieces: rows of the tables of the layers that look it up, one for each unit
+// and one for each n-gram, which holds several. Added up by step they are the vectors that the rest
+// of the network reads. For the rest they are the table of an Embedding, so that the same passes
+// that train networks give logits, and the gradient of that table is the gradient with respect to
+// the vectors.
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
+#include <numeric>
 
 #include "rnn/backend.h"
 #include "rnn/dropout.h"
@@ -28,64 +31,92 @@ constexpr double kSmall = 0.005;             // of the change of the logit
 constexpr double kSmallest = 1e-4;           // in logits: below it there is nothing to explain
 constexpr Index kStepsTogether = 8192;       // of all texts in one pass
 
-constexpr const char* kTable = "path";
-
-/// A row of a table that step `last` reads because of the units first .. last.
+/// A row of a table that step `last` of a look-up reads because of the units first .. last.
 struct Piece {
-  std::size_t first = 0, last = 0;
+  std::size_t look_up = 0, first = 0, last = 0;
   const float* row = nullptr;
+  const float* scales = nullptr;  // factors of the row; null: ones
+  /// Where a row counts once, the piece before that has the same; -1: none, or each counts.
+  std::ptrdiff_t same = -1;
+
+  float value(Index e) const { return scales ? row[e] * scales[e] : row[e]; }
+  bool holds(std::size_t unit) const { return first <= unit && unit <= last; }
 };
 
-std::vector<Piece> pieces_of(const Network& network, const Parameters& parameters,
-                             std::span<const std::int32_t> ids) {
-  const Network::Node& node = network.nodes().front();
-  const auto* ngrams = dynamic_cast<const NgramEmbedding*>(node.layer.get());
-  if (!ngrams && !dynamic_cast<const Embedding*>(node.layer.get())) {
-    throw ConfigError("explain: the network must begin with an Embedding or NgramEmbedding, not " +
-                      std::string(node.type()));
-  }
-  const auto row_of = [&](std::size_t table, Index row) {
-    const Tensor& values = parameters[node.parameters[table]];
-    return values.data() + row * values.extent(1);
-  };
-  const auto longest = ngrams ? static_cast<std::size_t>(ngrams->options().ngrams) : 1;
-  std::vector<Piece> pieces;
-  for (std::size_t t = 0; t < ids.size(); ++t) {
-    pieces.push_back({t, t, row_of(0, ids[t])});
-    for (std::size_t n = 2; n <= longest && n <= t + 1; ++n) {
-      const Index bucket =
-          NgramEmbedding::bucket(ids.subspan(t + 1 - n, n), ngrams->options().buckets);
-      pieces.push_back({t + 1 - n, t, row_of(1, bucket)});
-    }
-  }
-  return pieces;
+bool reads_the_text(const Network::Node& node) {
+  return std::any_of(node.from.begin(), node.from.end(),
+                     [](const Network::Source& source) { return source.is_input; });
 }
 
-/// Only the first layer's vectors are explained: another that looks units up would go on reading
-/// the whole text.
-void require_one_look_up(const Network& network) {
-  const std::vector<Network::Node>& nodes = network.nodes();
-  for (std::size_t i = 1; i < nodes.size(); ++i) {
-    for (const Network::Source& source : nodes[i].from) {
-      if (!source.is_input) continue;
+/// Positions of the layers that look the text up.
+std::vector<std::size_t> look_ups_of(const Network& network) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
+    const Network::Node& node = network.nodes()[i];
+    if (!reads_the_text(node)) continue;
+    if (!dynamic_cast<const NgramEmbedding*>(node.layer.get()) &&
+        !dynamic_cast<const Embedding*>(node.layer.get())) {
       throw ConfigError(
-          "explain: '" + nodes[i].name + "' looks the text up beside '" + nodes[0].name +
-          "'; only networks with one look-up can be explained: train one in which '" +
-          nodes[i].name + "' reads what '" + nodes[0].name + "' gives, or leave one out");
+          "explain: what reads the text must be an Embedding or NgramEmbedding, but '" + node.name +
+          "' is " + std::string(node.type()));
+    }
+    found.push_back(i);
+  }
+  return found;
+}
+
+void add_pieces(const Network::Node& node, std::size_t look_up, const Parameters& parameters,
+                std::span<const std::int32_t> ids, std::vector<Piece>& pieces) {
+  const auto* layer = dynamic_cast<const NgramEmbedding*>(node.layer.get());
+  const NgramEmbeddingOptions options =
+      layer ? layer->options() : NgramEmbeddingOptions{.ngrams = 1};
+  const auto longest = static_cast<std::size_t>(options.ngrams);
+  const std::size_t tables = longest > 1 ? 2 : 1;
+  std::map<std::pair<std::size_t, Index>, std::ptrdiff_t> seen;  // by length and row
+  for (std::size_t t = 0; t < ids.size(); ++t) {
+    for (std::size_t n = 1; n <= longest && n <= t + 1; ++n) {
+      Index at = ids[t];
+      if (n > 1) {
+        const std::uint64_t hash = NgramEmbedding::hash(ids.subspan(t + 1 - n, n));
+        at = NgramEmbedding::bucket_of(hash, options.buckets);
+        if (options.keyed &&
+            parameters[node.parameters.back()].view()(at, 0) != NgramEmbedding::key_of(hash)) {
+          continue;
+        }
+      }
+      const auto row_of = [&](std::size_t table) {
+        const Tensor& values = parameters[node.parameters[table]];
+        return values.data() + at * values.extent(1);
+      };
+      const std::size_t table = n > 1 ? 1 : 0;
+      Piece piece{.look_up = look_up, .first = t + 1 - n, .last = t, .row = row_of(table)};
+      if (options.scaled) piece.scales = row_of(tables + table);
+      if (options.distinct) {
+        const auto here = static_cast<std::ptrdiff_t>(pieces.size());
+        const auto [place, added] = seen.try_emplace({n, at}, here);
+        if (!added) piece.same = std::exchange(place->second, here);
+      }
+      pieces.push_back(piece);
     }
   }
 }
 
-/// The network above its first layer, over a table of so many rows, without what acts in training
+std::string table_name(std::size_t look_up) { return "path_" + std::to_string(look_up); }
+
+/// The network above its look-ups, over tables of so many rows, without what acts in training
 /// alone, and with logits at its end.
-Network above_words(const Network& network, Index rows) {
+Network above_words(const Network& network, std::span<const std::size_t> look_ups, Index rows) {
   Graph graph;
   const auto ids = graph.input("rows", Signal::symbols(rows));
   std::vector<Graph::Value> values(network.nodes().size());
-  const Index width = network.nodes().front().output.size;
-  values[0] = graph.add(Embedding({.input_dim = rows, .output_dim = width}), ids, {.name = kTable});
-  for (std::size_t i = 1; i < values.size(); ++i) {
+  for (std::size_t k = 0; k < look_ups.size(); ++k) {
+    const Index width = network.nodes()[look_ups[k]].output.size;
+    values[look_ups[k]] = graph.add(Embedding({.input_dim = rows, .output_dim = width}), ids,
+                                    {.name = table_name(k)});
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
     const Network::Node& node = network.nodes()[i];
+    if (reads_the_text(node)) continue;
     std::vector<Graph::Value> from;
     for (const Network::Source& source : node.from) from.push_back(values[source.number]);
     const NodeOptions options{.name = node.name, .shares = node.shares};
@@ -113,15 +144,16 @@ std::shared_ptr<const Backend> with_gradients(std::shared_ptr<const Backend> bac
 /// The rest of the network for texts of one length, several at once.
 class Above {
  public:
-  Above(const Network& network, const Parameters& parameters,
+  Above(const Network& network, const Parameters& parameters, std::span<const std::size_t> look_ups,
         std::shared_ptr<const Backend> backend, Index time, std::int32_t label,
         const std::function<void()>& between)
-      : time_(time),
+      : look_ups_(look_ups.size()),
+        time_(time),
         together_(std::max<Index>(1, kStepsTogether / time)),
         label_(label),
         between_(between),
         backend_(with_gradients(std::move(backend))),
-        network_(above_words(network, together_ * time)),
+        network_(above_words(network, look_ups, together_ * time)),
         parameters_(network_.zero_parameters(*backend_)),
         inference_(network_, parameters_, backend_),
         session_(network_, parameters_, backend_) {
@@ -132,9 +164,11 @@ class Above {
   }
 
   Index together() const { return together_; }
+  std::size_t look_ups() const { return look_ups_; }
+  Index time() const { return time_; }
   /// Vectors [T,E] of text b, to be filled.
-  View<float> vectors(Index b) {
-    const View<float> table = parameters_.at(std::string(kTable) + "/embeddings");
+  View<float> vectors(std::size_t look_up, Index b) {
+    const View<float> table = parameters_.at(table_name(look_up) + "/embeddings");
     const Index width = table.extent(1);
     return {table.data() + b * time_ * width, {time_, width}};
   }
@@ -146,14 +180,18 @@ class Above {
     for (Index b = 0; b < count; ++b) found.push_back(double{all(0, b, label_)});
     return found;
   }
-  /// Their gradients with respect to the vectors, [count, T*E]; valid until the next call.
-  View<const float> gradients(Index count) {
+  /// Finds their gradients with respect to the vectors.
+  void differentiate(Index count) {
     prepare(count);
     session_.zero_gradients();
     session_.forward(batch_, state_);
     session_.backward(-1.0f);  // the head's loss is minus the logit
-    const View<const float> slopes = session_.gradients().at(std::string(kTable) + "/embeddings");
-    return {slopes.data(), {count, time_ * slopes.extent(1)}};
+  }
+  /// Those of text b, [T,E], valid until the next are found.
+  View<const float> gradients(std::size_t look_up, Index b) {
+    const View<const float> slopes = session_.gradients().at(table_name(look_up) + "/embeddings");
+    const Index width = slopes.extent(1);
+    return {slopes.data() + b * time_ * width, {time_, width}};
   }
 
  private:
@@ -172,6 +210,7 @@ class Above {
     state_ = network_.zero_state(count, *backend_);
   }
 
+  std::size_t look_ups_;
   Index time_, together_;
   std::int32_t label_;
   const std::function<void()>& between_;
@@ -184,9 +223,19 @@ class Above {
   State state_;
 };
 
-void add_row(View<float> vectors, const Piece& piece) {
-  for (Index e = 0; e < vectors.extent(1); ++e) {
-    vectors(static_cast<Index>(piece.last), e) += piece.row[e];
+/// The vectors of text b become the sums of the pieces that count.
+template <class Counts>
+void fill_vectors(Above& above, Index b, std::span<const Piece> pieces, const Counts& counts) {
+  for (std::size_t k = 0; k < above.look_ups(); ++k) {
+    const View<float> vectors = above.vectors(k, b);
+    std::fill(vectors.begin(), vectors.end(), 0.0f);
+  }
+  for (const Piece& piece : pieces) {
+    if (!counts(piece)) continue;
+    const View<float> vectors = above.vectors(piece.look_up, b);
+    for (Index e = 0; e < vectors.extent(1); ++e) {
+      vectors(static_cast<Index>(piece.last), e) += piece.value(e);
+    }
   }
 }
 
@@ -196,12 +245,15 @@ void occlude(Above& above, std::span<const Piece> pieces, Explanation& explanati
   for (Index first = 0; first < count; first += above.together()) {
     const Index here = std::min(above.together(), count - first);
     for (Index b = 0; b < here; ++b) {
-      const View<float> vectors = above.vectors(b);
-      std::fill(vectors.begin(), vectors.end(), 0.0f);
       const auto left_out = static_cast<std::size_t>(first + b);
-      for (const Piece& piece : pieces) {
-        if (left_out < piece.first || left_out > piece.last) add_row(vectors, piece);
-      }
+      fill_vectors(above, b, pieces, [&](const Piece& piece) {
+        // Of equal ones the first that is left counts.
+        std::ptrdiff_t before = piece.same;
+        while (before >= 0 && pieces[static_cast<std::size_t>(before)].holds(left_out)) {
+          before = pieces[static_cast<std::size_t>(before)].same;
+        }
+        return before < 0 && !piece.holds(left_out);
+      });
     }
     const std::vector<double> logits = above.logits(here);
     for (Index b = 0; b < here; ++b) {
@@ -222,14 +274,19 @@ struct Stretch {
 /// The integral of the gradient along the way.
 class Integral {
  public:
-  Integral(Above& above, const Tensor& whole)
-      : above_(above),
-        whole_(whole),
-        sum_(static_cast<std::size_t>(whole.size()), 0),
-        middles_(static_cast<std::size_t>(above.together())) {}
+  /// The way ends where the vectors of text 0 are now.
+  explicit Integral(Above& above)
+      : above_(above), middles_(static_cast<std::size_t>(above.together())) {
+    for (std::size_t k = 0; k < above.look_ups(); ++k) {
+      const View<const float> vectors = above.vectors(k, 0);
+      whole_.emplace_back(vectors.begin(), vectors.end());
+      sums_.emplace_back(whole_.back().size(), 0);
+    }
+  }
 
-  /// The sum of the gradients, each times the length of the way that it stands for.
-  const std::vector<double>& sum() const { return sum_; }
+  /// The sum of the gradients with respect to a look-up's vectors, each times the length of the way
+  /// that it stands for.
+  const std::vector<double>& sum(std::size_t look_up) const { return sums_[look_up]; }
 
   std::vector<double> logits(std::span<const double> shares) {
     std::vector<double> found;
@@ -250,18 +307,24 @@ class Integral {
       const auto here = parts.subspan(first, std::min(middles_.size(), parts.size() - first));
       for (std::size_t i = 0; i < here.size(); ++i) middles_[i] = here[i].middle();
       place({middles_.data(), here.size()});
-      const View<const float> slopes = above_.gradients(static_cast<Index>(here.size()));
+      above_.differentiate(static_cast<Index>(here.size()));
       for (std::size_t i = 0; i < here.size(); ++i) {
-        const View<const float> slope = slopes.slice(static_cast<Index>(i));
         const double length = here[i].end - here[i].begin;
         double product = 0;
-        for (Index k = 0; k < whole_.size(); ++k) product += double{slope[k]} * double{whole_[k]};
+        for (std::size_t k = 0; k < whole_.size(); ++k) {
+          const View<const float> slope = above_.gradients(k, static_cast<Index>(i));
+          product += std::inner_product(whole_[k].begin(), whole_[k].end(), slope.data(), 0.0,
+                                        std::plus<>(), [](double x, double y) { return x * y; });
+        }
         if (!all && std::abs(product * length - here[i].change()) > tolerance) {
           others.push_back(here[i]);
           continue;
         }
-        for (Index k = 0; k < whole_.size(); ++k) {
-          sum_[static_cast<std::size_t>(k)] += length * double{slope[k]};
+        for (std::size_t k = 0; k < whole_.size(); ++k) {
+          const View<const float> slope = above_.gradients(k, static_cast<Index>(i));
+          for (std::size_t j = 0; j < sums_[k].size(); ++j) {
+            sums_[k][j] += length * double{slope.data()[j]};
+          }
         }
       }
     }
@@ -271,16 +334,17 @@ class Integral {
  private:
   void place(std::span<const double> shares) {
     for (std::size_t b = 0; b < shares.size(); ++b) {
-      const View<float> vectors = above_.vectors(static_cast<Index>(b));
-      for (Index k = 0; k < whole_.size(); ++k) {
-        vectors.data()[k] = static_cast<float>(shares[b]) * whole_[k];
+      for (std::size_t k = 0; k < whole_.size(); ++k) {
+        std::transform(whole_[k].begin(), whole_[k].end(),
+                       above_.vectors(k, static_cast<Index>(b)).data(),
+                       [&](float value) { return static_cast<float>(shares[b]) * value; });
       }
     }
   }
 
   Above& above_;
-  const Tensor& whole_;
-  std::vector<double> sum_;
+  std::vector<std::vector<float>> whole_;  // vectors at the end of the way, [T*E] a look-up
+  std::vector<std::vector<double>> sums_;
   std::vector<double> middles_;
 };
 
@@ -297,11 +361,10 @@ std::vector<Stretch> halves(Integral& integral, std::span<const Stretch> parts) 
 }
 
 /// Halves parts of the way until the contributions add up.
-void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
-               Explanation& explanation) {
+void integrate(Above& above, std::span<const Piece> pieces, Explanation& explanation) {
   const double change = explanation.logit - explanation.baseline;
   const double tolerance = std::max(kSmallest, kSmall * std::abs(change)) / kFirstParts;
-  Integral integral(above, whole);
+  Integral integral(above);
   std::vector<double> ends;
   for (int i = 0; i <= kFirstParts; ++i) ends.push_back(static_cast<double>(i) / kFirstParts);
   const std::vector<double> logits = integral.logits(ends);
@@ -310,7 +373,7 @@ void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
     parts.push_back({ends[i], ends[i + 1], logits[i], logits[i + 1]});
   }
   const std::size_t most =
-      std::clamp(kMostSteps / static_cast<std::size_t>(whole.extent(0)), kLeastPoints, kMostPoints);
+      std::clamp(kMostSteps / static_cast<std::size_t>(above.time()), kLeastPoints, kMostPoints);
   std::size_t points = 0;
   for (;;) {
     points += parts.size();
@@ -318,13 +381,14 @@ void integrate(Above& above, const Tensor& whole, std::span<const Piece> pieces,
     if (parts.empty()) break;
     parts = halves(integral, parts);
   }
-  const std::vector<double>& gradient = integral.sum();
-  const auto width = static_cast<std::size_t>(whole.extent(1));
   explanation.remainder = change;
   for (const Piece& piece : pieces) {
+    if (piece.same >= 0) continue;
+    const std::vector<double>& gradient = integral.sum(piece.look_up);
+    const std::size_t width = gradient.size() / static_cast<std::size_t>(above.time());
     double product = 0;
     for (std::size_t e = 0; e < width; ++e) {
-      product += gradient[piece.last * width + e] * double{piece.row[e]};
+      product += gradient[piece.last * width + e] * double{piece.value(static_cast<Index>(e))};
     }
     explanation.remainder -= product;
     for (std::size_t t = piece.first; t <= piece.last; ++t) {
@@ -350,7 +414,7 @@ Explanation TextClassifier::explain(std::string_view text, const ExplainOptions&
     throw ConfigError("explain: expected a label from 0 to " + std::to_string(labels - 1) +
                       ", got " + std::to_string(options.label));
   }
-  require_one_look_up(m.network);
+  const std::vector<std::size_t> look_ups = look_ups_of(m.network);
   Explanation explanation;
   explanation.label = options.label >= 0 ? options.label : predict(text).label;
   const EncodedText read = m.encoder.units(text, m.vocabulary);
@@ -361,21 +425,20 @@ Explanation TextClassifier::explain(std::string_view text, const ExplainOptions&
     explanation.units.push_back(
         {.begin = unit.begin, .end = unit.end, .unknown = unit.id == m.vocabulary.unknown_id()});
   }
-  const std::vector<Piece> pieces = pieces_of(m.network, m.parameters, ids);
-  const auto time = static_cast<Index>(ids.size());
-  Above above(m.network, m.parameters, m.backend, time, explanation.label, options.between);
-  Tensor whole({time, m.network.nodes().front().output.size});
-  for (const Piece& piece : pieces) add_row(whole, piece);
-
-  const View<float> first = above.vectors(0);
-  std::fill(first.begin(), first.end(), 0.0f);
+  std::vector<Piece> pieces;
+  for (std::size_t k = 0; k < look_ups.size(); ++k) {
+    add_pieces(m.network.nodes()[look_ups[k]], k, m.parameters, ids, pieces);
+  }
+  Above above(m.network, m.parameters, look_ups, m.backend, static_cast<Index>(ids.size()),
+              explanation.label, options.between);
+  fill_vectors(above, 0, pieces, [](const Piece&) { return false; });
   explanation.baseline = above.logits(1)[0];
-  std::copy_n(whole.data(), whole.size(), first.data());
+  fill_vectors(above, 0, pieces, [](const Piece& piece) { return piece.same < 0; });
   explanation.logit = above.logits(1)[0];
   if (options.method == ExplainMethod::kOcclusion) {
     occlude(above, pieces, explanation);
   } else {
-    integrate(above, whole, pieces, explanation);
+    integrate(above, pieces, explanation);
   }
   return explanation;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 
 #include "rnn/error.h"
 #include "rnn/ngram_embedding.h"
@@ -9,81 +10,129 @@
 namespace rnn {
 namespace {
 
-/// Rows that a text reads of one table, each once: of its units, or of its longer n-grams.
-void rows_of(const Sequences& texts, std::int64_t i, bool ngrams,
-             const NgramEmbeddingOptions& options, std::vector<Index>& rows) {
-  rows.clear();
+constexpr double kSmoothing = 2;
+
+/// That a text holds a unit, by its number, or an n-gram, by its hash.
+struct Occurrence {
+  std::uint64_t feature = 0;
+  std::int32_t text = 0;
+  auto operator<=>(const Occurrence&) const = default;
+};
+
+/// All of them, each once, in order.
+std::vector<Occurrence> occurrences(const Sequences& texts, Index longest, bool ngrams) {
+  std::vector<Occurrence> all;
   std::vector<std::int32_t> ids;
-  for (std::int64_t t = 0; t < texts.length(i); ++t) {
-    if (!ngrams) rows.push_back(texts.id(i, t));
-    ids.clear();
-    for (std::int64_t k = t; ngrams && k < texts.length(i) && k < t + options.ngrams; ++k) {
-      ids.push_back(texts.id(i, k));
-      if (k > t) rows.push_back(NgramEmbedding::bucket(ids, options.buckets));
+  for (std::int64_t i = 0; i < texts.size(); ++i) {
+    const auto begin = static_cast<std::ptrdiff_t>(all.size());
+    const auto text = static_cast<std::int32_t>(i);
+    for (std::int64_t t = 0; t < texts.length(i); ++t) {
+      if (!ngrams) all.push_back({static_cast<std::uint64_t>(texts.id(i, t)), text});
+      ids.clear();
+      for (std::int64_t k = t; ngrams && k < texts.length(i) && k < t + longest; ++k) {
+        ids.push_back(texts.id(i, k));
+        if (k > t) all.push_back({NgramEmbedding::hash(ids), text});
+      }
     }
+    std::sort(all.begin() + begin, all.end());
+    all.erase(std::unique(all.begin() + begin, all.end()), all.end());
   }
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
-class Counts {
+/// The log-count ratios of one feature.
+class Ratios {
  public:
-  Counts(Index rows, std::size_t labels)
-      : labels_(labels),
-        of_row_(static_cast<std::size_t>(rows), 0),
-        of_both_(static_cast<std::size_t>(rows) * labels, 0) {}
-
-  void add(Index row, std::span<const std::int32_t> labels) {
-    const auto r = static_cast<std::size_t>(row);
-    ++of_row_[r];
-    for (std::int32_t label : labels) ++of_both_[r * labels_ + static_cast<std::size_t>(label)];
+  Ratios(const EncodedTexts& texts, std::size_t labels) : texts_(texts), shares_(labels, 0) {
+    for (std::int64_t i = 0; i < texts.size(); ++i) {
+      for (std::int32_t label : texts.labels[i]) ++shares_[static_cast<std::size_t>(label)];
+    }
+    for (double& share : shares_) share /= static_cast<double>(texts.size());
   }
-  double with(std::size_t row, std::size_t label) const { return of_both_[row * labels_ + label]; }
-  double without(std::size_t row, std::size_t label) const {
-    return of_row_[row] - of_both_[row * labels_ + label];
+
+  void write(std::span<const Occurrence> feature, View<float> row) {
+    counts_.assign(shares_.size(), 0);
+    for (const Occurrence& occurrence : feature) {
+      for (std::int32_t label : texts_.labels[occurrence.text]) {
+        ++counts_[static_cast<std::size_t>(label)];
+      }
+    }
+    const auto all = static_cast<double>(feature.size());
+    for (std::size_t k = 0; k < shares_.size(); ++k) {
+      const double p = shares_[k], q = 1 - p, with = counts_[k];
+      const bool known = p > 0 && q > 0;
+      row[static_cast<Index>(k)] =
+          known ? static_cast<float>(std::log((with + kSmoothing * p) / p) -
+                                     std::log((all - with + kSmoothing * q) / q))
+                : 0.0f;
+    }
   }
 
  private:
-  std::size_t labels_;
-  std::vector<std::int32_t> of_row_, of_both_;
+  const EncodedTexts& texts_;
+  std::vector<double> shares_, counts_{};
 };
 
-void set_table(View<float> table, const EncodedTexts& texts, std::size_t labels, bool ngrams,
-               const NgramEmbeddingOptions& options, float scale) {
-  Counts counts(table.extent(0), labels);
-  std::vector<double> with_label(labels, 0);
-  std::vector<Index> rows;
-  for (std::int64_t i = 0; i < texts.size(); ++i) {
-    const std::span<const std::int32_t> own = texts.labels[i];
-    for (std::int32_t label : own) ++with_label[static_cast<std::size_t>(label)];
-    rows_of(texts.sequences, i, ngrams, options, rows);
-    for (Index row : rows) counts.add(row, own);
-  }
-  const auto all = static_cast<double>(texts.size());
-  for (Index row = 0; row < table.extent(0); ++row) {
-    for (std::size_t k = 0; k < labels; ++k) {
-      const auto r = static_cast<std::size_t>(row);
-      const double ratio = std::log((1 + counts.with(r, k)) / (1 + with_label[k])) -
-                           std::log((1 + counts.without(r, k)) / (1 + all - with_label[k]));
-      table(row, static_cast<Index>(k)) = scale * static_cast<float>(ratio);
-    }
+/// Calls use(occurrences of one feature) for each that at least so many texts hold.
+template <class Use>
+void each_feature(std::span<const Occurrence> all, std::int64_t least, const Use& use) {
+  while (!all.empty()) {
+    const auto end = std::find_if(all.begin(), all.end(), [&](const Occurrence& occurrence) {
+      return occurrence.feature != all.front().feature;
+    });
+    const auto count = static_cast<std::size_t>(end - all.begin());
+    if (static_cast<std::int64_t>(count) >= least) use(all.first(count));
+    all = all.subspan(count);
   }
 }
 
 }  // namespace
 
 void set_log_count_ratios(TensorList& values, const Network& network, const EncodedTexts& texts,
-                          std::size_t labels, float scale) {
-  const auto& first = network.nodes().front();
-  const auto* layer = dynamic_cast<const NgramEmbedding*>(first.layer.get());
-  if (!layer || layer->options().output_dim < static_cast<Index>(labels)) {
-    throw ConfigError(
-        "naive-bayes: the network must begin with an NgramEmbedding that is at least as wide as "
-        "there are labels, " +
-        std::to_string(labels) + "; give a larger --embedding or leave --naive-bayes out");
+                          std::int64_t least) {
+  const auto node =
+      std::find_if(network.nodes().begin(), network.nodes().end(),
+                   [](const Network::Node& candidate) { return candidate.name == kEvidence; });
+  const auto* layer = node == network.nodes().end()
+                          ? nullptr
+                          : dynamic_cast<const NgramEmbedding*>(node->layer.get());
+  const Index labels = network.head().classes;
+  if (!layer || !layer->options().scaled || !layer->options().keyed ||
+      layer->options().output_dim != labels) {
+    throw ConfigError("naive-bayes: the network needs an NgramEmbedding named '" +
+                      std::string(kEvidence) + "', scaled, keyed and with an output_dim of " +
+                      std::to_string(labels) + "; or leave --naive-bayes out");
   }
-  for (std::size_t table = 0; table < first.parameters.size(); ++table) {
-    set_table(values[first.parameters[table]], texts, labels, table > 0, layer->options(), scale);
+  const NgramEmbeddingOptions& options = layer->options();
+  Ratios ratios(texts, static_cast<std::size_t>(labels));
+  const View<float> units = values.at(std::string(kEvidence) + "/embedding_scales");
+  std::fill(units.begin(), units.end(), 0.0f);
+  each_feature(occurrences(texts.sequences, 1, false), least,
+               [&](std::span<const Occurrence> feature) {
+                 ratios.write(feature, units.slice(static_cast<Index>(feature[0].feature)));
+               });
+  if (options.ngrams > 1) {
+    const View<float> ngrams = values.at(std::string(kEvidence) + "/ngram_scales");
+    const View<float> keys = values.at(std::string(kEvidence) + "/ngram_keys");
+    std::fill(ngrams.begin(), ngrams.end(), 0.0f);
+    std::fill(keys.begin(), keys.end(), 0.0f);
+    std::vector<std::size_t> held(static_cast<std::size_t>(options.buckets), 0);
+    each_feature(occurrences(texts.sequences, options.ngrams, true), least,
+                 [&](std::span<const Occurrence> feature) {
+                   const std::uint64_t hash = feature[0].feature;
+                   const Index bucket = NgramEmbedding::bucket_of(hash, options.buckets);
+                   std::size_t& most = held[static_cast<std::size_t>(bucket)];
+                   if (feature.size() <= most) return;
+                   most = feature.size();
+                   keys(bucket, 0) = NgramEmbedding::key_of(hash);
+                   ratios.write(feature, ngrams.slice(bucket));
+                 });
+  }
+  const View<float> kernel = values.at(network.head().name + "/kernel");
+  const Index first = kernel.extent(0) - labels;
+  for (Index row = 0; row < labels; ++row) {
+    for (Index k = 0; k < labels; ++k) kernel(first + row, k) = row == k ? 1.0f : 0.0f;
   }
 }
 

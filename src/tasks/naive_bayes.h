@@ -1,5 +1,7 @@
-// First values of an embedding from counts: what each unit and n-gram says of each label by itself.
+// First values from counts: what each unit and n-gram of a text says of each label by itself.
 #pragma once
+
+#include <string_view>
 
 #include "rnn/network.h"
 #include "rnn/parameters.h"
@@ -7,16 +9,23 @@
 
 namespace rnn {
 
-/// Columns 0 .. labels-1 of the tables of the network's NgramEmbedding become `scale` times the
-/// log-count ratio (Wang and Manning 2012) of each row f for label k, over which texts hold it:
+/// The layer that set_log_count_ratios is for, an NgramEmbedding as wide as there are labels,
+/// `scaled`, whose sum over time is the last of what the network's head reads.
+inline constexpr std::string_view kEvidence = "evidence";
+
+/// Its factors become the log-count ratios (Wang and Manning 2012) of each unit or n-gram f for
+/// each label k, over which texts hold it, and the head's kernel begins by passing each label's own
+/// sum on:
 ///
-///   r = log((1 + n_fk) / (1 + N_k)) - log((1 + n_f - n_fk) / (1 + N - N_k))
+///   r = log((n_fk + a p_k) / p_k) - log((n_f - n_fk + a (1 - p_k)) / (1 - p_k)),   p_k = N_k / N
 ///
-/// n_f texts hold f, n_fk of them have the label k; N texts in all, N_k with the label. Other
-/// columns stay as they are. A row is what is hashed into it.
-/// Throws ConfigError when the network does not begin with an NgramEmbedding at least as wide as
-/// there are labels.
+/// n_f texts hold f, n_fk of them have the label k; N texts in all, N_k with the label. The
+/// smoothing, a = 2 texts, is shared out as labels are, so that what is rare says little of any
+/// label; it is Wang and Manning's where half of the texts have the label. Zero where n_f is below
+/// `least`, and for a label that all texts have or none. Of n-grams that share a bucket the one
+/// that most texts hold gets its key. Needs 16 bytes for each unit and n-gram of a text.
+/// Throws ConfigError where the network has no such layer.
 void set_log_count_ratios(TensorList& values, const Network& network, const EncodedTexts& texts,
-                          std::size_t labels, float scale);
+                          std::int64_t least);
 
 }  // namespace rnn

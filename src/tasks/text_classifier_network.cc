@@ -15,6 +15,7 @@
 #include "rnn/sigmoid.h"
 #include "rnn/softmax.h"
 #include "rnn/tasks/text_classifier_recipe.h"
+#include "tasks/naive_bayes.h"
 #include "tasks/network_fit.h"
 #include "tasks/text_classifier_impl.h"
 
@@ -81,6 +82,25 @@ std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value 
   return all;
 }
 
+/// What each n-gram says of the labels by itself: logits, which the head begins by passing on. See
+/// set_log_count_ratios.
+Value evidence(Graph& graph, const TextClassifierRecipe& r, Value text, Index vocabulary,
+               Index labels) {
+  const Value said =
+      graph.add(NgramEmbedding({.input_dim = vocabulary,
+                                .output_dim = labels,
+                                .ngrams = r.naive_bayes_ngrams,
+                                .buckets = r.naive_bayes_buckets,
+                                .word_dropout = r.word_dropout,
+                                .text_dropout = r.naive_bayes_dropout,
+                                .distinct = true,
+                                .scaled = true,
+                                .keyed = true,
+                                .initializer = Initializer::constant(r.naive_bayes)}),
+                text, {.name = std::string(kEvidence)});
+  return pooled(graph, said, Pooling::kSum);
+}
+
 Network given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
   Network network = network_from_json(r.network, "network");
   if (const std::string wrong = classifier_misfit(network, vocabulary, labels, r.multi_label);
@@ -120,7 +140,10 @@ Network text_classifier_network(const TextClassifierRecipe& r, Index vocabulary,
   const Value words = dropped(graph, embedded, r.dropout_embedding, r.dropout_shared);
   const std::vector<Value> all = summaries(graph, r, words);
   const Value joined = all.size() == 1 ? all[0] : graph.add(Concatenate(), all);
-  const Value features = dropped(graph, joined, r.dropout, false);
+  Value features = dropped(graph, joined, r.dropout, false);
+  if (r.naive_bayes > 0) {
+    features = graph.add(Concatenate(), {features, evidence(graph, r, text, vocabulary, labels)});
+  }
   if (r.multi_label) {
     graph.output(Sigmoid({.units = labels}), features);
   } else {

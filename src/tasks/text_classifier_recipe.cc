@@ -46,7 +46,7 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("kernel_size", kernel_size);
   fields("kernel_sizes", kernel_sizes);
   fields("strides", strides);
-  fields.choice("pooling", pooling, {"max", "mean", "last", "attention"});
+  fields.choice("pooling", pooling, {"max", "mean", "last", "attention", "sum"});
   fields("skip", skip);
   fields("dropout_embedding", dropout_embedding);
   fields("dropout_shared", dropout_shared);
@@ -54,6 +54,10 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("word_dropout", word_dropout);
   fields("label_smoothing", label_smoothing);
   fields("naive_bayes", naive_bayes);
+  fields("naive_bayes_ngrams", naive_bayes_ngrams);
+  fields("naive_bayes_buckets", naive_bayes_buckets);
+  fields("naive_bayes_min_count", naive_bayes_min_count);
+  fields("naive_bayes_dropout", naive_bayes_dropout);
   fields("network", network);
   fields("class_weights", class_weights);
   fields("choose", choose);
@@ -61,6 +65,7 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("epochs", epochs);
   fields("batch", batch);
   fields("batch_units", batch_units);
+  fields("bucket_batches", bucket_batches);
   fields("epsilon", epsilon);
   exchange_optimization(fields, *this);
 }
@@ -128,8 +133,17 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("class-weights: are for one label a text; leave them out with --multi-label");
   }
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
+  require(r.naive_bayes_ngrams >= 1 && r.naive_bayes_ngrams <= 5, "naive-bayes-ngrams", "1 to 5",
+          r.naive_bayes_ngrams);
+  require(r.naive_bayes_buckets >= 1 && r.naive_bayes_buckets <= 1 << 28, "naive-bayes-buckets",
+          "1 to 268435456", r.naive_bayes_buckets);
+  require(r.naive_bayes_min_count >= 1, "naive-bayes-min-count", "at least 1",
+          r.naive_bayes_min_count);
+  require_rate(r.naive_bayes_dropout, "naive-bayes-dropout");
   require(r.epsilon > 0 && r.epsilon <= 1, "epsilon", "more than 0 and at most 1", r.epsilon);
   require(r.batch_units >= 0, "batch-units", "at least 0", r.batch_units);
+  require(r.bucket_batches >= 1 && r.bucket_batches <= 1 << 20, "bucket-batches", "1 to 1048576",
+          r.bucket_batches);
   validate_optimization(r);
 }
 

@@ -18,10 +18,6 @@
 namespace rnn {
 namespace {
 
-/// Epochs sort texts of a few hundred batches together, so that little is padding and much is
-/// mixed.
-constexpr std::int64_t kBucketBatches = 64;
-
 std::string described(const char* what, const EncodedTexts& texts) {
   std::string text = std::string(what) + ": " + std::to_string(texts.size()) + " texts, " +
                      std::to_string(texts.units) + " units";
@@ -182,7 +178,7 @@ std::unique_ptr<BatchSource> training_batches(const TextClassifierRecipe& recipe
   const BucketDatasetOptions options{.batch = recipe.batch,
                                      .maximum_steps = recipe.batch_units,
                                      .shuffle = true,
-                                     .bucket_batches = kBucketBatches,
+                                     .bucket_batches = recipe.bucket_batches,
                                      .seed = static_cast<std::uint64_t>(recipe.seed)};
   return read_ahead(std::make_unique<ClassifierBatches>(texts.train, texts.labels.size(),
                                                         recipe.multi_label, options),
@@ -202,8 +198,7 @@ Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts
   model.compile(options);
   if (recipe.naive_bayes > 0) {
     TensorList values = model.parameters();
-    set_log_count_ratios(values, model.network(), texts.train, texts.labels.size(),
-                         recipe.naive_bayes);
+    set_log_count_ratios(values, model.network(), texts.train, recipe.naive_bayes_min_count);
     model.set_parameters(values);
   }
   return model;

@@ -16,17 +16,19 @@ struct Update {
   const Backend& backend;
   std::span<const std::uint8_t> frozen;
 
-  bool stands_still(std::size_t i) const {
-    return gradients[i].empty() || (!frozen.empty() && frozen[i] != 0);
+  /// Of what stands still for now the averages go on, so that it does not begin with steps of a
+  /// moment that has just started.
+  float rate_of(std::size_t i) const {
+    return !frozen.empty() && frozen[i] != 0 ? 0 : learning_rate;
   }
 
   void operator()(const SGD& sgd) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (stands_still(i)) continue;
+      if (gradients[i].empty()) continue;
       backend.sgd_step({.parameter = parameters[i],
                         .gradient = gradients[i],
                         .velocity = state.slots.empty() ? View<float>() : state.slots[0][i].view(),
-                        .learning_rate = learning_rate,
+                        .learning_rate = rate_of(i),
                         .momentum = sgd.momentum,
                         .weight_decay = sgd.weight_decay,
                         .gradient_scale = gradient_scale,
@@ -35,11 +37,11 @@ struct Update {
   }
   void operator()(const RMSprop& rmsprop) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (stands_still(i)) continue;
+      if (gradients[i].empty()) continue;
       backend.rmsprop_step({.parameter = parameters[i],
                             .gradient = gradients[i],
                             .mean_square = state.slots[0][i],
-                            .learning_rate = learning_rate,
+                            .learning_rate = rate_of(i),
                             .decay = rmsprop.rho,
                             .epsilon = rmsprop.epsilon,
                             .weight_decay = rmsprop.weight_decay,
@@ -56,12 +58,12 @@ struct Update {
           1 - std::pow(static_cast<double>(beta), static_cast<double>(state.steps)));
     };
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (stands_still(i)) continue;
+      if (gradients[i].empty()) continue;
       backend.adam_step({.parameter = parameters[i],
                          .gradient = gradients[i],
                          .mean = state.slots[0][i],
                          .mean_square = state.slots[1][i],
-                         .learning_rate = learning_rate,
+                         .learning_rate = rate_of(i),
                          .beta1 = adam.beta_1,
                          .beta2 = adam.beta_2,
                          .epsilon = adam.epsilon,

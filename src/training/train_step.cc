@@ -36,10 +36,13 @@ std::string Model::Impl::first_bad_parameter() const {
   return bad.empty() ? first_not_finite(averages.values, *backend) : bad;
 }
 
+/// Of what moves; not a number where the gradient of something that stands still is none.
 double Model::Impl::norm_of(const TensorList& gradients) const {
   double squares = 0;
-  for (const NamedTensor& gradient : gradients) {
-    squares += backend->sum_of_squares(gradient.tensor);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const double own = backend->sum_of_squares(gradients[i]);
+    const bool moves = frozen.empty() || frozen[i] == 0;
+    squares += moves || !std::isfinite(own) ? own : 0;
   }
   return std::sqrt(squares);
 }
@@ -95,9 +98,6 @@ bool Model::Impl::update(const LossSum& loss, double rate, bool averaging, StepR
   record.steps = progress.steps + 1;
   record.loss = loss;
   record.learning_rate = rate;
-  for (std::size_t i = 0; i < frozen.size(); ++i) {
-    if (frozen[i]) session->gradients()[i].fill(0);
-  }
   record.gradient_norm = norm_of(session->gradients()) * unit;
   if (!std::isfinite(loss.nats) || !std::isfinite(record.gradient_norm)) return false;
   const float scale = clip_gradients(session->gradients(), record.gradient_norm, unit);

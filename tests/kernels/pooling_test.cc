@@ -19,7 +19,8 @@ using test::poisoned;
 using test::random_values;
 
 constexpr Index kTime = 5, kBatch = 4, kWidth = 3;
-constexpr Pooling kAll[] = {Pooling::kMax, Pooling::kMean, Pooling::kLast, Pooling::kAttention};
+constexpr Pooling kAll[] = {Pooling::kMax, Pooling::kMean, Pooling::kLast, Pooling::kAttention,
+                            Pooling::kSum};
 const std::vector<std::int32_t> kLengths{3, 0, 5, 1};
 
 template <class T>
@@ -57,6 +58,7 @@ double expected(const Problem<float>& p, Index b, Index f) {
   if (length == 0) return 0;
   return p.pooling == Pooling::kMax         ? largest
          : p.pooling == Pooling::kMean      ? sum / static_cast<double>(length)
+         : p.pooling == Pooling::kSum       ? sum
          : p.pooling == Pooling::kAttention ? weighted / total
                                             : double{p.x.view()(length - 1, b, f)};
 }

@@ -43,6 +43,85 @@ TEST(NgramEmbedding, KeepsTheContract) {
        .keeps = false});
 }
 
+TEST(NgramEmbedding, KeepsTheContractScaledAndDistinct) {
+  for (Index ngrams : {1, 3}) {
+    SCOPED_TRACE(ngrams);
+    test::check_layer_contract({.layer = layer({.input_dim = 4,
+                                                .output_dim = 5,
+                                                .ngrams = ngrams,
+                                                .buckets = 3,
+                                                .distinct = true,
+                                                .scaled = true}),
+                                .input = Signal::symbols(4),
+                                .streams = false});
+  }
+}
+
+TEST(NgramEmbedding, ReadsEqualOnesOnceAndMultipliesThem) {
+  test::for_each_backend([](const Backend& backend) {
+    test::LayerBench bench(layer({.input_dim = 3,
+                                  .output_dim = 2,
+                                  .ngrams = 2,
+                                  .buckets = 1000,
+                                  .distinct = true,
+                                  .scaled = true}),
+                           Signal::symbols(3), backend, 1);
+    for (std::size_t table : {2, 3}) {
+      for (Index i = 0; i < bench.parameters[table].size(); ++i) {
+        bench.parameters[table][i] = static_cast<float>(i % 7) - 3;
+      }
+    }
+    test::LayerInput in = bench.input(5, 2);
+    in.ids = {0, 2, 1, 2, 0, 2, 1, 0, 0, 2};  // [T,B]: 0 1 0 1 0 and 2 2 2 0 2
+    const std::vector<std::vector<std::vector<std::int32_t>>> read{{{0}, {1}, {}, {}, {}},
+                                                                   {{2}, {}, {}, {0}, {}}};
+    const std::vector<std::vector<std::vector<std::int32_t>>> pairs{
+        {{}, {0, 1}, {1, 0}, {}, {}}, {{}, {2, 2}, {}, {2, 0}, {0, 2}}};
+    const test::LayerOutput out = bench.run(in, {});
+    for (std::size_t b = 0; b < 2; ++b) {
+      for (std::size_t t = 0; t < 5; ++t) {
+        for (Index e = 0; e < 2; ++e) {
+          float expected = 0;
+          const auto add = [&](std::size_t table, Index row) {
+            expected +=
+                bench.parameters[table].view()(row, e) * bench.parameters[2 + table].view()(row, e);
+          };
+          if (read[b][t].size() == 1) add(0, read[b][t][0]);
+          if (!pairs[b][t].empty()) add(1, bucket_of(pairs[b][t], 1000));
+          EXPECT_FLOAT_EQ(out.y.view()(static_cast<Index>(t), static_cast<Index>(b), e), expected)
+              << t << ' ' << b;
+        }
+      }
+    }
+  });
+}
+
+TEST(NgramEmbedding, KeyedReadsNoOtherNgramsRow) {
+  test::for_each_backend([](const Backend& backend) {
+    for (const bool scaled : {false, true}) {
+      test::LayerBench bench(layer({.input_dim = 3,
+                                    .output_dim = 1,
+                                    .ngrams = 3,
+                                    .buckets = 1,
+                                    .scaled = scaled,
+                                    .keyed = true}),
+                             Signal::symbols(3), backend, 1);
+      bench.parameters[0].fill(0);
+      bench.parameters[1].fill(scaled ? 0.5f : 1);
+      if (scaled) bench.parameters[3].fill(2);
+      Tensor& keys = bench.parameters[scaled ? 4 : 2];
+      keys.fill(0);
+      test::LayerInput in = bench.input(4, 1);
+      in.ids = {0, 1, 0, 1};
+      for (Index t = 0; t < 4; ++t) EXPECT_EQ(bench.run(in, {}).y[t], 0) << "no row is anybody's";
+      const std::int32_t pair[] = {0, 1};
+      keys[0] = NgramEmbedding::key_of(NgramEmbedding::hash(pair));
+      const test::LayerOutput out = bench.run(in, {});
+      for (Index t = 0; t < 4; ++t) EXPECT_EQ(out.y[t], t == 1 || t == 3);
+    }
+  });
+}
+
 TEST(NgramEmbedding, AddsTheRowsOfTheNgramsThatEndAtAStep) {
   test::for_each_backend([](const Backend& backend) {
     const test::LayerBench bench(
@@ -103,6 +182,25 @@ TEST(NgramEmbedding, WordDropoutTakesAWordAndItsNgramsTogether) {
   });
 }
 
+TEST(NgramEmbedding, TextDropoutTakesWholeTexts) {
+  test::for_each_backend([](const Backend& backend) {
+    test::LayerBench bench(
+        layer({.input_dim = 2, .output_dim = 1, .ngrams = 1, .text_dropout = 0.25f}),
+        Signal::symbols(2), backend, 1);
+    bench.parameters[0].fill(1);
+    test::LayerInput in = bench.input(3, 800);
+    bench.add_dy(in);
+    const test::LayerOutput out = bench.run(in, {});
+    int dropped = 0;
+    for (Index b = 0; b < 800; ++b) {
+      const float first = out.y.view()(0, b, 0);
+      dropped += first == 0;
+      for (Index t = 1; t < 3; ++t) EXPECT_EQ(out.y.view()(t, b, 0), first);
+    }
+    EXPECT_NEAR(dropped, 200, 50);
+  });
+}
+
 TEST(NgramEmbedding, RefusesBadOptionsAndInputs) {
   EXPECT_THROW(layer({.input_dim = 0, .output_dim = 1}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 0}), ConfigError);
@@ -110,6 +208,7 @@ TEST(NgramEmbedding, RefusesBadOptionsAndInputs) {
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .ngrams = 6}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .buckets = 0}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .word_dropout = 1}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .text_dropout = 1}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 3, .output_dim = 1})->output(Signal::symbols(4)), ConfigError);
   test::for_each_backend([](const Backend& backend) {
     const test::LayerBench bench(layer({.input_dim = 4, .output_dim = 1}), Signal::symbols(4),

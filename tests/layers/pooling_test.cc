@@ -25,7 +25,8 @@ TEST(PoolOverTime, KeepsTheContractInEveryWay) {
 
 TEST(PoolOverTime, AnEmptySequenceGivesZerosAndNoGradient) {
   test::for_each_backend([](const Backend& backend) {
-    for (Pooling pooling : {Pooling::kMax, Pooling::kMean, Pooling::kLast, Pooling::kAttention}) {
+    for (Pooling pooling :
+         {Pooling::kMax, Pooling::kMean, Pooling::kLast, Pooling::kAttention, Pooling::kSum}) {
       const test::LayerBench bench(pool({.pooling = pooling}), Signal::vectors(3), backend, 1);
       test::LayerInput in = bench.input(2, 2, {0, 2});
       bench.add_dy(in);

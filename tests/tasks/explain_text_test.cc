@@ -16,7 +16,8 @@
 namespace rnn {
 namespace {
 
-TextClassifier trained(const std::string& arch, Pooling pooling = Pooling::kMax, Index ngrams = 2) {
+TextClassifier trained(const std::string& arch, Pooling pooling = Pooling::kMax, Index ngrams = 2,
+                       float naive_bayes = 0) {
   std::vector<LabelledText> texts;
   for (const test::Note& note : test::made_up_notes(150, 1)) {
     texts.push_back({.labels = {note.label}, .text = note.text});
@@ -30,6 +31,8 @@ TextClassifier trained(const std::string& arch, Pooling pooling = Pooling::kMax,
   recipe.epochs = 5;
   recipe.batch = 8;
   recipe.lr = 0.02f;
+  recipe.naive_bayes = naive_bayes;
+  recipe.naive_bayes_buckets = 503;
   return TextClassifier::fit(texts, recipe);
 }
 
@@ -57,19 +60,41 @@ TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
 }
 
 TEST(ExplainText, LogitsAreThoseOfThePrediction) {
-  const TextClassifier model = trained("bilstm");
-  for (const char* text : kTexts) {
-    const Classification answer = model.predict(text);
-    const Explanation first = model.explain(text, {.label = 0});
-    EXPECT_EQ(model.explain(text).label, answer.label);
-    for (std::int32_t label = 1; label < 3; ++label) {
-      const double difference = model.explain(text, {.label = label}).logit - first.logit;
-      EXPECT_NEAR(difference,
-                  std::log(double{answer.probabilities[static_cast<std::size_t>(label)]} /
-                           double{answer.probabilities[0]}),
-                  1e-3);
+  for (const float naive_bayes : {0.0f, 0.1f}) {
+    const TextClassifier model = trained("bilstm", Pooling::kMax, 2, naive_bayes);
+    for (const char* text : kTexts) {
+      const Classification answer = model.predict(text);
+      const Explanation first = model.explain(text, {.label = 0});
+      EXPECT_EQ(model.explain(text).label, answer.label);
+      for (std::int32_t label = 1; label < 3; ++label) {
+        const double difference = model.explain(text, {.label = label}).logit - first.logit;
+        EXPECT_NEAR(difference,
+                    std::log(double{answer.probabilities[static_cast<std::size_t>(label)]} /
+                             double{answer.probabilities[0]}),
+                    1e-3);
+      }
     }
   }
+}
+
+// What looks the text up in two ways, one of which reads each n-gram once, is explained as a whole.
+TEST(ExplainText, OfTwoLookUpsTheContributionsAddUp) {
+  const TextClassifier model = trained("gru", Pooling::kMax, 2, 0.1f);
+  for (const char* text : kTexts) {
+    const Explanation why = model.explain(text);
+    const double change = why.logit - why.baseline;
+    EXPECT_NEAR(why.remainder, 0, 0.01 * std::abs(change) + 1e-4) << text;
+  }
+  // Of equal words the first counts, and without it the next: nothing is lost of what they say
+  // alone.
+  const TextClassifier bag = trained("bag", Pooling::kMax, 1, 0.1f);
+  const Explanation once = bag.explain("north", {.method = ExplainMethod::kOcclusion});
+  const Explanation twice =
+      bag.explain("north north", {.method = ExplainMethod::kOcclusion, .label = once.label});
+  EXPECT_LT(std::abs(twice.units[0].contribution), 0.7 * std::abs(once.units[0].contribution));
+  EXPECT_NEAR(twice.units[0].contribution, twice.units[1].contribution, 1e-5);
+  const Explanation shares = bag.explain("north north", {.label = once.label});
+  EXPECT_GT(std::abs(shares.units[0].contribution), std::abs(shares.units[1].contribution));
 }
 
 TEST(ExplainText, OfALinearModelBothMethodsSayTheSame) {
@@ -130,7 +155,7 @@ TEST(ExplainText, PlacesCoverTheUnitsOfTheSource) {
   EXPECT_FALSE(why.cut);
 }
 
-TEST(ExplainText, RefusesANetworkThatLooksUnitsUpTwice) {
+TEST(ExplainText, ExplainsAGivenNetworkThatLooksUnitsUpTwice) {
   std::vector<LabelledText> texts;
   for (const test::Note& note : test::made_up_notes(60, 1)) {
     texts.push_back({.labels = {note.label}, .text = note.text});
@@ -150,8 +175,9 @@ TEST(ExplainText, RefusesANetworkThatLooksUnitsUpTwice) {
   graph.output(Softmax({.units = 3}), graph.add(Concatenate(), means));
   recipe.network = network_to_json(graph.build());
   const TextClassifier model = TextClassifier::fit(texts, recipe);
-  EXPECT_EQ(model.predict("north").probabilities.size(), 3u);
-  expect_error<ConfigError>([&] { model.explain("north"); }, "'those'", "'these'", "one look-up");
+  const Explanation why = model.explain("north of the ship");
+  EXPECT_EQ(why.label, model.predict("north of the ship").label);
+  EXPECT_NEAR(why.remainder, 0, 0.01 * std::abs(why.logit - why.baseline) + 1e-4);
 }
 
 TEST(ExplainText, RefusesALabelThatIsNotThere) {

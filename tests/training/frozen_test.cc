@@ -91,6 +91,38 @@ TEST(Frozen, LayersStandStillForSomeEpochsAndThenLearn) {
   }
 }
 
+// Else what begins to learn after many steps would do so with moments that have just begun, and
+// with Adam's step up to seven times as long as its rate.
+TEST(Frozen, TheOptimizerGoesOnAveragingWhatStandsStill) {
+  const auto backend = make_backend({});
+  for (const Optimizer& optimizer :
+       {Optimizer(SGD{.learning_rate = 1, .momentum = 0.9f}), Optimizer(RMSprop{}),
+        Optimizer(Adam{}), Optimizer(AdamW{.weight_decay = 0.1f})}) {
+    const Sequential small({Embedding({.input_dim = 3, .output_dim = 2}), Softmax({.units = 3})});
+    Parameters moved = small.initial_parameters(1, *backend), still = moved;
+    const Parameters before = moved;
+    TensorList gradients = before;
+    for (NamedTensor& gradient : gradients) gradient.tensor.fill(0.5f);
+    OptimizerState of_moved, of_still;
+    const std::vector<std::uint8_t> frozen(before.size(), 1);
+    for (int step = 0; step < 3; ++step) {
+      apply(optimizer, 0.1f, 1, gradients, moved, of_moved, *backend);
+      apply(optimizer, 0.1f, 1, gradients, still, of_still, *backend, frozen);
+      if (step == 0) {
+        for (std::size_t slot = 0; slot < of_moved.slots.size(); ++slot) {
+          for (std::size_t p = 0; p < before.size(); ++p) {
+            EXPECT_TRUE(test::bits_equal(of_still.slots[slot][p], of_moved.slots[slot][p]));
+          }
+        }
+      }
+    }
+    for (std::size_t p = 0; p < before.size(); ++p) {
+      EXPECT_TRUE(test::bits_equal(still[p], before[p])) << before.name(p);
+      EXPECT_FALSE(test::bits_equal(moved[p], before[p])) << before.name(p);
+    }
+  }
+}
+
 TEST(Frozen, ResumesExactly) {
   const test::TemporaryFolder folder;
   const auto compiled = [] {

@@ -69,8 +69,8 @@ class RNN_API TextClassifier {
   std::vector<std::int32_t> chosen(const Classification& answer) const;
 
   /// What each unit of the text contributes to the logit of a label. Throws ConfigError for a label
-  /// that is not there, and where the network does not begin with one look-up of units, which all
-  /// else reads.
+  /// that is not there, and where something else than an Embedding or NgramEmbedding reads the
+  /// units.
   Explanation explain(std::string_view text, const ExplainOptions& options = {}) const;
 
   /// Compares with the labels of files. The same function validates in training. Throws TextError

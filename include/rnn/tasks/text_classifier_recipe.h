@@ -59,9 +59,16 @@ struct RNN_API TextClassifierRecipe {
   float dropout = 0.3f;        ///< between layers and before the head
   float word_dropout = 0;
   float label_smoothing = 0;
-  /// Above 0: the first columns of the embedding, one a label, begin with so many times the naive
-  /// Bayes log-count ratio of the unit or n-gram (see naive_bayes.h; Wang and Manning 2012).
+  /// Above 0: beside the rest stands the evidence of the text's distinct units and n-grams, for
+  /// each label the sum of their log-count ratios in the training texts times weights that learn
+  /// and begin with this (NBSVM; Wang and Manning 2012). Near 0.05, as ratios of one text add up.
   float naive_bayes = 0;
+  Index naive_bayes_ngrams = 3;
+  Index naive_bayes_buckets = 1 << 20;
+  std::int64_t naive_bayes_min_count = 2;  ///< what fewer texts have is no evidence
+  /// Share of the texts without their evidence in training. The ratios were counted in these very
+  /// texts and tell their labels all too well: else the rest would have nothing left to learn.
+  float naive_bayes_dropout = 0.5f;
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
   /// Factors of the texts' weights in training, by their label: "balanced" (inversely to how often
@@ -78,7 +85,10 @@ struct RNN_API TextClassifierRecipe {
   std::int64_t epochs = 10;
   std::int64_t batch = 32;           ///< texts
   std::int64_t batch_units = 32768;  ///< units of a batch at most, padding included; 0: no limit
-  std::string optimizer = "adam";    ///< sgd, momentum, rmsprop, adam or adamw
+  /// Texts of so many batches are sorted by length together, so that little is padding; 1: batches
+  /// are drawn from all texts.
+  std::int64_t bucket_batches = 64;
+  std::string optimizer = "adam";  ///< sgd, momentum, rmsprop, adam or adamw
   float lr = 0.002f;
   /// Of adam, adamw and rmsprop. Gradients of rows of the embedding are small, by the length of the
   /// texts; an epsilon above them (near 1e-4) makes steps of rare n-grams small too, as those of
@@ -117,7 +127,8 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///   char-cnn-lstm  characters: two Conv1D with relu, the second with strides of at least 2, a
 ///                  Highway, then as lstm (Xiao and Cho 2016)
 ///
-/// `skip` puts bag's average beside the others. The first layer is called "words".
+/// `skip` puts bag's average beside the others, `naive_bayes` the layer "evidence". The first layer
+/// is called "words".
 /// Throws ConfigError when `network` is given and does not fit.
 RNN_API Network text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
                                         Index labels);

@@ -50,8 +50,9 @@ void pool_forward(const PoolForward<T>& a) noexcept {
         }
         break;
       case Pooling::kMean:
+      case Pooling::kSum:
         for (Index t = 0; t < length; ++t) row(y, F) += row(&a.x(t, b, 0), F);
-        row(y, F) /= T(static_cast<float>(length));
+        if (a.pooling == Pooling::kMean) row(y, F) /= T(static_cast<float>(length));
         break;
       case Pooling::kLast:
         row(y, F) = row(&a.x(length - 1, b, 0), F);
@@ -94,7 +95,7 @@ void pool_backward(const PoolBackward<T>& a) noexcept {
         dx.setZero();
       } else if (a.pooling == Pooling::kMean) {
         dx = row(dy, F) / T(static_cast<float>(length));
-      } else if (a.pooling == Pooling::kLast) {
+      } else if (a.pooling == Pooling::kLast || a.pooling == Pooling::kSum) {
         dx = row(dy, F);
       } else {
         dx = a.weights(t, b, 0) * row(dy, F);
