@@ -15,7 +15,6 @@
 namespace rnn {
 namespace {
 
-
 constexpr Index kTime = 4, kBatch = 3;
 const std::vector<std::int32_t> kLengths{4, 0, 2};
 
