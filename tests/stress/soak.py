@@ -103,8 +103,9 @@ def main():
         words = [word if word != "3" else "1000000"
                  for word in training.train(rnn, folder, folder / "model", "--threads", "1",
                                             "--checkpoint-steps", "50")]
+        # A sanitizer's explanation of a long text takes longer than a user would wait.
         server = start([rnn, "classify", "serve", "--model", classifier, "--port", "0", "--threads",
-                        "1"], server_log)
+                        "1", "--answer-timeout", "300"], server_log)
         port = int(server.stdout.readline().rstrip("/\n").rsplit(":", 1)[1])
         trained = start(words, training_log)
         processes = {"training": trained, "server": server}
