@@ -73,6 +73,7 @@ void run(const Case& c, Precision precision, const Options& options) {
       State state = network.zero_state(rows, *backend);
       const Batch batch = batch_of(steps, rows, c.vocabulary);
       std::vector<double> rates;
+      rates.reserve(static_cast<std::size_t>(options.rounds));
       for (int round = 0; round < options.rounds; ++round) {
         rates.push_back(static_cast<double>(steps * rows) * rate_of([&] {
                           if (steps == 1) {

@@ -75,6 +75,7 @@ double rate(int threads, double seconds, const Work& work) {
   std::vector<double> rates(static_cast<std::size_t>(threads));
   {
     std::vector<std::jthread> team;
+    team.reserve(static_cast<std::size_t>(threads));
     for (int thread = 0; thread < threads; ++thread) {
       team.emplace_back([&, thread] {
         work(thread);

@@ -63,7 +63,8 @@ struct FitOptions {
   std::span<const float> class_weights{};
   /// Parameters that stand still at first, by name, and for how many epochs (gradual unfreezing,
   /// Howard and Ruder 2018). Neither the norm of the gradients nor weight decay knows of them, but
-  /// the optimiser goes on averaging their gradients.
+  /// the optimiser goes on averaging their gradients, clipped by the factor of the others; one that
+  /// is not finite is a divergence.
   std::map<std::string, std::int64_t> frozen_epochs{};
   /// Above 0: the learning rate of an update is multiplied by the steps T of its batch (their mean
   /// when several make an update) over this. For windows of random lengths, in which a mean over

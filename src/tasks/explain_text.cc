@@ -101,18 +101,31 @@ void add_pieces(const Network::Node& node, std::size_t look_up, const Parameters
   }
 }
 
-std::string table_name(std::size_t look_up) { return "path_" + std::to_string(look_up); }
+/// This name, or one like it that no layer of the model has.
+std::string free_name(const Network& network, std::string name) {
+  const auto taken = [&](const Network::Node& node) { return node.name.starts_with(name); };
+  while (std::any_of(network.nodes().begin(), network.nodes().end(), taken) ||
+         network.head().name.starts_with(name)) {
+    name += "_";
+  }
+  return name;
+}
+
+/// Of the layer that stands for a look-up.
+std::string table_name(const Network& network, std::size_t look_up) {
+  return free_name(network, "path_" + std::to_string(look_up));
+}
 
 /// The network above its look-ups, over tables of so many rows, without what acts in training
 /// alone, and with logits at its end.
 Network above_words(const Network& network, std::span<const std::size_t> look_ups, Index rows) {
   Graph graph;
-  const auto ids = graph.input("rows", Signal::symbols(rows));
+  const auto ids = graph.input(free_name(network, "rows"), Signal::symbols(rows));
   std::vector<Graph::Value> values(network.nodes().size());
   for (std::size_t k = 0; k < look_ups.size(); ++k) {
     const Index width = network.nodes()[look_ups[k]].output.size;
     values[look_ups[k]] = graph.add(Embedding({.input_dim = rows, .output_dim = width}), ids,
-                                    {.name = table_name(k)});
+                                    {.name = table_name(network, k)});
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Network::Node& node = network.nodes()[i];
@@ -157,6 +170,9 @@ class Above {
         parameters_(network_.zero_parameters(*backend_)),
         inference_(network_, parameters_, backend_),
         session_(network_, parameters_, backend_) {
+    for (std::size_t k = 0; k < look_ups_; ++k) {
+      tables_.push_back(table_name(network, k) + "/embeddings");
+    }
     for (NamedTensor& parameter : parameters_) {
       const std::size_t found = parameters.find(parameter.name);
       if (found < parameters.size()) parameter.tensor = parameters[found];
@@ -168,7 +184,7 @@ class Above {
   Index time() const { return time_; }
   /// Vectors [T,E] of text b, to be filled.
   View<float> vectors(std::size_t look_up, Index b) {
-    const View<float> table = parameters_.at(table_name(look_up) + "/embeddings");
+    const View<float> table = parameters_.at(tables_[look_up]);
     const Index width = table.extent(1);
     return {table.data() + b * time_ * width, {time_, width}};
   }
@@ -189,7 +205,7 @@ class Above {
   }
   /// Those of text b, [T,E], valid until the next are found.
   View<const float> gradients(std::size_t look_up, Index b) {
-    const View<const float> slopes = session_.gradients().at(table_name(look_up) + "/embeddings");
+    const View<const float> slopes = session_.gradients().at(tables_[look_up]);
     const Index width = slopes.extent(1);
     return {slopes.data() + b * time_ * width, {time_, width}};
   }
@@ -211,6 +227,7 @@ class Above {
   }
 
   std::size_t look_ups_;
+  std::vector<std::string> tables_{};
   Index time_, together_;
   std::int32_t label_;
   const std::function<void()>& between_;

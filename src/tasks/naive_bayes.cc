@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <compare>
+#include <tuple>
 
 #include "rnn/error.h"
 #include "rnn/ngram_embedding.h"
@@ -16,12 +16,21 @@ constexpr double kSmoothing = 2;
 struct Occurrence {
   std::uint64_t feature = 0;
   std::int32_t text = 0;
-  auto operator<=>(const Occurrence&) const = default;
+
+  bool operator==(const Occurrence&) const = default;
+  bool operator<(const Occurrence& other) const {
+    return std::tie(feature, text) < std::tie(other.feature, other.text);
+  }
 };
 
 /// All of them, each once, in order.
 std::vector<Occurrence> occurrences(const Sequences& texts, Index longest, bool ngrams) {
+  std::int64_t most = 0;
+  for (std::int64_t i = 0; i < texts.size(); ++i) {
+    most += texts.length(i) * (ngrams ? longest - 1 : 1);
+  }
   std::vector<Occurrence> all;
+  all.reserve(static_cast<std::size_t>(most));
   std::vector<std::int32_t> ids;
   for (std::int64_t i = 0; i < texts.size(); ++i) {
     const auto begin = static_cast<std::ptrdiff_t>(all.size());
@@ -99,7 +108,7 @@ void set_log_count_ratios(TensorList& values, const Network& network, const Enco
                           : dynamic_cast<const NgramEmbedding*>(node->layer.get());
   const Index labels = network.head().classes;
   if (!layer || !layer->options().scaled || !layer->options().keyed ||
-      layer->options().output_dim != labels) {
+      layer->options().output_dim != labels || network.head().features.size < labels) {
     throw ConfigError("naive-bayes: the network needs an NgramEmbedding named '" +
                       std::string(kEvidence) + "', scaled, keyed and with an output_dim of " +
                       std::to_string(labels) + "; or leave --naive-bayes out");
@@ -117,14 +126,14 @@ void set_log_count_ratios(TensorList& values, const Network& network, const Enco
     const View<float> keys = values.at(std::string(kEvidence) + "/ngram_keys");
     std::fill(ngrams.begin(), ngrams.end(), 0.0f);
     std::fill(keys.begin(), keys.end(), 0.0f);
-    std::vector<std::size_t> held(static_cast<std::size_t>(options.buckets), 0);
+    std::vector<std::uint32_t> held(static_cast<std::size_t>(options.buckets), 0);
     each_feature(occurrences(texts.sequences, options.ngrams, true), least,
                  [&](std::span<const Occurrence> feature) {
                    const std::uint64_t hash = feature[0].feature;
                    const Index bucket = NgramEmbedding::bucket_of(hash, options.buckets);
-                   std::size_t& most = held[static_cast<std::size_t>(bucket)];
+                   std::uint32_t& most = held[static_cast<std::size_t>(bucket)];
                    if (feature.size() <= most) return;
-                   most = feature.size();
+                   most = static_cast<std::uint32_t>(feature.size());
                    keys(bucket, 0) = NgramEmbedding::key_of(hash);
                    ratios.write(feature, ngrams.slice(bucket));
                  });

@@ -21,10 +21,11 @@ inline constexpr std::string_view kEvidence = "evidence";
 ///
 /// n_f texts hold f, n_fk of them have the label k; N texts in all, N_k with the label. The
 /// smoothing, a = 2 texts, is shared out as labels are, so that what is rare says little of any
-/// label; it is Wang and Manning's where half of the texts have the label. Zero where n_f is below
-/// `least`, and for a label that all texts have or none. Of n-grams that share a bucket the one
-/// that most texts hold gets its key. Needs 16 bytes for each unit and n-gram of a text.
-/// Throws ConfigError where the network has no such layer.
+/// label; where half of the texts have the label it is theirs. Counts are compared with those of
+/// texts, not of features, and how frequent a label is by itself is left to the head's bias. Zero
+/// where n_f is below `least`, and for a label that all texts have or none. Of n-grams that share a
+/// bucket the one that most texts hold gets its key. Needs 16 bytes in memory for each n-gram of
+/// all texts, and 4 for each bucket. Throws ConfigError where the network has no such layer.
 void set_log_count_ratios(TensorList& values, const Network& network, const EncodedTexts& texts,
                           std::int64_t least);
 

@@ -133,6 +133,10 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("class-weights: are for one label a text; leave them out with --multi-label");
   }
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
+  if (r.naive_bayes > 0 && !r.network.empty()) {
+    throw ConfigError(
+        "naive-bayes: adds a layer to the network of --arch; leave it out with --network");
+  }
   require(r.naive_bayes_ngrams >= 1 && r.naive_bayes_ngrams <= 5, "naive-bayes-ngrams", "1 to 5",
           r.naive_bayes_ngrams);
   require(r.naive_bayes_buckets >= 1 && r.naive_bayes_buckets <= 1 << 28, "naive-bayes-buckets",

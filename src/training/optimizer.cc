@@ -18,9 +18,9 @@ struct Update {
 
   /// Of what stands still for now the averages go on, so that it does not begin with steps of a
   /// moment that has just started.
-  float rate_of(std::size_t i) const {
-    return !frozen.empty() && frozen[i] != 0 ? 0 : learning_rate;
-  }
+  float rate_of(std::size_t i) const { return stands_still(i) ? 0 : learning_rate; }
+  float decay_of(std::size_t i, float decay) const { return stands_still(i) ? 0 : decay; }
+  bool stands_still(std::size_t i) const { return !frozen.empty() && frozen[i] != 0; }
 
   void operator()(const SGD& sgd) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -30,7 +30,7 @@ struct Update {
                         .velocity = state.slots.empty() ? View<float>() : state.slots[0][i].view(),
                         .learning_rate = rate_of(i),
                         .momentum = sgd.momentum,
-                        .weight_decay = sgd.weight_decay,
+                        .weight_decay = decay_of(i, sgd.weight_decay),
                         .gradient_scale = gradient_scale,
                         .nesterov = sgd.nesterov});
     }
@@ -44,7 +44,7 @@ struct Update {
                             .learning_rate = rate_of(i),
                             .decay = rmsprop.rho,
                             .epsilon = rmsprop.epsilon,
-                            .weight_decay = rmsprop.weight_decay,
+                            .weight_decay = decay_of(i, rmsprop.weight_decay),
                             .gradient_scale = gradient_scale});
     }
   }
@@ -67,7 +67,7 @@ struct Update {
                          .beta1 = adam.beta_1,
                          .beta2 = adam.beta_2,
                          .epsilon = adam.epsilon,
-                         .weight_decay = adam.weight_decay,
+                         .weight_decay = decay_of(i, adam.weight_decay),
                          .correction1 = correction(adam.beta_1),
                          .correction2 = correction(adam.beta_2),
                          .gradient_scale = gradient_scale,

@@ -167,9 +167,10 @@ TEST(ExplainText, ExplainsAGivenNetworkThatLooksUnitsUpTwice) {
   Graph graph;
   const auto text = graph.input("text", Signal::symbols(vocabulary));
   std::vector<Graph::Value> means;
-  for (const char* name : {"these", "those"}) {
+  for (const char* name : {"path_0", "path_1"}) {  // names of explain's own
     const auto words =
-        graph.add(Embedding({.input_dim = vocabulary, .output_dim = 4}), text, {.name = name});
+        graph.add(Embedding({.input_dim = vocabulary, .output_dim = name[5] == '0' ? 4 : 2}), text,
+                  {.name = name});
     means.push_back(graph.add(PoolOverTime({.pooling = Pooling::kMean}), words));
   }
   graph.output(Softmax({.units = 3}), graph.add(Concatenate(), means));
