@@ -110,6 +110,12 @@ TEST(NaiveBayes, NeedsItsLayer) {
       "evidence");
 }
 
+TEST(NaiveBayes, DoesNotChangeAGivenNetwork) {
+  TextClassifierRecipe recipe = with_evidence();
+  recipe.network = "{}";
+  expect_error<ConfigError>([&] { validate(recipe); }, "naive-bayes", "--network");
+}
+
 class NaiveBayesTask : public TextClassifierTask {};
 
 TEST_F(NaiveBayesTask, TellsTextsBeforeAnythingIsLearned) {
