@@ -19,7 +19,7 @@ class NativeKernels : public testing::TestWithParam<std::string> {
   }
   /// What `run` makes with two threads, after checking that other numbers make the same bits.
   static Tensor bits_of(const std::function<Tensor(const Backend&)>& run) {
-    const Tensor result = run(backend(2));
+    Tensor result = run(backend(2));
     for (int threads : {1, 3, 8}) EXPECT_TRUE(same_bits(result, run(backend(threads)))) << threads;
     return result;
   }

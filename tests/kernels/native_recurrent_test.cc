@@ -91,14 +91,15 @@ void expect_same(const RecurrentOutputs<float>& a, const RecurrentOutputs<float>
 // Promise 1. The shapes make some thread counts divide units and others divide the batch.
 TEST_P(NativeRecurrent, BitsDoNotDependOnThreads) {
   for (Cell cell : kCells) {
-    for (RecurrentShape shape : {RecurrentShape{.cell = cell, .T = 5, .B = 16, .I = 40, .H = 65},
-                                 RecurrentShape{.cell = cell, .T = 5, .B = 3, .I = 100, .H = 160},
-                                 RecurrentShape{.cell = cell,
-                                 .T = 6,
-                                 .B = 9,
-                                 .I = 70,
-                                 .H = 97,
-                                 .lengths = {6, 1, 0, 5, 6, 2, 3, 6, 4}}}) {
+    for (const RecurrentShape& shape :
+         {RecurrentShape{.cell = cell, .T = 5, .B = 16, .I = 40, .H = 65},
+          RecurrentShape{.cell = cell, .T = 5, .B = 3, .I = 100, .H = 160},
+          RecurrentShape{.cell = cell,
+          .T = 6,
+          .B = 9,
+          .I = 70,
+          .H = 97,
+          .lengths = {6, 1, 0, 5, 6, 2, 3, 6, 4}}}) {
       SCOPED_TRACE(shape.to_string());
       const RecurrentInputs<float> inputs(shape);
       const auto one = run_recurrent<float>(backend(1), inputs);

@@ -179,7 +179,7 @@ TEST(NetworkJson, HasAsManyLayersAsItReads) {
 
 TEST(NetworkJson, CannotTurnRoundATypeThatItCannotMake) {
   try {
-    Bidirectional({.layer = Unregistered()});
+    const Bidirectional made({.layer = Unregistered()});
     FAIL() << "made";
   } catch (const ConfigError& error) {
     const std::string message = error.what();
