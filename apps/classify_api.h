@@ -38,6 +38,8 @@ class ClassifyApi {
 
   /// Everything but the work of the model; `counters` are for /metrics.
   std::optional<HttpResponse> quick(const HttpRequest& request, const HttpCounters& counters) const;
+  /// Whether an answer may take seconds.
+  static bool is_long(const HttpRequest& request) { return request.path == "/v1/explain"; }
   /// POST /v1/predict and /v1/explain. From any number of threads at once. Throws
   /// HttpServer::Unwanted.
   HttpResponse work(const HttpRequest& request, const HttpServer::Wanted& wanted) const;

@@ -99,6 +99,7 @@ void classify_serve(const Arguments& arguments) {
       .address = host,
       .port = static_cast<std::uint16_t>(port),
       .workers = threads,
+      .long_workers = std::max(1, threads - 1),  // a core stays free for predictions
       .largest_body = static_cast<std::uint64_t>(at_least<std::int64_t>(line, "max-body", 1)),
       .largest_header = static_cast<std::uint32_t>(header),
       .most_connections = at_least(line, "max-connections", 1),
@@ -122,7 +123,8 @@ void classify_serve(const Arguments& arguments) {
       options, [&](const HttpRequest& request) { return api.quick(request, running->counters()); },
       [&](const HttpRequest& request, const HttpServer::Wanted& wanted) {
         return api.work(request, wanted);
-      });
+      },
+      &ClassifyApi::is_long);
   running = &server;
   const std::string shown = host.find(':') == host.npos ? host : "[" + host + "]";
   std::cout << "http://" << shown << ":" << server.port() << "/" << std::endl;

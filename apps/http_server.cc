@@ -1,8 +1,13 @@
 #include "apps/http_server.h"
 
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/asio.hpp>
 #include <list>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "apps/http_wire.h"
@@ -24,6 +29,8 @@ constexpr int kSendBuffer = 1 << 16;
 constexpr std::chrono::milliseconds kGrace{500};
 /// Before what the system refused is tried again.
 constexpr std::chrono::milliseconds kTryAgain{100};
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What answer() returns, or what to say of the exception that it let out.
 template <class Answer>
@@ -70,23 +77,26 @@ struct HttpServer::Impl {
   HttpServerOptions options;
   Quick quick;
   Work work;
+  IsLong is_long;
   HttpCounters counters{};
   /// Those that wait for their clients, the one that has waited longest first.
   std::list<Connection*> idle{};
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
-  asio::thread_pool workers;
+  asio::thread_pool workers, long_workers;
   asio::steady_timer last{io}, room{io};
   bool accepting = false;
   int leaving = 0;  ///< connections that were cut off and have not ended yet
   std::atomic<bool> stopping{false};
   std::atomic<bool> is_over{false};  ///< no answer reaches anybody any more
 
-  Impl(const HttpServerOptions& chosen, Quick quick_answers, Work answers)
+  Impl(const HttpServerOptions& chosen, Quick quick_answers, Work answers, IsLong asks_for_long)
       : options(chosen),
         quick(std::move(quick_answers)),
         work(std::move(answers)),
-        workers(static_cast<std::size_t>(std::max(1, chosen.workers))) {}
+        is_long(std::move(asks_for_long)),
+        workers(static_cast<std::size_t>(std::max(1, chosen.workers))),
+        long_workers(static_cast<std::size_t>(std::max(1, chosen.long_workers))) {}
 
   HttpLimits limits() const {
     return {.largest_body = options.largest_body, .largest_header = options.largest_header};
@@ -115,10 +125,10 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     incoming_.emplace(server_.limits());
     response_.reset();  // not kept while the client thinks
     wait_for_client(server_.options.read_time);
-    http::async_read(stream_, buffer_, incoming_->parser(),
-                     [self = shared_from_this()](beast::error_code error, std::size_t) {
-                       self->has_read(error);
-                     });
+    http::async_read_header(stream_, buffer_, incoming_->parser(),
+                            [self = shared_from_this()](beast::error_code error, std::size_t) {
+                              self->has_read_header(error);
+                            });
   }
 
   Clock::time_point idle_since() const { return idle_since_; }
@@ -145,6 +155,23 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     place_.reset();
   }
 
+  void has_read_header(beast::error_code error) {
+    if (error || is_cut_off_ || !incoming_->expects_continue()) return read_body(error);
+    // The body fits, or there would be an error: the client may send it.
+    asio::async_write(stream_, asio::buffer(kContinue),
+                      [self = shared_from_this()](beast::error_code failed, std::size_t) {
+                        self->read_body(failed);
+                      });
+  }
+
+  void read_body(beast::error_code error) {
+    if (error || is_cut_off_) return has_read(error);
+    http::async_read(stream_, buffer_, incoming_->parser(),
+                     [self = shared_from_this()](beast::error_code failed, std::size_t) {
+                       self->has_read(failed);
+                     });
+  }
+
   void has_read(beast::error_code error) {
     leave_idle();
     if (is_cut_off_) return;  // whatever arrived just before
@@ -165,37 +192,49 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       return write(std::move(busy));
     }
     stream_.expires_never();
-    asio::post(server_.workers, [self = shared_from_this(), request = std::move(request),
-                                 counted = Counted(server_.counters.waiting)]() mutable {
-      // Whatever left a worker would end the program. Where memory is wanting even for an error,
-      // the connection is let go.
-      try {
-        HttpResponse answer = answered([&] { return self->answer_to(request); });
-        asio::io_context& reading = self->server_.io;
-        asio::post(reading, [self = std::move(self), counted = std::move(counted),
-                             answer = std::move(answer)]() mutable {
-          counted.end();
-          self->write(std::move(answer));
-        });
-      } catch (...) {
-      }
-    });
+    const bool is_long = server_.is_long(request);
+    asio::post(is_long ? server_.long_workers : server_.workers,
+               [self = shared_from_this(), request = std::move(request), is_long,
+                counted = Counted(server_.counters.waiting)]() mutable {
+                 // Whatever left a worker would end the program. Where memory is wanting even for
+                 // an error, the connection is let go.
+                 try {
+                   HttpResponse answer =
+                       answered([&] { return self->answer_to(request, is_long); });
+                   asio::io_context& reading = self->server_.io;
+                   asio::post(reading, [self = std::move(self), counted = std::move(counted),
+                                        answer = std::move(answer)]() mutable {
+                     counted.end();
+                     self->write(std::move(answer));
+                   });
+                 } catch (...) {
+                 }
+               });
   }
 
   /// On a worker.
-  HttpResponse answer_to(const HttpRequest& request) const {
+  HttpResponse answer_to(const HttpRequest& request, bool is_long) {
     if (Clock::now() - start_ > server_.options.wait_time) {
       return http_error(503, "the request waited too long for its turn; try again");
     }
     const auto begun = Clock::now();
     const auto wanted = [&] {
-      return !server_.is_over && Clock::now() - begun <= server_.options.answer_time;
+      return !server_.is_over && Clock::now() - begun <= server_.options.answer_time &&
+             !(is_long && client_has_closed());
     };
     try {
+      if (!wanted()) throw Unwanted();  // who waited for their turn may have gone
       return server_.work(request, wanted);
     } catch (const Unwanted&) {
       return http_error(503, "the answer took too long; send less text at a time");
     }
+  }
+
+  /// On a worker. Nothing else touches the socket meanwhile. A client that has closed the half that
+  /// it sends on alone looks the same.
+  bool client_has_closed() {
+    char next = 0;
+    return ::recv(stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
   }
 
   void refuse(HttpResponse answer) {
@@ -307,8 +346,8 @@ void HttpServer::Impl::end() {
   last.async_wait([this](beast::error_code) { io.stop(); });
 }
 
-HttpServer::HttpServer(const HttpServerOptions& options, Quick quick, Work work)
-    : impl_(new Impl(options, std::move(quick), std::move(work))) {
+HttpServer::HttpServer(const HttpServerOptions& options, Quick quick, Work work, IsLong is_long)
+    : impl_(new Impl(options, std::move(quick), std::move(work), std::move(is_long))) {
   beast::error_code error;
   const auto address = asio::ip::make_address(options.address, error);
   if (error) {
@@ -329,8 +368,8 @@ HttpServer::HttpServer(const HttpServerOptions& options, Quick quick, Work work)
 
 HttpServer::~HttpServer() {
   impl_->is_over = true;
-  impl_->workers.stop();
-  impl_->workers.join();
+  for (asio::thread_pool* workers : {&impl_->workers, &impl_->long_workers}) workers->stop();
+  for (asio::thread_pool* workers : {&impl_->workers, &impl_->long_workers}) workers->join();
   impl_->stopping = true;
 }
 

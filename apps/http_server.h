@@ -18,6 +18,7 @@ struct HttpServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;                               ///< 0: one that is free
   int workers = 1;                                      ///< threads that answer
+  int long_workers = 1;                                 ///< threads of their own for what is long
   std::uint64_t largest_body = std::uint64_t{4} << 20;  ///< bytes, also of a chunked body
   std::uint32_t largest_header = 16384;                 ///< bytes
   /// Beyond them, the one that has waited longest for its client, to send a request or to take an
@@ -50,16 +51,20 @@ class HttpServer {
   /// Answered at once on the reading thread, for what costs nothing; none: a worker's business. An
   /// exception that it lets out is an answer, as with Work.
   using Quick = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
-  /// False when the time for an answer is over, and when the server has ended.
+  /// False when the time for an answer is over, when the server has ended, and for what is long
+  /// when the client has closed its side.
   using Wanted = std::function<bool()>;
   /// Runs on a worker, several at once. An exception that it lets out is a 500, std::bad_alloc a
   /// 503. What can take long asks now and then whether it is still wanted, and throws Unwanted when
   /// it is not, for another 503.
   using Work = std::function<HttpResponse(const HttpRequest&, const Wanted& wanted)>;
   struct Unwanted {};
+  /// What may take seconds. It has workers of its own, so that it delays nothing else, and ends
+  /// when its client goes.
+  using IsLong = std::function<bool(const HttpRequest&)>;
 
   /// Takes the port. Throws IoError when that cannot be, ConfigError for a wrong address.
-  HttpServer(const HttpServerOptions& options, Quick quick, Work work);
+  HttpServer(const HttpServerOptions& options, Quick quick, Work work, IsLong is_long);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -26,6 +26,11 @@ class IncomingRequest {
   Parser& parser() { return parser_; }
 
   bool keep_alive() const { return parser_.get().keep_alive(); }
+  /// Of one whose header has been read: whether the client waits to be told to send the body.
+  bool expects_continue() const {
+    return parser_.get().version() == 11 && !parser_.is_done() &&
+           boost::beast::iequals(parser_.get()[boost::beast::http::field::expect], "100-continue");
+  }
   bool is_head() const { return parser_.get().method() == boost::beast::http::verb::head; }
   /// What was read, when all of it was. Takes the body away.
   HttpRequest take();

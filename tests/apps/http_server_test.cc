@@ -22,7 +22,9 @@ using std::chrono::seconds;
 class Running {
  public:
   explicit Running(const HttpServerOptions& options)
-      : server_(options, &Running::quick, &Running::work), thread_([this] { server_.run(); }) {}
+      : server_(options, &Running::quick, &Running::work,
+                [](const HttpRequest& request) { return request.path == "/long"; }),
+        thread_([this] { server_.run(); }) {}
   ~Running() { server_.stop(); }
 
   int port() const { return server_.port(); }
@@ -111,6 +113,32 @@ TEST(HttpServer, ClientsThatDoNotGoCannotKeepOthersOut) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(status(Client(server.port()).ask(get("/"))), 200);
   EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(15));
+}
+
+TEST(HttpServer, WhatIsLongDelaysNothingElseAndEndsWithItsClient) {
+  const Running server({.answer_time = seconds(60)});
+  Clients asking = clients(5, server.port(), get("/long"));
+  while (server.counters().waiting < 5) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_EQ(status(Client(server.port()).ask(get("/"))), 200);
+  EXPECT_EQ(server.counters().waiting, 5);
+  asking.clear();
+  for (int tries = 0; tries < 1000 && server.counters().waiting > 0; ++tries) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_EQ(server.counters().waiting, 0);
+}
+
+TEST(HttpServer, AClientThatAsksIsToldToSendTheBody) {
+  const Running server({.largest_body = 100});
+  const auto head = [](const std::string& length) {
+    return "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: " +
+           length + "\r\n\r\n";
+  };
+  Client client(server.port());
+  EXPECT_EQ(status(client.ask(head("2"))), 100);
+  EXPECT_EQ(status(client.ask("{}")), 200);
+  EXPECT_EQ(status(Client(server.port()).ask(head("101"))), 413);
+  EXPECT_EQ(status(Client(server.port()).ask(head("2") + "{}")), 100);
 }
 
 TEST(HttpServer, OneGivesWayToOne) {
