@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Drives the page of `rnn classify serve` in a real browser through chromedriver.
 
-  tests/browser/page.py RNN MODEL EXAMPLES SCREENSHOTS
+  tests/browser/page.py RNN MODEL MULTI_LABEL_MODEL EXAMPLES SCREENSHOTS
 
 Starts the server and Debian's chromium, headless, does what a person would and checks what is seen;
 screenshots are left in SCREENSHOTS to be looked at. Standard library only: WebDriver is JSON over
@@ -17,16 +17,22 @@ import time
 import urllib.error
 import urllib.request
 
-RNN, MODEL, EXAMPLES, SHOTS = sys.argv[1:5]
+RNN, MODEL, SEVERAL, EXAMPLES, SHOTS = sys.argv[1:6]
 
 
 class Server:
-    def __init__(self, port=0):
+    def __init__(self, port=0, model=MODEL):
         self.process = subprocess.Popen(
-            [RNN, "classify", "serve", "--model", MODEL, "--port", str(port), "--examples", EXAMPLES],
+            [RNN, "classify", "serve", "--model", model, "--port", str(port), "--examples", EXAMPLES],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.url = self.process.stdout.readline().strip()
         self.port = int(self.url.rstrip("/").rsplit(":", 1)[1])
+
+    def waiting(self):
+        """Requests with a worker or waiting for one."""
+        with urllib.request.urlopen(self.url + "metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return int(re.search(r"^rnn_http_requests_waiting (\d+)", text, re.M).group(1))
 
     def stop(self):
         self.process.terminate()
@@ -86,7 +92,10 @@ class Browser:
                   {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
     def size(self, width, height):
-        self.call("POST", self.session + "/window/rect", {"width": width, "height": height})
+        """Of the page; a window of its own cannot be as narrow as a phone."""
+        self.call("POST", self.session + "/goog/cdp/execute", {
+            "cmd": "Emulation.setDeviceMetricsOverride",
+            "params": {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}})
 
     def shot(self, name):
         png = base64.b64decode(self.call("GET", self.session + "/screenshot"))
@@ -215,6 +224,7 @@ def drive(server, browser):
     browser.size(390, 800)
     browser.run(SET, "We waited an hour for the soup and it was cold.")
     wait(browser, SHADED + ".includes('soup')", "the narrow page")
+    check(browser.run("return window.innerWidth") == 390, "a phone's width")
     check(browser.run("return document.documentElement.scrollWidth <= window.innerWidth"),
           "nothing sticks out on a phone")
     browser.shot("7-phone")
@@ -227,8 +237,11 @@ def drive(server, browser):
     check(not complaints, f"the console has no complaint {complaints}")
 
     browser.run(SET, "a request that will not be answered " * 3000)
-    time.sleep(0.06)  # it is under way
-    check(server.stop() == 0, "the server ends cleanly in the middle of a request")
+    end = time.time() + 15
+    while server.waiting() == 0 and time.time() < end:
+        pass
+    check(server.waiting() > 0, "a request is under way")
+    check(server.stop() == 0, "the server ends cleanly in the middle of it")
     browser.run(SET, "nobody is there")
     wait(browser, "return !document.getElementById('trouble').hidden", "the trouble")
     check("lost" in browser.run(SPOKEN), "a lost server is spoken of")
@@ -243,12 +256,37 @@ def drive(server, browser):
         again.stop()
 
 
+def drive_several(browser):
+    """A model that gives a text none or several labels."""
+    server = Server(model=SEVERAL)
+    try:
+        browser.go(server.url)
+        wait(browser, "return document.querySelectorAll('#bars button').length > 1", "labels")
+        tops = "return [...document.querySelectorAll('#bars .top .name')].map(n => n.textContent)"
+        for text in ("cold soup and a broken lamp", "a lamp", "nothing of this"):
+            browser.run(SET, text)
+            wait(browser, SHADED + f" === {json.dumps(text)}", "the explanation")
+            with_api = urllib.request.Request(
+                server.url + "v1/predict", data=json.dumps({"text": text}).encode(),
+                headers={"Content-Type": "application/json"})
+            with urllib.request.urlopen(with_api, timeout=10) as answer:
+                given = json.load(answer)["labels"]
+            check(browser.run(tops) == given, f"'{text}' is marked with {given or 'no label'}")
+            spoken = browser.run(SPOKEN)
+            check(spoken.count("percent") == len(given) and (given or spoken == "no label"),
+                  f"and spoken of as '{spoken}'")
+        browser.shot("9-several-labels")
+    finally:
+        server.stop()
+
+
 def main():
     os.makedirs(SHOTS, exist_ok=True)
     server, browser = Server(), None
     try:
         browser = Browser()
         drive(server, browser)
+        drive_several(browser)
     except AssertionError as error:
         browser.shot("failed")
         print(f"FAILED: {error}", file=sys.stderr)
