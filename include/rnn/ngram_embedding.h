@@ -54,11 +54,8 @@ class RNN_API NgramEmbedding : public Layer {
   /// dropouts in [0, 1).
   explicit NgramEmbedding(const NgramEmbeddingOptions& options);
 
-  /// The bucket of the n-gram of these ids, which must not be below zero, as said above.
-  static Index bucket(std::span<const std::int32_t> ids, Index buckets) {
-    return bucket_of(hash(ids), buckets);
-  }
-  /// As said above: of the hash h of an n-gram its bucket and its key.
+  /// As said above: the hash h of the n-gram of these ids, which must not be below zero, and from
+  /// it its bucket and its key.
   static std::uint64_t hash(std::span<const std::int32_t> ids);
   static Index bucket_of(std::uint64_t hash, Index buckets);
   static float key_of(std::uint64_t hash) {

@@ -95,9 +95,9 @@ TEST_P(NativeDense, AgreesWithReference) {
     const auto kept = run_dense<float>(backend(2), s, 3);
     for (std::size_t i = 0; i < truth.size(); ++i) {
       EXPECT_LE(distance(ours[i], truth[i]), kTolerance) << i;
-      EXPECT_TRUE(same_bits(ours[i], kept[i])) << i;
+      EXPECT_TRUE(bits_equal(ours[i], kept[i])) << i;
       for (int threads : {1, 3, 8}) {
-        EXPECT_TRUE(same_bits(ours[i], run_dense<float>(backend(threads), s)[i])) << i;
+        EXPECT_TRUE(bits_equal(ours[i], run_dense<float>(backend(threads), s)[i])) << i;
       }
     }
   }
@@ -119,7 +119,7 @@ TEST_P(NativeDense, RowsDoNotDependOnBatchMates) {
   run(0, 40, together);
   for (Index row = 0; row < 9; ++row) run(row, 1, apart);
   run(9, 31, apart);
-  EXPECT_TRUE(same_bits(together, apart));
+  EXPECT_TRUE(bits_equal(together, apart));
 }
 
 /// Dense layers of one kernel [40,70] whose calls share scratch, as those of one layer do.
@@ -164,7 +164,7 @@ TEST_P(NativeDense, FewRowsAfterManyInTheSameScratch) {
   };
   run(100, 1);  // takes the memory
   const Tensor expected = run(3, 0);
-  for (Index rows : {3, 100, 3, 3, 100, 5}) EXPECT_TRUE(same_bits(expected, run(rows, 7))) << rows;
+  for (Index rows : {3, 100, 3, 3, 100, 5}) EXPECT_TRUE(bits_equal(expected, run(rows, 7))) << rows;
 }
 
 // So does a backward pass, also one that has no valid row.
@@ -184,10 +184,10 @@ TEST_P(NativeDense, ABackwardPassInTheSameScratchForgetsWhatWasPacked) {
     g.dkernel = dkernel.view();
     shared.take(g);
     const Tensor expected = shared.forward(x, 0);
-    EXPECT_TRUE(same_bits(expected, shared.forward(x, 7)));
+    EXPECT_TRUE(bits_equal(expected, shared.forward(x, 7)));
     g.scratch = shared.take(g);
     native.dense_backward(g);
-    EXPECT_TRUE(same_bits(expected, shared.forward(x, 7))) << lengths.size();
+    EXPECT_TRUE(bits_equal(expected, shared.forward(x, 7))) << lengths.size();
   }
 }
 
@@ -209,7 +209,7 @@ TEST_P(NativeDense, IntegersComeOutExactly) {
     b.dense_forward(f);
     return y;
   };
-  EXPECT_TRUE(same_bits(run(backend()), run(ReferenceBackend<float>())));
+  EXPECT_TRUE(bits_equal(run(backend()), run(ReferenceBackend<float>())));
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, NativeDense, testing::ValuesIn(native_paths()), path_name);

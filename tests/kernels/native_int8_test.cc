@@ -121,11 +121,11 @@ TEST_P(NativeInt8, DenseMultipliesWholeNumbers) {
             << row << ' ' << u;
       }
     }
-    EXPECT_TRUE(same_bits(y, run_dense(backend(), s, x, kernel, bias, 3)));
+    EXPECT_TRUE(bits_equal(y, run_dense(backend(), s, x, kernel, bias, 3)));
     for (int threads : {1, 3, 8}) {
       const NativeBackend other({.threads = threads, .least_work = 0}, GetParam(),
                                 Precision::kInt8);
-      EXPECT_TRUE(same_bits(y, run_dense(other, s, x, kernel, bias)));
+      EXPECT_TRUE(bits_equal(y, run_dense(other, s, x, kernel, bias)));
     }
   }
 }
@@ -299,9 +299,9 @@ TEST_P(NativeInt8, BitsDoNotDependOnThreads) {
       const States one = infer(backend(1), in);
       for (int threads : {2, 3, 8}) {
         const States other = infer(backend(threads), in);
-        EXPECT_TRUE(same_bits(one.y, other.y)) << threads;
-        EXPECT_TRUE(same_bits(one.h, other.h)) << threads;
-        EXPECT_TRUE(same_bits(one.c, other.c)) << threads;
+        EXPECT_TRUE(bits_equal(one.y, other.y)) << threads;
+        EXPECT_TRUE(bits_equal(one.h, other.h)) << threads;
+        EXPECT_TRUE(bits_equal(one.c, other.c)) << threads;
       }
     }
   }
@@ -357,14 +357,14 @@ TEST_P(NativeInt8, StepByStepGivesTheBitsOfTheWholeWindow) {
          {std::vector<Index>{1, 1, 1, 1, 1, 1, 1}, {3, 4}, {1, 5, 1}}) {
       for (std::uint64_t version : {0, 5}) {
         const States parts = infer(backend(), in, cuts, version);
-        EXPECT_TRUE(same_bits(parts.y, whole.y));
-        EXPECT_TRUE(same_bits(parts.h, whole.h));
-        EXPECT_TRUE(same_bits(parts.c, whole.c));
+        EXPECT_TRUE(bits_equal(parts.y, whole.y));
+        EXPECT_TRUE(bits_equal(parts.h, whole.h));
+        EXPECT_TRUE(bits_equal(parts.c, whole.c));
       }
     }
   }
   const RecurrentInputs<float> text({.T = 600, .B = 2, .I = 3, .H = 5});
-  EXPECT_TRUE(same_bits(infer(backend(), text).y, infer(backend(), text, {255, 300, 45}).y));
+  EXPECT_TRUE(bits_equal(infer(backend(), text).y, infer(backend(), text, {255, 300, 45}).y));
 }
 
 TEST_P(NativeInt8, RoundedWeightsGiveTheBitsOfTheOriginal) {
@@ -374,7 +374,7 @@ TEST_P(NativeInt8, RoundedWeightsGiveTheBitsOfTheOriginal) {
     const auto rounded = rounded_weights(*weights);
     for (Index i = 0; i < rounded.size(); ++i) (*weights)[i] = static_cast<float>(rounded[i]);
   }
-  EXPECT_TRUE(same_bits(before.y, infer(backend(), in).y));
+  EXPECT_TRUE(bits_equal(before.y, infer(backend(), in).y));
 }
 
 /// The backend in fp32 on the same registers.
@@ -419,8 +419,8 @@ TEST_P(NativeInt8, TheDeepestProductDoesNotOverflowAndADeeperOneIsMadeInFp32) {
   }
   const DenseShape deeper{1, 1, 132105, 2, false, false};
   const Tensor x = random_tensor({1, 1, 132105}, 1), kernel = random_tensor({132105, 2}, 2);
-  EXPECT_TRUE(same_bits(run_dense(backend(), deeper, x, kernel, Tensor(), 2),
-                        run_dense(in_fp32(GetParam()), deeper, x, kernel, Tensor(), 2)));
+  EXPECT_TRUE(bits_equal(run_dense(backend(), deeper, x, kernel, Tensor(), 2),
+                         run_dense(in_fp32(GetParam()), deeper, x, kernel, Tensor(), 2)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, NativeInt8,

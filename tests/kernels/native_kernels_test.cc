@@ -20,7 +20,7 @@ class NativeKernels : public testing::TestWithParam<std::string> {
   /// What `run` makes with two threads, after checking that other numbers make the same bits.
   static Tensor bits_of(const std::function<Tensor(const Backend&)>& run) {
     Tensor result = run(backend(2));
-    for (int threads : {1, 3, 8}) EXPECT_TRUE(same_bits(result, run(backend(threads)))) << threads;
+    for (int threads : {1, 3, 8}) EXPECT_TRUE(bits_equal(result, run(backend(threads)))) << threads;
     return result;
   }
   const ReferenceBackend<float> reference_{};
@@ -49,8 +49,8 @@ TEST_P(NativeKernels, EmbeddingGivesTheBitsOfTheReference) {
       b.embedding_backward({ids.view(), lengths, dy.view(), dtable.view()});
       return dtable;
     };
-    EXPECT_TRUE(same_bits(bits_of(forward), forward(reference_)));
-    EXPECT_TRUE(same_bits(bits_of(backward), backward(reference_)));
+    EXPECT_TRUE(bits_equal(bits_of(forward), forward(reference_)));
+    EXPECT_TRUE(bits_equal(bits_of(backward), backward(reference_)));
   }
 }
 
@@ -74,7 +74,7 @@ TEST_P(NativeKernels, DropoutDrawsTheMasksOfTheReference) {
                      .y = y.view()});
           return y;
         };
-        EXPECT_TRUE(same_bits(bits_of(run), run(reference_))) << F;
+        EXPECT_TRUE(bits_equal(bits_of(run), run(reference_))) << F;
       }
     }
   }
@@ -302,13 +302,13 @@ TEST_P(NativeKernels, NormsAndClippingAgreeWithReference) {
       b.clip(y.view(), 0.25f);
       return y;
     };
-    EXPECT_TRUE(same_bits(bits_of(clip), clip(reference_)));
+    EXPECT_TRUE(bits_equal(bits_of(clip), clip(reference_)));
     const auto fill = [&](const Backend& b) {
       Tensor y = x;
       b.fill(y.view(), 0.5f);
       return y;
     };
-    EXPECT_TRUE(same_bits(bits_of(fill), fill(reference_)));
+    EXPECT_TRUE(bits_equal(bits_of(fill), fill(reference_)));
     if (size > 0) {
       x[size - 1] = INFINITY;
       EXPECT_FALSE(std::isfinite(backend().sum_of_squares(x.view())));

@@ -96,9 +96,9 @@ TEST_P(NativeOptions, InferenceGivesTheBitsOfTraining) {
       problem.prepare();
       with_scratch(native, problem.inference_args(),
                    [&](const auto& a) { native.recurrent_forward(a); });
-      EXPECT_TRUE(same_bits(problem.y, y));
-      EXPECT_TRUE(same_bits(problem.hn, hn));
-      EXPECT_TRUE(same_bits(problem.cn, cn));
+      EXPECT_TRUE(bits_equal(problem.y, y));
+      EXPECT_TRUE(bits_equal(problem.hn, hn));
+      EXPECT_TRUE(bits_equal(problem.cn, cn));
     }
   }
 }

@@ -26,7 +26,7 @@ void expect_agreement(const NativeBackend& native, const RecurrentShape& shape) 
   const double tolerance =
       bf16 ? kBf16Tolerance : 2e-6 * std::sqrt(static_cast<double>(shape.T + 4)) * 4;
   EXPECT_LE(distance(ours.y, truth.y), tolerance);
-  EXPECT_TRUE(same_bits(ours.y, ours.y_inference));
+  EXPECT_TRUE(bits_equal(ours.y, ours.y_inference));
   EXPECT_LE(distance(ours.hn, truth.hn), tolerance);
   EXPECT_LE(distance(ours.cn, truth.cn), tolerance);
   // Where max(0, x) has its step, the least error turns a gradient on or off; see the test with
@@ -77,15 +77,15 @@ TEST_P(NativeRecurrent, AgreesWithReferenceOnEveryOption) {
 }
 
 void expect_same(const RecurrentOutputs<float>& a, const RecurrentOutputs<float>& b) {
-  EXPECT_TRUE(same_bits(a.y, b.y));
-  EXPECT_TRUE(same_bits(a.hn, b.hn));
-  EXPECT_TRUE(same_bits(a.cn, b.cn));
-  EXPECT_TRUE(same_bits(a.dx, b.dx));
-  EXPECT_TRUE(same_bits(a.dh0, b.dh0));
-  EXPECT_TRUE(same_bits(a.dc0, b.dc0));
-  EXPECT_TRUE(same_bits(a.dkernel, b.dkernel));
-  EXPECT_TRUE(same_bits(a.drecurrent_kernel, b.drecurrent_kernel));
-  EXPECT_TRUE(same_bits(a.dbias, b.dbias));
+  EXPECT_TRUE(bits_equal(a.y, b.y));
+  EXPECT_TRUE(bits_equal(a.hn, b.hn));
+  EXPECT_TRUE(bits_equal(a.cn, b.cn));
+  EXPECT_TRUE(bits_equal(a.dx, b.dx));
+  EXPECT_TRUE(bits_equal(a.dh0, b.dh0));
+  EXPECT_TRUE(bits_equal(a.dc0, b.dc0));
+  EXPECT_TRUE(bits_equal(a.dkernel, b.dkernel));
+  EXPECT_TRUE(bits_equal(a.drecurrent_kernel, b.drecurrent_kernel));
+  EXPECT_TRUE(bits_equal(a.dbias, b.dbias));
 }
 
 // Promise 1. The shapes make some thread counts divide units and others divide the batch.
@@ -227,10 +227,10 @@ TEST_P(NativeRecurrent, StepByStepGivesTheBitsOfTheWholeWindow) {
           native.recurrent_forward(f);
           t += steps;
         }
-        EXPECT_TRUE(same_bits(y, whole.y));
-        EXPECT_TRUE(same_bits(h, whole.hn));
+        EXPECT_TRUE(bits_equal(y, whole.y));
+        EXPECT_TRUE(bits_equal(h, whole.hn));
         if (has_cell_state(cell)) {
-          EXPECT_TRUE(same_bits(c, whole.cn));
+          EXPECT_TRUE(bits_equal(c, whole.cn));
         }
       }
     }
@@ -243,7 +243,7 @@ TEST_P(NativeRecurrent, LongInferenceGivesTheBitsOfTraining) {
   const RecurrentShape shape{
       .cell = Cell::kLstm, .T = 300, .B = 4, .I = 3, .H = 5, .lengths = {300, 7, 0, 299}};
   const auto out = run_recurrent<float>(native, RecurrentInputs<float>(shape));
-  EXPECT_TRUE(same_bits(out.y, out.y_inference));
+  EXPECT_TRUE(bits_equal(out.y, out.y_inference));
 }
 
 TEST_P(NativeRecurrent, NewWeightsUnderANewVersionAreUsed) {

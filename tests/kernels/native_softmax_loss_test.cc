@@ -116,7 +116,7 @@ TEST_P(NativeSoftmaxLoss, AgreesWithReference) {
     for (int threads : {1, 3, 8}) {
       const auto others = run_loss<float>(backend(threads), s);
       for (std::size_t i = 0; i < ours.size(); ++i) {
-        EXPECT_TRUE(same_bits(ours[i], others[i])) << i << " with " << threads;
+        EXPECT_TRUE(bits_equal(ours[i], others[i])) << i << " with " << threads;
       }
     }
   }
@@ -150,7 +150,7 @@ Tensor losses_of(const NativeBackend& native, Index first, Index rows, bool for_
 TEST_P(NativeSoftmaxLoss, RowsDoNotDependOnBatchMatesNorOnWhatIsKept) {
   const NativeBackend native = backend();
   const Tensor together = losses_of(native, 0, 40, true);
-  EXPECT_TRUE(same_bits(together, losses_of(native, 0, 40, false)));
+  EXPECT_TRUE(bits_equal(together, losses_of(native, 0, 40, false)));
   for (Index row = 0; row < 40; ++row) {
     EXPECT_EQ(losses_of(native, row, 1, row % 2 == 0)[0], together[row]) << row;
   }
@@ -161,7 +161,7 @@ TEST_P(NativeSoftmaxLoss, WeightsStayPackedWhileTheyAreTheSame) {
   std::vector<std::byte> scratch;
   const Tensor expected = losses_of(native, 0, 40, false);
   for (int call = 0; call < 3; ++call) {
-    EXPECT_TRUE(same_bits(expected, losses_of(native, 0, 40, false, 7, &scratch))) << call;
+    EXPECT_TRUE(bits_equal(expected, losses_of(native, 0, 40, false, 7, &scratch))) << call;
   }
 }
 
@@ -190,7 +190,7 @@ TEST_P(NativeSoftmaxLoss, IsThatOfLogitsThatAreThere) {
                                   .targets = targets.view(),
                                   .nats = expected.view(),
                                   .log_normalizer = normalizer.view()});
-    EXPECT_TRUE(same_bits(nats, expected)) << V;
+    EXPECT_TRUE(bits_equal(nats, expected)) << V;
   }
 }
 

@@ -31,8 +31,7 @@ TEST(Observer, IsToldOfEveryLayerForwardAndBack) {
           "forward embedding (Embedding): symbols [4,3] -> [4,3,5]",
           "forward lstm (LSTM): [4,3,5] -> [4,3,5]", "forward softmax (Softmax): [4,3,5] -> [4,3]",
           "backward softmax (Softmax): loss -> [4,3,5]", "backward lstm (LSTM): [4,3,5] -> [4,3,5]",
-          "backward embedding (Embedding): [4,3,5] -> symbols "
-          "[4,3]"}));
+          "backward embedding (Embedding): [4,3,5] -> symbols [4,3]"}));
   seen.clear();
   session.observe({});
   session.forward(batch, state);

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <sstream>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include "kernels/reference/reference_backend.h"
 #include "rnn/tensor.h"
+#include "support/compare.h"
 #include "support/native_paths.h"
 
 namespace rnn::test {
@@ -196,12 +196,6 @@ double distance(const BasicTensor<A>& a, const BasicTensor<B>& b) {
     scale = std::max(scale, std::abs(static_cast<double>(b[i])));
   }
   return most / scale;
-}
-
-inline bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() &&
-         (a.size() == 0 ||
-          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0);
 }
 
 }  // namespace rnn::test
