@@ -138,7 +138,7 @@ void classify_eval(const Arguments& arguments) {
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   line.add("Format")("format", text("NAME"), "tab, csv, tsv, tsv-plain, jsonl or fasttext")(
       "header", po::value<bool>()->implicit_value(true, "")->value_name(" "),
-      "the first record names the columns")(
+      "the first record is passed over; columns go by number")(
       "label-column", po::value<std::int64_t>()->value_name("N"), "csv, tsv: from 1")(
       "text-columns", text("N,..."), "csv, tsv: such as 2,3")("label-field", text("NAME"), "jsonl")(
       "text-field", text("NAME"), "jsonl")("label-prefix", text("TEXT"), "fasttext")(

@@ -39,7 +39,8 @@ void print(const TextClassifier& model, const std::string& text, const Explanati
     return;
   }
   std::cout << escape(label) << "\tlogit " << to_fixed(why.logit, 4) << "\tbaseline "
-            << to_fixed(why.baseline, 4) << "\tremainder " << to_fixed(why.remainder, 4) << "\n";
+            << to_fixed(why.baseline, 4) << "\tremainder " << to_fixed(why.remainder, 4)
+            << (why.cut ? "\tthe middle was not read\n" : "\n");
   for (const UnitContribution& unit : why.units) {
     std::cout << to_fixed(unit.contribution, 4) << "\t"
               << escape(text.substr(unit.begin, unit.end - unit.begin))
@@ -62,9 +63,9 @@ void classify_explain(const Arguments& arguments) {
   line.add("Run")("label", po::value<std::string>()->value_name("LABEL"),
                   "the label to be explained; the likeliest without it")(
       "method", po::value<std::string>()->default_value("integrated-gradients")->value_name("NAME"),
-      "integrated-gradients: adds up to logit - baseline; occlusion: what is lost "
-      "when a unit's vectors are zeros")("replace-invalid", po::bool_switch(),
-                                         "replace invalid UTF-8 by U+FFFD")(
+      "integrated-gradients: adds up to logit - baseline - remainder; occlusion: what "
+      "is lost when a unit's vectors are zeros")("replace-invalid", po::bool_switch(),
+                                                 "replace invalid UTF-8 by U+FFFD")(
       "json", po::bool_switch(),
       "one JSON object a line; units that are parts of a character are one");
   add_backend_options(line);

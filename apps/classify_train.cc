@@ -14,7 +14,7 @@ namespace po = boost::program_options;
 
 const OptionHelps kHelp = {
     {"format", {"tab (label TAB text), csv, tsv, tsv-plain, jsonl or fasttext", "NAME"}},
-    {"header", {"csv, tsv: the first record names the columns"}},
+    {"header", {"csv, tsv: the first record is passed over; columns go by number"}},
     {"label-column", {"csv, tsv: from 1"}},
     {"text-columns", {"csv, tsv: such as 2,3; all others without it", "N,..."}},
     {"label-field", {"jsonl", "NAME"}},
@@ -44,7 +44,9 @@ const OptionHelps kHelp = {
     {"kernel-size", {"units that a convolution of clstm and char-cnn-lstm sees"}},
     {"kernel-sizes", {"the same of cnn, several with commas between", "N,..."}},
     {"strides", {"steps of a convolution from place to place"}},
-    {"pooling", {"max, mean, last, attention or sum", "NAME"}},
+    {"pooling",
+     {"max, mean, last, attention or sum; several with commas between stand side by side",
+      "NAME,..."}},
     {"skip", {"put the average of the embeddings beside what the rest makes of them"}},
     {"dropout-embedding", {"after the embedding"}},
     {"dropout-shared",
@@ -55,14 +57,16 @@ const OptionHelps kHelp = {
     {"label-smoothing", {"share of the target spread over all labels"}},
     {"naive-bayes",
      {"above 0: beside the rest, each n-gram of a text speaks for labels by its log-count ratio, "
-      "at "
-      "first so many times (NBSVM)"}},
+      "at first so many times (NBSVM)"}},
     {"naive-bayes-ngrams", {"of it: longest n-gram"}},
     {"naive-bayes-buckets", {"of it: rows that all n-grams of two and more units share"}},
     {"naive-bayes-min-count", {"of it: n-grams of fewer training texts say nothing"}},
     {"naive-bayes-dropout",
      {"of it: share of the texts that the rest must tell alone in training"}},
-    {"network", {"the network of a config.json, instead of the options from --arch on", "FILE"}},
+    {"network",
+     {"the network of a config.json, instead of the options from --arch to "
+      "--naive-bayes-dropout, which must then be left out",
+      "FILE"}},
     {"class-weights",
      {"weights of texts by their label: balanced, or such as \"praise=2 complaint=0.5\"; a "
       "space in a label is written \\s",
@@ -121,7 +125,8 @@ void classify_train(const Arguments& arguments) {
     if (const EpochRecord* best = history.best(); best && best->validation) {
       json["best_epoch"] = best->epoch;
       json["valid_nats_per_example"] = best->validation->mean();
-      if (recipe.choose != "loss") json["valid_" + recipe.choose] = best->metric.value_or(0);
+      const std::string measure = recipe.choose == "macro-f1" ? "macro_f1" : recipe.choose;
+      if (recipe.choose != "loss") json["valid_" + measure] = best->metric.value_or(0);
     }
     std::cout << json.dump() << "\n";
   }

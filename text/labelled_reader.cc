@@ -144,6 +144,11 @@ const LabelledOptions& checked(const LabelledOptions& options) {
     throw ConfigError("option `label_column`: expected 1 or more, given " +
                       std::to_string(options.label_column));
   }
+  const std::vector<std::int64_t>& texts = options.text_columns;
+  if (std::find(texts.begin(), texts.end(), options.label_column) != texts.end()) {
+    throw ConfigError("option `text_columns`: column " + std::to_string(options.label_column) +
+                      " has the label, which would stand in the text; leave it out");
+  }
   return options;
 }
 

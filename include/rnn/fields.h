@@ -9,11 +9,14 @@
 //   }
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rnn/error.h"
 #include "rnn/export.h"
@@ -45,15 +48,26 @@ class RNN_API Fields {
   void choice(std::string_view name, Enum& value, std::initializer_list<std::string_view> names) {
     std::string text(names.begin()[static_cast<std::size_t>(value)]);
     (*this)(name, text);
-    int index = 0;
-    for (std::string_view candidate : names) {
-      if (candidate == text) {
-        value = static_cast<Enum>(index);
-        return;
-      }
-      ++index;
+    value = static_cast<Enum>(chosen(name, text, names));
+  }
+
+  /// Several of them, at least one, as text with commas between.
+  template <class Enum>
+  void choices(std::string_view name, std::vector<Enum>& values,
+               std::initializer_list<std::string_view> names) {
+    std::string text;
+    for (Enum value : values) {
+      text += (text.empty() ? "" : ",");
+      text += names.begin()[static_cast<std::size_t>(value)];
     }
-    unknown_choice(name, text, names);
+    (*this)(name, text);
+    values.clear();
+    for (std::size_t from = 0; from <= text.size();) {
+      const std::size_t to = std::min(text.find(',', from), text.size());
+      values.push_back(
+          static_cast<Enum>(chosen(name, std::string_view(text).substr(from, to - from), names)));
+      from = to + 1;
+    }
   }
 
  private:
@@ -64,8 +78,9 @@ class RNN_API Fields {
     value = static_cast<Narrow>(wide);
     if (static_cast<Wide>(value) != wide) out_of_range(name);
   }
-  [[noreturn]] void unknown_choice(std::string_view name, std::string_view given,
-                                   std::initializer_list<std::string_view> names) const;
+  /// The place of `given` among the names. Throws ConfigError.
+  std::size_t chosen(std::string_view name, std::string_view given,
+                     std::initializer_list<std::string_view> names) const;
   [[noreturn]] void out_of_range(std::string_view name) const;
 };
 

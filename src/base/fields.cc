@@ -1,5 +1,6 @@
 #include "rnn/fields.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/prefixed_fields.h"
@@ -21,8 +22,10 @@ void Fields::group(std::string_view name, const std::function<void(Fields&)>& me
   members(prefixed);
 }
 
-void Fields::unknown_choice(std::string_view name, std::string_view given,
-                            std::initializer_list<std::string_view> names) const {
+std::size_t Fields::chosen(std::string_view name, std::string_view given,
+                           std::initializer_list<std::string_view> names) const {
+  const auto place = std::find(names.begin(), names.end(), given);
+  if (place != names.end()) return static_cast<std::size_t>(place - names.begin());
   std::string message = name_for_messages(name) + ": expected";
   const char* gap = " ";
   for (const std::string_view& candidate : names) {

@@ -59,7 +59,7 @@ EncodedTexts encode_texts(const SelectedTexts& texts, const TextEncoder& encoder
       if (numbers.back() < 0) {
         throw TextError(
             at(source.file(i), source.line(i), 1,
-               "the label '" + std::string(source.label(label)) +
+               "the label '" + escape(source.label(label)) +
                    "' is not one that the model learns, which are " + listed(labels) +
                    "; correct it, leave the text out, or train with texts that have it"));
       }

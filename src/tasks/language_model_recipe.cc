@@ -7,6 +7,7 @@
 #include "base/number_list.h"
 #include "base/require.h"
 #include "rnn/error.h"
+#include "tasks/network_fit.h"
 #include "tasks/optimization.h"
 
 namespace rnn {
@@ -103,19 +104,6 @@ void validate_softmax(const LanguageModelRecipe& r) {
   }
 }
 
-/// Nobody would read these beside a network, and the recorded recipe would claim what is not so.
-void validate_network(const LanguageModelRecipe& r) {
-  if (r.network.empty()) return;
-  const Json given = described_network(r), standard = described_network({});
-  for (const auto& item : given.items()) {
-    if (item.value() == standard[item.key()]) continue;
-    std::string option = item.key();
-    std::replace(option.begin(), option.end(), '_', '-');
-    throw ConfigError(option + ": describes a network, but --network brings its own, given " +
-                      item.value().dump() + "; leave out one of the two");
-  }
-}
-
 }  // namespace
 
 void validate(const LanguageModelRecipe& r) {
@@ -144,7 +132,7 @@ void validate(const LanguageModelRecipe& r) {
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
   validate_regularization(r);
   validate_softmax(r);
-  validate_network(r);
+  if (!r.network.empty()) require_undescribed(described_network(r), described_network({}));
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);

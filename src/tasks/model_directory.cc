@@ -353,6 +353,24 @@ Json ModelDirectory::read_config(const std::string& task) const {
   return config;
 }
 
+void write_new_model(const std::string& path, const std::string& argument,
+                     const std::function<void(ModelUpdate&)>& write) {
+  const ModelDirectory directory(path);
+  const auto require_free = [&] {
+    if (is_there(directory.path()) && !directory.holds_leftovers_alone()) {
+      throw ConfigError(path + ": exists already; give a new or empty directory as " + argument);
+    }
+  };
+  require_free();
+  create_folders(directory.path());
+  const FolderLock lock(directory.path());
+  require_free();  // another process may have written until now
+  directory.settle();
+  ModelUpdate update(directory, OtherFiles::kGo);
+  write(update);
+  update.commit();
+}
+
 void write_config(ModelUpdate& update, const Json& config) {
   const std::string path = update.file("config.json"), text = config.dump(2) + "\n";
   if (text.size() > kLargestConfig) {

@@ -140,6 +140,12 @@ class ModelUpdate {
   std::vector<std::string> names_{};
 };
 
+/// Writes a model, with `write`, into a directory that must be new or empty. What a writing that
+/// was killed has left is no model and in nobody's way. Throws ConfigError, which names the option
+/// or argument that says where, when something is there; IoError.
+void write_new_model(const std::string& path, const std::string& argument,
+                     const std::function<void(ModelUpdate&)>& write);
+
 /// Writes config.json. Throws FormatError before that when it could not be read again, such as one
 /// that nests deeper than JSON may or is larger than kLargestConfig.
 void write_config(ModelUpdate& update, const Json& config);

@@ -10,7 +10,7 @@
 namespace rnn {
 
 /// The layer that set_log_count_ratios is for, an NgramEmbedding as wide as there are labels,
-/// `scaled`, whose sum over time is the last of what the network's head reads.
+/// `scaled` and `keyed`, whose sum over time is the last of what the network's head reads.
 inline constexpr std::string_view kEvidence = "evidence";
 
 /// Its factors become the log-count ratios (Wang and Manning 2012) of each unit or n-gram f for

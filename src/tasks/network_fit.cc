@@ -1,10 +1,11 @@
 #include "tasks/network_fit.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
-#include "base/json.h"
 #include "rnn/crf.h"
+#include "rnn/error.h"
 
 namespace rnn {
 namespace {
@@ -83,6 +84,16 @@ std::string head_misfit(const Network& network, Steps expected) {
                                     : "'; leave out what pools, strides or shortens before it");
   }
   return {};
+}
+
+void require_undescribed(const Json& given, const Json& standard) {
+  for (const auto& item : given.items()) {
+    if (item.value() == standard[item.key()]) continue;
+    std::string option = item.key();
+    std::replace(option.begin(), option.end(), '_', '-');
+    throw ConfigError(option + ": describes a network, but --network brings its own, given " +
+                      item.value().dump() + "; leave out one of the two");
+  }
 }
 
 std::string language_model_misfit(const Network& network, Index vocabulary) {

@@ -25,14 +25,6 @@ struct Source {
 }  // namespace
 
 QuantizedModel quantize_model(const std::string& from, const std::string& to) {
-  const ModelDirectory copy(to);
-  // What a copying that was killed has left is no model and in nobody's way.
-  const auto require_free = [&] {
-    if (is_there(copy.path()) && !copy.holds_leftovers_alone()) {
-      throw ConfigError(to + ": exists already; give a new or empty directory as --output");
-    }
-  };
-  require_free();
   Source source = read_whole_model(from, [&](const ModelDirectory& directory) {
     Source read{.config = directory.read_config("")};
     if (holds_int8(read.config)) throw ConfigError(from + ": is quantized already");
@@ -46,19 +38,15 @@ QuantizedModel quantize_model(const std::string& from, const std::string& to) {
     }
     return read;
   });
-  create_folders(copy.path());
-  const FolderLock lock(copy.path());
-  require_free();  // another process may have written until now
-  copy.settle();
-  ModelUpdate update(copy, OtherFiles::kGo);
-  save_safetensors(update.file(kWeights), source.weights.tensors, source.weights.metadata,
-                   Precision::kInt8);
   source.config["weights"] = name_of(Precision::kInt8);
-  write_config(update, source.config);
-  for (const auto& [name, contents] : source.others) write_file(update.file(name), contents);
-  update.commit();
+  write_new_model(to, "--output", [&](ModelUpdate& update) {
+    save_safetensors(update.file(kWeights), source.weights.tensors, source.weights.metadata,
+                     Precision::kInt8);
+    write_config(update, source.config);
+    for (const auto& [name, contents] : source.others) write_file(update.file(name), contents);
+  });
   return {static_cast<std::size_t>(source.bytes),
-          static_cast<std::size_t>(RegularFile(copy.file(kWeights)).size())};
+          static_cast<std::size_t>(RegularFile(ModelDirectory(to).file(kWeights)).size())};
 }
 
 }  // namespace rnn

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "rnn/error.h"
+#include "text/escape.h"
 
 namespace rnn {
 
@@ -91,11 +92,11 @@ std::vector<std::string> labels_of(const SelectedTexts& texts, bool multi_label)
     if (seen[static_cast<std::size_t>(label)]) labels.emplace(source.label(label));
   }
   if (labels.size() < (multi_label ? 1 : 2)) {
-    throw TextError((first < 0 ? std::string("texts") : source.file(first)) +
-                    ": a classifier needs at least " + (multi_label ? "one label" : "two labels") +
-                    ", got " +
-                    (labels.empty() ? std::string("none") : "only '" + *labels.begin() + "'") +
-                    "; is the label in the column or field that the options say?");
+    throw TextError(
+        (first < 0 ? std::string("texts") : source.file(first)) + ": a classifier needs at least " +
+        (multi_label ? "one label" : "two labels") + ", got " +
+        (labels.empty() ? std::string("none") : "only '" + escape(*labels.begin()) + "'") +
+        "; is the label in the column or field that the options say?");
   }
   return {labels.begin(), labels.end()};
 }

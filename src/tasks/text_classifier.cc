@@ -9,9 +9,11 @@
 #include "base/file.h"
 #include "rnn/error.h"
 #include "rnn/model_file.h"
+#include "rnn/version.h"
 #include "tasks/model_directory.h"
 #include "tasks/optimization.h"
 #include "tasks/text_classifier_impl.h"
+#include "tasks/training_run.h"
 #include "text/escape.h"
 #include "text/utf8.h"
 
@@ -37,6 +39,26 @@ std::vector<std::string> read_labels(const std::string& path) {
 }
 
 }  // namespace
+
+Json classifier_config(const TextClassifierRecipe& recipe, const Network& network,
+                       const Vocabulary& vocabulary, std::span<const std::string> labels) {
+  return {
+      {"format", kModelFormat},       {"task", "text-classifier"},
+      {"rnn_version", kVersion},      {"vocabulary_size", vocabulary.size()},
+      {"labels", labels.size()},      {"network", parse_json(network_to_json(network), "network")},
+      {"recipe", recipe_json(recipe)}};
+}
+
+void write_classifier_texts(ModelUpdate& update, const TextEncoder& encoder,
+                            const Vocabulary& vocabulary, std::span<const std::string> labels) {
+  vocabulary.save(update.file("vocabulary.txt"));
+  std::string lines;
+  for (const std::string& label : labels) lines += escape(label) + "\n";
+  write_file(update.file("labels.txt"), lines);
+  if (const std::string_view pieces = encoder.tokenizer().model(); !pieces.empty()) {
+    write_file(update.file("tokenizer.model"), pieces);
+  }
+}
 
 std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label) {
   std::vector<std::int32_t> chosen;
@@ -79,6 +101,7 @@ ClassificationReport report_on(Inference& inference, const Network& network, con
 TextClassifier::TextClassifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TextClassifier::~TextClassifier() = default;
 TextClassifier::TextClassifier(TextClassifier&&) noexcept = default;
+TextClassifier& TextClassifier::operator=(TextClassifier&&) noexcept = default;
 
 TextClassifier TextClassifier::load(const std::string& path, const BackendOptions& options) {
   return read_whole_model(path, [&](const ModelDirectory& directory) {
@@ -143,6 +166,15 @@ TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
   return TextClassifier(std::unique_ptr<Impl>(
       new Impl{recipe, std::move(texts.encoder), std::move(texts.vocabulary),
                std::move(texts.labels), model.network(), std::move(parameters), model.backend()}));
+}
+
+void TextClassifier::save(const std::string& directory) const {
+  const Impl& m = *impl_;
+  write_new_model(directory, "its directory", [&](ModelUpdate& update) {
+    save_safetensors(update.file("model.safetensors"), m.parameters);
+    write_classifier_texts(update, m.encoder, m.vocabulary, m.labels);
+    write_config(update, classifier_config(m.recipe, m.network, m.vocabulary, m.labels));
+  });
 }
 
 Classification TextClassifier::predict(std::string_view text) const {

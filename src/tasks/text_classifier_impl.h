@@ -4,6 +4,7 @@
 
 #include "rnn/tasks/text_classifier.h"
 #include "tasks/labelled_texts.h"
+#include "tasks/model_directory.h"
 #include "tasks/text_encoder.h"
 
 namespace rnn {
@@ -62,6 +63,13 @@ ClassificationReport report_on(Inference& inference, const Network& network, con
 /// is one.
 std::string classifier_misfit(const Network& network, Index vocabulary, Index labels,
                               bool multi_label);
+
+/// What config.json says of a model, whether it was trained from files or saved from memory.
+Json classifier_config(const TextClassifierRecipe& recipe, const Network& network,
+                       const Vocabulary& vocabulary, std::span<const std::string> labels);
+/// The files that say what its inputs and outputs mean.
+void write_classifier_texts(ModelUpdate& update, const TextEncoder& encoder,
+                            const Vocabulary& vocabulary, std::span<const std::string> labels);
 
 /// What training needs of labelled texts.
 struct ClassifierTexts {

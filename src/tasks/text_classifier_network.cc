@@ -51,6 +51,10 @@ Value pooled(Graph& graph, Value x, Pooling pooling) {
   return graph.add(PoolOverTime({.pooling = pooling}), x);
 }
 
+void add_pooled(std::vector<Value>& all, Graph& graph, const TextClassifierRecipe& r, Value x) {
+  for (Pooling pooling : r.pooling) all.push_back(pooled(graph, x, pooling));
+}
+
 /// One vector for what `arch` makes of the words.
 std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value words) {
   std::vector<Value> all;
@@ -58,7 +62,7 @@ std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value 
   if (r.arch == "bag") return all;
   if (r.arch == "cnn") {
     for (Index width : r.convolution_widths()) {
-      all.push_back(pooled(graph, convolved(graph, r, words, width, r.strides), r.pooling));
+      add_pooled(all, graph, r, convolved(graph, r, words, width, r.strides));
     }
     return all;
   }
@@ -72,13 +76,17 @@ std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value 
     x = dropped(graph, graph.add(Highway(HighwayOptions{}), x), r.dropout, true);
   }
   // At the last step the backward direction has read one word; its last state is at the first.
-  const bool last_of_both = r.pooling == Pooling::kLast && reads_both_ways(r);
+  const bool last_of_both = reads_both_ways(r) && r.pooling.front() == Pooling::kLast;
   for (int layer = 0; layer < r.layers; ++layer) {
     if (layer > 0) x = dropped(graph, x, r.dropout, true);
     const bool top = layer + 1 == r.layers;
     x = graph.add(recurrent(r, !(top && last_of_both)), x);
   }
-  all.push_back(last_of_both ? x : pooled(graph, x, r.pooling));
+  if (last_of_both) {
+    all.push_back(x);
+  } else {
+    add_pooled(all, graph, r, x);
+  }
   return all;
 }
 

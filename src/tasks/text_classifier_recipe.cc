@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json.h"
 #include "base/number_list.h"
 #include "base/require.h"
 #include "rnn/error.h"
 #include "rnn/sequential.h"
+#include "tasks/network_fit.h"
 #include "tasks/optimization.h"
 
 namespace rnn {
@@ -14,6 +16,39 @@ namespace {
 
 constexpr std::array kArchitectures{"bag",   "lstm", "gru",   "bilstm",
                                     "bigru", "cnn",  "clstm", "char-cnn-lstm"};
+
+/// What describes a network, unless the recipe has one as JSON.
+void exchange_described_network(Fields& fields, TextClassifierRecipe& r) {
+  fields("arch", r.arch);
+  fields("embedding", r.embedding);
+  fields("ngrams", r.ngrams);
+  fields("buckets", r.buckets);
+  fields("hidden", r.hidden);
+  fields("layers", r.layers);
+  fields("filters", r.filters);
+  fields("kernel_size", r.kernel_size);
+  fields("kernel_sizes", r.kernel_sizes);
+  fields("strides", r.strides);
+  fields.choices("pooling", r.pooling, {"max", "mean", "last", "attention", "sum"});
+  fields("skip", r.skip);
+  fields("dropout_embedding", r.dropout_embedding);
+  fields("dropout_shared", r.dropout_shared);
+  fields("dropout", r.dropout);
+  fields("word_dropout", r.word_dropout);
+  fields("label_smoothing", r.label_smoothing);
+  fields("naive_bayes", r.naive_bayes);
+  fields("naive_bayes_ngrams", r.naive_bayes_ngrams);
+  fields("naive_bayes_buckets", r.naive_bayes_buckets);
+  fields("naive_bayes_min_count", r.naive_bayes_min_count);
+  fields("naive_bayes_dropout", r.naive_bayes_dropout);
+}
+
+Json described_network(TextClassifierRecipe recipe) {
+  Json json;
+  JsonWriter writer(json);
+  exchange_described_network(writer, recipe);
+  return json;
+}
 
 }  // namespace
 
@@ -36,28 +71,7 @@ void TextClassifierRecipe::exchange(Fields& fields) {
   fields("max_units", max_units);
   fields("multi_label", multi_label);
   fields("holdout", holdout);
-  fields("arch", arch);
-  fields("embedding", embedding);
-  fields("ngrams", ngrams);
-  fields("buckets", buckets);
-  fields("hidden", hidden);
-  fields("layers", layers);
-  fields("filters", filters);
-  fields("kernel_size", kernel_size);
-  fields("kernel_sizes", kernel_sizes);
-  fields("strides", strides);
-  fields.choice("pooling", pooling, {"max", "mean", "last", "attention", "sum"});
-  fields("skip", skip);
-  fields("dropout_embedding", dropout_embedding);
-  fields("dropout_shared", dropout_shared);
-  fields("dropout", dropout);
-  fields("word_dropout", word_dropout);
-  fields("label_smoothing", label_smoothing);
-  fields("naive_bayes", naive_bayes);
-  fields("naive_bayes_ngrams", naive_bayes_ngrams);
-  fields("naive_bayes_buckets", naive_bayes_buckets);
-  fields("naive_bayes_min_count", naive_bayes_min_count);
-  fields("naive_bayes_dropout", naive_bayes_dropout);
+  exchange_described_network(fields, *this);
   fields("network", network);
   fields("class_weights", class_weights);
   fields("choose", choose);
@@ -93,6 +107,7 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("arch: expected one of " + names + "; got '" + r.arch + "'");
   }
   r.reader();
+  if (!r.network.empty()) require_undescribed(described_network(r), described_network({}));
   for (Index width : r.convolution_widths()) {
     require(width <= 64, "kernel-sizes", "1 to 64", width);
   }
@@ -101,6 +116,11 @@ void validate(const TextClassifierRecipe& r) {
   }
   if (r.arch == "char-cnn-lstm" && r.unit != "char" && r.unit != "byte") {
     throw ConfigError("arch: char-cnn-lstm reads characters; give --unit char or --unit byte");
+  }
+  require(!r.pooling.empty(), "pooling", "at least one", 0);
+  if ((r.arch == "bilstm" || r.arch == "bigru") && r.pooling.size() > 1 &&
+      std::find(r.pooling.begin(), r.pooling.end(), Pooling::kLast) != r.pooling.end()) {
+    throw ConfigError("pooling: last of " + r.arch + " stands alone; leave the others out");
   }
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
   require(r.max_vocabulary == 0 || r.max_vocabulary >= 3, "max-vocabulary", "0 or at least 3",
@@ -133,10 +153,6 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("class-weights: are for one label a text; leave them out with --multi-label");
   }
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
-  if (r.naive_bayes > 0 && !r.network.empty()) {
-    throw ConfigError(
-        "naive-bayes: adds a layer to the network of --arch; leave it out with --network");
-  }
   require(r.naive_bayes_ngrams >= 1 && r.naive_bayes_ngrams <= 5, "naive-bayes-ngrams", "1 to 5",
           r.naive_bayes_ngrams);
   require(r.naive_bayes_buckets >= 1 && r.naive_bayes_buckets <= 1 << 28, "naive-bayes-buckets",

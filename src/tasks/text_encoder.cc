@@ -1,5 +1,7 @@
 #include "tasks/text_encoder.h"
 
+#include <algorithm>
+
 namespace rnn {
 namespace {
 
@@ -34,10 +36,13 @@ void TextEncoder::count(std::string_view text, VocabularyBuilder& builder) const
 std::int64_t TextEncoder::encode(std::string_view text, const Vocabulary& vocabulary,
                                  std::vector<std::int32_t>& ids) const {
   ids.clear();
-  const std::int64_t unknown =
-      rewrites_ ? tokenizer_->encode(normalizer_.normalize(text), vocabulary, ids)
-                : tokenizer_->encode(text, vocabulary, ids);
-  cut_middle(ids, max_units_);
+  std::int64_t unknown = rewrites_
+                             ? tokenizer_->encode(normalizer_.normalize(text), vocabulary, ids)
+                             : tokenizer_->encode(text, vocabulary, ids);
+  if (ids.size() > max_units_) {
+    cut_middle(ids, max_units_);
+    unknown = std::count(ids.begin(), ids.end(), vocabulary.unknown_id());
+  }
   if (ids.empty()) ids.push_back(vocabulary.end_id());
   return unknown;
 }

@@ -1,11 +1,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/file.h"
 #include "base/number.h"
 #include "rnn/error.h"
-#include "rnn/model_file.h"
-#include "rnn/version.h"
 #include "tasks/first_values.h"
 #include "tasks/naive_bayes.h"
 #include "tasks/numbers_folder.h"
@@ -34,26 +31,9 @@ std::string counts_text(const ClassifierTexts& texts) {
   }
   std::string text = "labels:";
   for (std::size_t i = 0; i < counts.size() && i < 20; ++i) {
-    text += " " + texts.labels[i] + " " + std::to_string(counts[i]);
+    text += " " + escape(texts.labels[i]) + " " + std::to_string(counts[i]);
   }
   return text + (counts.size() > 20 ? " ..." : "");
-}
-
-Json config_of(const TextClassifierRecipe& recipe, const ClassifierTexts& texts, const Model& model,
-               const EpochRecord* record) {
-  Json config = {{"format", kModelFormat},
-                 {"task", "text-classifier"},
-                 {"rnn_version", kVersion},
-                 {"vocabulary_size", texts.vocabulary.size()},
-                 {"labels", texts.labels.size()},
-                 {"network", parse_json(network_to_json(model.network()), "network")},
-                 {"recipe", recipe_json(recipe)}};
-  if (record) {
-    config["training"] = {
-        {"epoch", record->epoch}, {"steps", record->steps}, {"train_nats", record->train.mean()}};
-    if (record->validation) config["training"]["validation_nats"] = record->validation->mean();
-  }
-  return config;
 }
 
 /// What the answers are worth after each epoch: the measure to choose by, and for the log.
@@ -92,12 +72,6 @@ class ReportEachEpoch {
 std::string result_text(const EpochRecord& record) {
   return record.validation ? "valid loss " + to_fixed(record.validation->mean(), 4)
                            : "train loss " + to_fixed(record.train.mean(), 4);
-}
-
-std::string labels_file(const std::vector<std::string>& labels) {
-  std::string text;
-  for (const std::string& label : labels) text += escape(label) + "\n";
-  return text;
 }
 
 }  // namespace
@@ -243,6 +217,13 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   training.log(described("train", texts.train) + "; vocabulary: " +
                std::to_string(texts.vocabulary.size()) + " types\n" + counts_text(texts));
   if (texts.valid.size() > 0) training.log(described("valid", texts.valid));
+  if (texts.valid.size() == 0 && (recipe.choose != "loss" || recipe.early_stopping >= 0)) {
+    throw ConfigError(
+        "holdout: no label has a text to spare, so there is nothing to choose an epoch by; give "
+        "more texts or --valid");
+  }
+  const std::vector<float> class_weights =
+      class_weights_of(recipe.class_weights, texts.labels, texts.train);
   training.use_data(texts.fingerprint());
 
   Model model = classifier_model(recipe, texts, run.backend);
@@ -253,6 +234,11 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
     if (start) {
       options.frozen_epochs =
           gradual_unfreezing(take_encoder(values, *start, run.init_from), recipe.unfreeze_epochs);
+      for (const auto& [name, epochs] : options.frozen_epochs) {
+        if (epochs < recipe.epochs || recipe.unfreeze_epochs == 0) continue;
+        training.log("unfreeze-epochs: " + name + " would learn after epoch " +
+                     std::to_string(epochs) + " and stays as it is");
+      }
     } else {
       training.log(take_vectors(values, kWordTable, run.vectors, texts.vocabulary));
     }
@@ -262,8 +248,6 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   model.plan_training(*batches);
   training.log(model.summary());
 
-  const std::vector<float> class_weights =
-      class_weights_of(recipe.class_weights, texts.labels, texts.train);
   options.class_weights = class_weights;
   std::optional<ClassifierBatches> valid_batches;
   std::optional<ReportEachEpoch> report;
@@ -281,12 +265,17 @@ History train_text_classifier(const TextClassifierRecipe& recipe, const TextClas
   return training.fit(
       model, *batches, options,
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {
-        texts.vocabulary.save(update.file("vocabulary.txt"));
-        write_file(update.file("labels.txt"), labels_file(texts.labels));
-        if (const std::string_view pieces = texts.encoder.tokenizer().model(); !pieces.empty()) {
-          write_file(update.file("tokenizer.model"), pieces);
+        write_classifier_texts(update, texts.encoder, texts.vocabulary, texts.labels);
+        Json config = classifier_config(recipe, now.network(), texts.vocabulary, texts.labels);
+        if (record) {
+          config["training"] = {{"epoch", record->epoch},
+                                {"steps", record->steps},
+                                {"train_nats", record->train.mean()}};
+          if (record->validation) {
+            config["training"]["validation_nats"] = record->validation->mean();
+          }
         }
-        return config_of(recipe, texts, now, record);
+        return config;
       },
       result_text);
 }

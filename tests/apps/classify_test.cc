@@ -23,9 +23,11 @@ class Classify : public Command {
     };
     standard("--train", "notes.tsv");
     standard("--valid", "held.tsv");
-    standard("--hidden", "8");
-    standard("--embedding", "8");
-    standard("--buckets", "101");
+    if (std::find(more.begin(), more.end(), "--network") == more.end()) {
+      standard("--hidden", "8");
+      standard("--embedding", "8");
+      standard("--buckets", "101");
+    }
     standard("--batch", "8");
     standard("--epochs", "3");
     standard("--lr", "0.02");

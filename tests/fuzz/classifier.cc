@@ -9,6 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                 .ngrams = 2,
                                 .buckets = 7,
                                 .hidden = 3,
+                                .naive_bayes = 0.1f,
+                                .naive_bayes_buckets = 11,
+                                .naive_bayes_min_count = 1,
                                 .epochs = 1,
                                 .batch = 8},
                                "yes\tnorth and south\nno\tsouth and north\n");

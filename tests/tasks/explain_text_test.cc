@@ -24,7 +24,7 @@ TextClassifier trained(const std::string& arch, Pooling pooling = Pooling::kMax,
   }
   TextClassifierRecipe recipe;
   recipe.arch = arch;
-  recipe.pooling = pooling;
+  recipe.pooling = {pooling};
   recipe.ngrams = ngrams;
   recipe.embedding = recipe.hidden = recipe.filters = 12;
   recipe.buckets = 101;
@@ -40,9 +40,10 @@ const char* const kTexts[] = {"the ship sailed north and then, by night, south."
                               "south  of the north,\u00a0zebra north of the south", ""};
 
 TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
-  for (const char* arch : {"bag", "gru", "bilstm", "cnn", "clstm"}) {
-    for (Pooling pooling : {Pooling::kMax, Pooling::kAttention, Pooling::kLast}) {
-      if (pooling == Pooling::kLast && std::string_view(arch) != "bilstm") continue;
+  for (const char* arch : {"bag", "lstm", "gru", "bilstm", "bigru", "cnn", "clstm"}) {
+    for (Pooling pooling : {Pooling::kMax, Pooling::kMean, Pooling::kAttention, Pooling::kLast}) {
+      const bool both_ways = arch[0] == 'b' && arch[1] == 'i';
+      if (pooling == Pooling::kLast && !both_ways) continue;
       SCOPED_TRACE(std::string(arch) + " pooling " + std::to_string(static_cast<int>(pooling)));
       const TextClassifier model = trained(arch, pooling);
       for (const char* text : kTexts) {
@@ -56,6 +57,16 @@ TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
         }
       }
     }
+  }
+}
+
+TEST(ExplainText, ContributionsAddUpOverHundredsOfUnitsToo) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += i % 7 == 3 ? "zebra " : i % 3 ? "ship " : "north ";
+  for (const char* arch : {"bag", "cnn"}) {  // of recurrent networks, see Explanation::remainder
+    const Explanation why = trained(arch).explain(text);
+    EXPECT_EQ(why.units.size(), 300u);
+    EXPECT_NEAR(why.remainder, 0, 0.01 * std::abs(why.logit - why.baseline) + 1e-4) << arch;
   }
 }
 
@@ -174,6 +185,7 @@ TEST(ExplainText, ExplainsAGivenNetworkThatLooksUnitsUpTwice) {
     means.push_back(graph.add(PoolOverTime({.pooling = Pooling::kMean}), words));
   }
   graph.output(Softmax({.units = 3}), graph.add(Concatenate(), means));
+  recipe.arch = TextClassifierRecipe().arch;
   recipe.network = network_to_json(graph.build());
   const TextClassifier model = TextClassifier::fit(texts, recipe);
   const Explanation why = model.explain("north of the ship");

@@ -51,7 +51,8 @@ TEST(NaiveBayes, RatiosFollowTheFormulaAndTheHeadPassesThemOn) {
   EXPECT_GT(units(1, 0), 0);
   EXPECT_LT(units(1, 1), 0);
   const std::int32_t pair[] = {1, 2};
-  EXPECT_NEAR(pairs(NgramEmbedding::bucket(pair, 1 << 16), 0), ratio(2, 2, 2), 1e-5);
+  EXPECT_NEAR(pairs(NgramEmbedding::bucket_of(NgramEmbedding::hash(pair), 1 << 16), 0),
+              ratio(2, 2, 2), 1e-5);
   for (Index label = 0; label < 4; ++label) {
     EXPECT_EQ(units(4, label), 0) << "one text is too few";
     EXPECT_EQ(units(0, label), 0);
@@ -59,7 +60,7 @@ TEST(NaiveBayes, RatiosFollowTheFormulaAndTheHeadPassesThemOn) {
   }
   const View<float> keys = values.at("evidence/ngram_keys");
   EXPECT_EQ(std::count_if(keys.begin(), keys.end(), [](float key) { return key != 0; }), 1);
-  EXPECT_EQ(keys(NgramEmbedding::bucket(pair, 1 << 16), 0),
+  EXPECT_EQ(keys(NgramEmbedding::bucket_of(NgramEmbedding::hash(pair), 1 << 16), 0),
             NgramEmbedding::key_of(NgramEmbedding::hash(pair)));
   const View<float> weights = values.at("evidence/embeddings");
   EXPECT_EQ(*std::min_element(weights.begin(), weights.end()), 0.25f);
@@ -111,8 +112,9 @@ TEST(NaiveBayes, NeedsItsLayer) {
 }
 
 TEST(NaiveBayes, DoesNotChangeAGivenNetwork) {
-  TextClassifierRecipe recipe = with_evidence();
+  TextClassifierRecipe recipe;
   recipe.network = "{}";
+  recipe.naive_bayes = 0.1f;
   expect_error<ConfigError>([&] { validate(recipe); }, "naive-bayes", "--network");
 }
 

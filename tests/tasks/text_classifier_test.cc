@@ -22,7 +22,8 @@ TEST_F(TextClassifierTask, EvaluationIsTheValidationOfTheTraining) {
     TextClassifierRecipe recipe = small(arch);
     if (recipe.arch == "char-cnn-lstm") recipe.unit = "char";
     recipe.skip = recipe.arch == "cnn" || recipe.arch == "gru";
-    if (recipe.arch == "bigru") recipe.pooling = Pooling::kLast;
+    if (recipe.arch == "bigru") recipe.pooling = {Pooling::kLast};
+    if (recipe.arch == "lstm") recipe.pooling = {Pooling::kMax, Pooling::kMean, Pooling::kLast};
     const History history = train_text_classifier(recipe, run);
     const TextClassifier model = TextClassifier::load(files.path("m"));
     const std::string paths[] = {valid};
@@ -45,7 +46,7 @@ TEST_F(TextClassifierTask, TheLastOfBothDirectionsHasReadTheWholeText) {
     for (const int layers : {1, 2}) {
       SCOPED_TRACE(std::string(arch) + " " + std::to_string(layers));
       TextClassifierRecipe recipe = small(arch);
-      recipe.pooling = Pooling::kLast;
+      recipe.pooling = {Pooling::kLast};
       recipe.layers = layers;
       Model model(text_classifier_network(recipe, 10, 3));
       model.compile({});
@@ -167,6 +168,14 @@ TEST_F(TextClassifierTask, FitsTextsInMemory) {
                        b = loaded.predict("north ship south");
   EXPECT_EQ(a.probabilities, b.probabilities);
   EXPECT_EQ(fitted.labels(), (std::vector<std::string>{"no", "none", "yes"}));
+
+  // What is saved is loaded, by a move over another; and never written over anything.
+  fitted.save(files.path("saved"));
+  TextClassifier saved = TextClassifier::load(files.path("files"));
+  saved = TextClassifier::load(files.path("saved"));
+  EXPECT_EQ(saved.predict("north ship south").probabilities, a.probabilities);
+  EXPECT_EQ(saved.labels(), fitted.labels());
+  expect_error<ConfigError>([&] { fitted.save(files.path("saved")); }, "saved", "empty directory");
 
   const auto refuses = [&](auto change, const char* part) {
     TextClassifierRecipe asked = recipe;
@@ -403,6 +412,31 @@ TEST_F(TextClassifierTask, StartsFromVectorsOfAFile) {
   expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "exclude each other");
 }
 
+// What is found wrong once the texts are read costs nothing of the model that was to be replaced.
+TEST_F(TextClassifierTask, AWrongWeightLeavesTheTrainingThatIsThere) {
+  TextClassifierRecipe recipe = small();
+  trained(recipe);
+  TextClassifierRun run = to("m");
+  run.overwrite = true;
+  TextClassifierRecipe wrong = recipe;
+  wrong.class_weights = "perhaps=2";
+  expect_error<ConfigError>([&] { train_text_classifier(wrong, run); }, "class-weights", "perhaps");
+  run.overwrite = false;
+  run.resume = true;
+  recipe.epochs += 1;
+  EXPECT_EQ(train_text_classifier(recipe, run).epochs.size(),
+            static_cast<std::size_t>(recipe.epochs));
+}
+
+TEST_F(TextClassifierTask, WithoutATextToSpareThereIsNothingToChooseBy) {
+  TextClassifierRecipe recipe = small();
+  recipe.choose = "accuracy";
+  TextClassifierRun run = to("m");
+  run.train = {files.write("two.tsv", "yes\tnorth\nno\tsouth\n")};
+  run.valid.clear();
+  expect_error<ConfigError>([&] { train_text_classifier(recipe, run); }, "no label has a text");
+}
+
 TEST_F(TextClassifierTask, TheBestEpochIsChosenByTheMeasureAsked) {
   for (const char* choose : {"loss", "accuracy", "macro-f1"}) {
     TextClassifierRecipe recipe = small();
@@ -447,6 +481,9 @@ TEST_F(TextClassifierTask, RefusesImpossibleRecipes) {
   refuses([](auto& r) { r.multi_label = true, r.label_smoothing = 0.1f; }, "label-smoothing");
   refuses([](auto& r) { r.arch = "cnn", r.kernel_sizes = "3,0"; }, "kernel-sizes", "3,0");
   refuses([](auto& r) { r.arch = "char-cnn-lstm"; }, "--unit char");
+  refuses([](auto& r) { r.pooling = {Pooling::kMax, Pooling::kLast}; }, "pooling", "bilstm");
+  refuses([](auto& r) { r.pooling = {}; }, "pooling");
+  refuses([](auto& r) { r.network = "{}"; }, "embedding", "--network");
   refuses([](auto& r) { r.lr = 0; }, "lr");
   refuses([](auto& r) { r.choose = "f2"; }, "choose", "macro-f1", "f2");
   refuses([](auto& r) { r.unfreeze_epochs = -1; }, "unfreeze-epochs");

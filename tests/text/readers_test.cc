@@ -195,6 +195,8 @@ TEST(LabelledReader, ErrorsHaveLineAndColumn) {
                           "x.csv:3:4: ", "label is empty");
   expect_error<TextError>(read_csv("\u00E9,\"b\"\n", {.format = "csv", .text_columns = {3}}),
                           "x.csv:1:6: ", "`text_columns`", "column 3");
+  expect_error<ConfigError>(read_csv("a,b\n", {.format = "csv", .text_columns = {2, 1}}),
+                            "`text_columns`", "column 1", "label");
   expect_error<ConfigError>(read("xml", ""), "`format`", "fasttext", "\"xml\"");
   expect_error<ConfigError>(
       [&] { LabelledReader(files.write("x.txt", ""), {.format = "csv", .label_column = 0}); },

@@ -55,11 +55,17 @@ class RNN_API TextClassifier {
   /// Trains on texts in memory, with the recipe's epochs and nothing held out. `train` has labels
   /// as LabelledReader gives them. Throws as train_text_classifier does; ConfigError also for what
   /// needs texts to measure on or a language model to start from: `choose`, `early_stopping`,
-  /// `unfreeze_epochs`.
+  /// `unfreeze_epochs`, and the unit sentencepiece.
   static TextClassifier fit(std::span<const LabelledText> train, const TextClassifierRecipe& recipe,
                             const BackendOptions& backend = {});
   ~TextClassifier();
   TextClassifier(TextClassifier&&) noexcept;
+  TextClassifier& operator=(TextClassifier&&) noexcept;
+
+  /// Writes a model directory, which must be new or empty, for `load` and for the command line, in
+  /// fp32; there is no checkpoint to resume from. Throws ConfigError when something is there,
+  /// IoError.
+  void save(const std::string& directory) const;
 
   /// A result depends on its text alone, not on what else is predicted with it or at the same time.
   /// Throws DivergenceError when the model's numbers are not finite.

@@ -52,7 +52,9 @@ struct RNN_API TextClassifierRecipe {
   Index kernel_size = 3;
   std::string kernel_sizes = "3,4,5";  ///< of cnn, with commas between
   Index strides = 1;
-  Pooling pooling = Pooling::kMax;
+  /// What is made of all steps, side by side where there are several: such as max, mean and last
+  /// (Howard and Ruder 2018); with bilstm and bigru kLast stands alone.
+  std::vector<Pooling> pooling = {Pooling::kMax};
   bool skip = false;  ///< the mean of the words' vectors goes to the head beside the rest
   float dropout_embedding = 0.3f;
   bool dropout_shared = true;  ///< one mask for a whole text after the embedding

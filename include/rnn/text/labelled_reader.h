@@ -26,13 +26,13 @@ struct LabelledText {
 
 struct LabelledOptions {
   std::string format = "tab";
-  bool header = false;            ///< csv, tsv: the first record names the columns
+  bool header = false;            ///< csv, tsv: the first record is passed over, whatever it says
   std::int64_t label_column = 1;  ///< csv, tsv: from 1
-  std::vector<std::int64_t> text_columns =
-      {};                                  ///< csv, tsv: joined with a space; empty: all others
-  std::string label_field = "label";       ///< jsonl
-  std::string text_field = "text";         ///< jsonl
-  std::string label_prefix = "__label__";  ///< fasttext
+  std::vector<std::int64_t> text_columns = {};  ///< csv, tsv: joined with a space; empty: all
+                                                ///< but the label's
+  std::string label_field = "label";            ///< jsonl
+  std::string text_field = "text";              ///< jsonl
+  std::string label_prefix = "__label__";       ///< fasttext
   TextPolicy policy{};
 };
 
