@@ -7,7 +7,7 @@ namespace rnn {
 struct RNN_API NgramEmbeddingOptions {
   Index input_dim = 0;     ///< number of symbols, V
   Index output_dim = 0;    ///< width of a vector, E
-  Index ngrams = 2;        ///< N, symbols of the longest n-gram: 1 to 5
+  Index ngrams = 2;        ///< N, symbols of the longest n-gram: 1 to 8
   Index buckets = 65536;   ///< rows that all longer n-grams share
   float word_dropout = 0;  ///< share of the symbols that are left out in training
   float text_dropout = 0;  ///< share of the texts of which nothing is read in training
@@ -50,7 +50,7 @@ struct RNN_API NgramEmbeddingOptions {
 /// not the text as a whole: not causal.
 class RNN_API NgramEmbedding : public Layer {
  public:
-  /// Throws ConfigError unless both dimensions and buckets are positive, ngrams is 1 to 5 and both
+  /// Throws ConfigError unless both dimensions and buckets are positive, ngrams is 1 to 8 and both
   /// dropouts in [0, 1).
   explicit NgramEmbedding(const NgramEmbeddingOptions& options);
 

@@ -10,7 +10,7 @@ namespace {
 
 enum Slot : std::size_t { kY, kPart, kScales };
 
-constexpr std::size_t kLongest = 5;  // symbols of an n-gram
+constexpr std::size_t kLongest = 8;  // symbols of an n-gram
 // Buffers of a call: n-1 has the rows of n-grams, and then there are:
 constexpr std::size_t kSymbols = kLongest, kFirsts = kLongest + 1;
 
@@ -79,7 +79,7 @@ NgramEmbedding::NgramEmbedding(const NgramEmbeddingOptions& options) : options_(
   require_size(type(), "output_dim", options.output_dim);
   require_size(type(), "buckets", options.buckets);
   require(options.ngrams >= 1 && options.ngrams <= static_cast<Index>(kLongest),
-          "NgramEmbedding ngrams", "1 to 5", options.ngrams);
+          "NgramEmbedding ngrams", "1 to 8", options.ngrams);
   require(options.word_dropout >= 0 && options.word_dropout < 1, "NgramEmbedding word_dropout",
           "at least 0 and below 1", options.word_dropout);
   require(options.text_dropout >= 0 && options.text_dropout < 1, "NgramEmbedding text_dropout",

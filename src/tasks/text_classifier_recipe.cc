@@ -128,7 +128,7 @@ void validate(const TextClassifierRecipe& r) {
   require(r.max_units >= 2 && r.max_units <= 1 << 20, "max-units", "2 to 1048576", r.max_units);
   require(r.holdout >= 0 && r.holdout <= 0.9f, "holdout", "0 to 0.9", r.holdout);
   require(r.embedding >= 1 && r.embedding <= 65536, "embedding", "1 to 65536", r.embedding);
-  require(r.ngrams >= 1 && r.ngrams <= 5, "ngrams", "1 to 5", r.ngrams);
+  require(r.ngrams >= 1 && r.ngrams <= 8, "ngrams", "1 to 8", r.ngrams);
   require(r.buckets >= 1 && r.buckets <= 1 << 28, "buckets", "1 to 268435456", r.buckets);
   require(r.hidden >= 1 && r.hidden <= 65536, "hidden", "1 to 65536", r.hidden);
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
@@ -153,7 +153,7 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("class-weights: are for one label a text; leave them out with --multi-label");
   }
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
-  require(r.naive_bayes_ngrams >= 1 && r.naive_bayes_ngrams <= 5, "naive-bayes-ngrams", "1 to 5",
+  require(r.naive_bayes_ngrams >= 1 && r.naive_bayes_ngrams <= 8, "naive-bayes-ngrams", "1 to 8",
           r.naive_bayes_ngrams);
   require(r.naive_bayes_buckets >= 1 && r.naive_bayes_buckets <= 1 << 28, "naive-bayes-buckets",
           "1 to 268435456", r.naive_bayes_buckets);

@@ -206,7 +206,7 @@ TEST(NgramEmbedding, RefusesBadOptionsAndInputs) {
   EXPECT_THROW(layer({.input_dim = 0, .output_dim = 1}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 0}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .ngrams = 0}), ConfigError);
-  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .ngrams = 6}), ConfigError);
+  EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .ngrams = 9}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .buckets = 0}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .word_dropout = 1}), ConfigError);
   EXPECT_THROW(layer({.input_dim = 1, .output_dim = 1, .text_dropout = 1}), ConfigError);
