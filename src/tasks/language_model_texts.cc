@@ -1,6 +1,7 @@
 #include "tasks/language_model_texts.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file.h"
 #include "rnn/error.h"
@@ -110,6 +111,14 @@ LanguageModelTexts read_texts(const LanguageModelRecipe& recipe, const LanguageM
     throw ConfigError(
         "train: the text is read twice, standard input can be read once; store it "
         "in a file");
+  }
+  for (const std::string& path : run.train) {
+    std::error_code unknown;  // what is not there is told where it is read
+    if (std::filesystem::is_fifo(path, unknown)) {
+      throw ConfigError("train: the text is read twice, and " + path +
+                        " is a pipe, which can be read once; store it in a file, or let `rnn lm "
+                        "train --train -` do so");
+    }
   }
   // A model whose parameters will be the first values means nothing without its vocabulary, nor
   // that without the same units.

@@ -1,6 +1,8 @@
 // LanguageModel as a program embeds it.
 #include "rnn/tasks/language_model.h"
 
+#include <sys/stat.h>
+
 #include <cmath>
 #include <numeric>
 #include <thread>
@@ -191,6 +193,10 @@ TEST_F(LanguageModelTask, WrongRunsAreRefusedBeforeAnythingIsWritten) {
   run.train = {"-"};
   expect_error<ConfigError>([&] { train_language_model(small(), run); },
                             "train:", "standard input");
+  const std::string pipe = files.path("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  run.train = {pipe};
+  expect_error<ConfigError>([&] { train_language_model(small(), run); }, pipe, "read once");
   run.train = {};
   expect_error<ConfigError>([&] { train_language_model(small(), run); }, "train:");
   run = to("m");
