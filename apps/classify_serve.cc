@@ -84,8 +84,8 @@ void classify_serve(const Arguments& arguments) {
   line.require("model");
   const int port = line.get<int>("port");
   require(port >= 0 && port <= 65535, "--port", "0 to 65535", port);
-  // As many requests at once as there are threads, each computed by one: short texts leave nothing
-  // to divide.
+  // As many predictions at once as there are threads, each computed by one: short texts leave nothing
+  // to divide. Explanations come on top, with threads of their own.
   BackendOptions backend = backend_options(line);
   const int threads = backend.threads.threads > 0
                           ? backend.threads.threads
@@ -99,7 +99,7 @@ void classify_serve(const Arguments& arguments) {
       .address = host,
       .port = static_cast<std::uint16_t>(port),
       .workers = threads,
-      .long_workers = std::max(1, threads - 1),  // a core stays free for predictions
+      .long_workers = std::max(1, threads - 1),
       .largest_body = static_cast<std::uint64_t>(at_least<std::int64_t>(line, "max-body", 1)),
       .largest_header = static_cast<std::uint32_t>(header),
       .most_connections = at_least(line, "max-connections", 1),

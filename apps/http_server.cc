@@ -1,6 +1,6 @@
 #include "apps/http_server.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -69,6 +69,13 @@ class Counted {
   std::atomic<std::int64_t>* count_;
 };
 
+/// Threads that answer, and the requests that they have or that wait for them.
+struct Workers {
+  explicit Workers(int count) : threads(static_cast<std::size_t>(std::max(1, count))) {}
+  asio::thread_pool threads;
+  std::atomic<std::int64_t> waiting{0};
+};
+
 }  // namespace
 
 struct HttpServer::Impl {
@@ -83,7 +90,7 @@ struct HttpServer::Impl {
   std::list<Connection*> idle{};
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
-  asio::thread_pool workers, long_workers;
+  Workers workers, long_workers;
   asio::steady_timer last{io}, room{io};
   bool accepting = false;
   int leaving = 0;  ///< connections that were cut off and have not ended yet
@@ -95,8 +102,8 @@ struct HttpServer::Impl {
         quick(std::move(quick_answers)),
         work(std::move(answers)),
         is_long(std::move(asks_for_long)),
-        workers(static_cast<std::size_t>(std::max(1, chosen.workers))),
-        long_workers(static_cast<std::size_t>(std::max(1, chosen.long_workers))) {}
+        workers(chosen.workers),
+        long_workers(chosen.long_workers) {}
 
   HttpLimits limits() const {
     return {.largest_body = options.largest_body, .largest_header = options.largest_header};
@@ -186,30 +193,30 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     start_ = Clock::now();
     auto at_once = answered([&] { return server_.quick(request); });
     if (at_once) return write(std::move(*at_once));
-    if (server_.counters.waiting >= server_.options.most_waiting) {
+    const bool is_long = server_.is_long(request);
+    Workers& workers = is_long ? server_.long_workers : server_.workers;
+    if (workers.waiting >= server_.options.most_waiting) {
       HttpResponse busy = http_error(503, "too many requests are waiting; try again");
       busy.headers.emplace_back("Retry-After", "1");
       return write(std::move(busy));
     }
     stream_.expires_never();
-    const bool is_long = server_.is_long(request);
-    asio::post(is_long ? server_.long_workers : server_.workers,
-               [self = shared_from_this(), request = std::move(request), is_long,
-                counted = Counted(server_.counters.waiting)]() mutable {
-                 // Whatever left a worker would end the program. Where memory is wanting even for
-                 // an error, the connection is let go.
-                 try {
-                   HttpResponse answer =
-                       answered([&] { return self->answer_to(request, is_long); });
-                   asio::io_context& reading = self->server_.io;
-                   asio::post(reading, [self = std::move(self), counted = std::move(counted),
-                                        answer = std::move(answer)]() mutable {
-                     counted.end();
-                     self->write(std::move(answer));
-                   });
-                 } catch (...) {
-                 }
-               });
+    asio::post(workers.threads, [self = shared_from_this(), request = std::move(request), is_long,
+                                 counted = std::array{Counted(server_.counters.waiting),
+                                                      Counted(workers.waiting)}]() mutable {
+      // Whatever left a worker would end the program. Where memory is wanting even for
+      // an error, the connection is let go.
+      try {
+        HttpResponse answer = answered([&] { return self->answer_to(request, is_long); });
+        asio::io_context& reading = self->server_.io;
+        asio::post(reading, [self = std::move(self), counted = std::move(counted),
+                             answer = std::move(answer)]() mutable {
+          for (Counted& one : counted) one.end();
+          self->write(std::move(answer));
+        });
+      } catch (...) {
+      }
+    });
   }
 
   /// On a worker.
@@ -226,6 +233,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       if (!wanted()) throw Unwanted();  // who waited for their turn may have gone
       return server_.work(request, wanted);
     } catch (const Unwanted&) {
+      if (is_long && client_has_closed()) {
+        return http_error(400, "the client closed its side of the connection before the answer");
+      }
       return http_error(503, "the answer took too long; send less text at a time");
     }
   }
@@ -233,8 +243,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   /// On a worker. Nothing else touches the socket meanwhile. A client that has closed the half that
   /// it sends on alone looks the same.
   bool client_has_closed() {
-    char next = 0;
-    return ::recv(stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    pollfd socket{.fd = stream_.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&socket, 1, 0) > 0;
   }
 
   void refuse(HttpResponse answer) {
@@ -368,8 +378,8 @@ HttpServer::HttpServer(const HttpServerOptions& options, Quick quick, Work work,
 
 HttpServer::~HttpServer() {
   impl_->is_over = true;
-  for (asio::thread_pool* workers : {&impl_->workers, &impl_->long_workers}) workers->stop();
-  for (asio::thread_pool* workers : {&impl_->workers, &impl_->long_workers}) workers->join();
+  for (Workers* workers : {&impl_->workers, &impl_->long_workers}) workers->threads.stop();
+  for (Workers* workers : {&impl_->workers, &impl_->long_workers}) workers->threads.join();
   impl_->stopping = true;
 }
 

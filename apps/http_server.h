@@ -24,7 +24,9 @@ struct HttpServerOptions {
   /// Beyond them, the one that has waited longest for its client, to send a request or to take an
   /// answer, gives way; when all wait for workers, others wait until one ends.
   int most_connections = 512;
-  int most_waiting = 256;  ///< requests that wait for a worker; others are told to come again
+  /// Requests with a worker or waiting for one, long ones and others each; more are told to come
+  /// again.
+  int most_waiting = 256;
   std::chrono::milliseconds read_time{15000};    ///< for a whole request, and between requests
   std::chrono::milliseconds write_time{15000};   ///< for a whole response
   std::chrono::milliseconds wait_time{20000};    ///< for a worker; after it the answer is 503
@@ -52,11 +54,11 @@ class HttpServer {
   /// exception that it lets out is an answer, as with Work.
   using Quick = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
   /// False when the time for an answer is over, when the server has ended, and for what is long
-  /// when the client has closed its side.
+  /// when the client has gone, or has closed the half of the connection that it sends on.
   using Wanted = std::function<bool()>;
   /// Runs on a worker, several at once. An exception that it lets out is a 500, std::bad_alloc a
   /// 503. What can take long asks now and then whether it is still wanted, and throws Unwanted when
-  /// it is not, for another 503.
+  /// it is not, for another 503, or 400 where it is the client that has gone.
   using Work = std::function<HttpResponse(const HttpRequest&, const Wanted& wanted)>;
   struct Unwanted {};
   /// What may take seconds. It has workers of its own, so that it delays nothing else, and ends

@@ -353,18 +353,20 @@ Json ModelDirectory::read_config(const std::string& task) const {
   return config;
 }
 
+void require_new_model(const std::string& path, const std::string& argument) {
+  const ModelDirectory directory(path);
+  if (is_there(directory.path()) && !directory.holds_leftovers_alone()) {
+    throw ConfigError(path + ": exists already; give a new or empty directory as " + argument);
+  }
+}
+
 void write_new_model(const std::string& path, const std::string& argument,
                      const std::function<void(ModelUpdate&)>& write) {
   const ModelDirectory directory(path);
-  const auto require_free = [&] {
-    if (is_there(directory.path()) && !directory.holds_leftovers_alone()) {
-      throw ConfigError(path + ": exists already; give a new or empty directory as " + argument);
-    }
-  };
-  require_free();
+  require_new_model(path, argument);
   create_folders(directory.path());
   const FolderLock lock(directory.path());
-  require_free();  // another process may have written until now
+  require_new_model(path, argument);  // another process may have written until now
   directory.settle();
   ModelUpdate update(directory, OtherFiles::kGo);
   write(update);

@@ -140,6 +140,9 @@ class ModelUpdate {
   std::vector<std::string> names_{};
 };
 
+/// Throws ConfigError, which names the option or argument that says where, unless a new model can
+/// be written there: into a directory that is new or empty.
+void require_new_model(const std::string& path, const std::string& argument);
 /// Writes a model, with `write`, into a directory that must be new or empty. What a writing that
 /// was killed has left is no model and in nobody's way. Throws ConfigError, which names the option
 /// or argument that says where, when something is there; IoError.

@@ -25,6 +25,7 @@ struct Source {
 }  // namespace
 
 QuantizedModel quantize_model(const std::string& from, const std::string& to) {
+  require_new_model(to, "--output");
   Source source = read_whole_model(from, [&](const ModelDirectory& directory) {
     Source read{.config = directory.read_config("")};
     if (holds_int8(read.config)) throw ConfigError(from + ": is quantized already");

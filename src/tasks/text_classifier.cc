@@ -170,7 +170,7 @@ TextClassifier TextClassifier::fit(std::span<const LabelledText> train,
 
 void TextClassifier::save(const std::string& directory) const {
   const Impl& m = *impl_;
-  write_new_model(directory, "its directory", [&](ModelUpdate& update) {
+  write_new_model(directory, "the model's directory", [&](ModelUpdate& update) {
     save_safetensors(update.file("model.safetensors"), m.parameters);
     write_classifier_texts(update, m.encoder, m.vocabulary, m.labels);
     write_config(update, classifier_config(m.recipe, m.network, m.vocabulary, m.labels));

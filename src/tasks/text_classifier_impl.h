@@ -64,6 +64,9 @@ ClassificationReport report_on(Inference& inference, const Network& network, con
 std::string classifier_misfit(const Network& network, Index vocabulary, Index labels,
                               bool multi_label);
 
+/// Throws ConfigError unless there are poolings, and such as can stand side by side.
+void require_poolings(const TextClassifierRecipe& recipe);
+
 /// What config.json says of a model, whether it was trained from files or saved from memory.
 Json classifier_config(const TextClassifierRecipe& recipe, const Network& network,
                        const Vocabulary& vocabulary, std::span<const std::string> labels);

@@ -137,6 +137,7 @@ std::string classifier_misfit(const Network& network, Index vocabulary, Index la
 
 Network text_classifier_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {
   if (!r.network.empty()) return given_network(r, vocabulary, labels);
+  require_poolings(r);
   Graph graph;
   const Value text = graph.input("text", Signal::symbols(vocabulary));
   const Value embedded = graph.add(NgramEmbedding({.input_dim = vocabulary,

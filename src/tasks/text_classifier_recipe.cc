@@ -10,6 +10,7 @@
 #include "rnn/sequential.h"
 #include "tasks/network_fit.h"
 #include "tasks/optimization.h"
+#include "tasks/text_classifier_impl.h"
 
 namespace rnn {
 namespace {
@@ -99,6 +100,14 @@ std::vector<Index> TextClassifierRecipe::convolution_widths() const {
   return numbers_of(kernel_sizes, "kernel-sizes");
 }
 
+void require_poolings(const TextClassifierRecipe& r) {
+  require(!r.pooling.empty(), "pooling", "at least one", 0);
+  if ((r.arch == "bilstm" || r.arch == "bigru") && r.pooling.size() > 1 &&
+      std::find(r.pooling.begin(), r.pooling.end(), Pooling::kLast) != r.pooling.end()) {
+    throw ConfigError("pooling: last of " + r.arch + " stands alone; leave the others out");
+  }
+}
+
 void validate(const TextClassifierRecipe& r) {
   if (std::find(kArchitectures.begin(), kArchitectures.end(), r.arch) == kArchitectures.end()) {
     std::string names;
@@ -117,11 +126,7 @@ void validate(const TextClassifierRecipe& r) {
   if (r.arch == "char-cnn-lstm" && r.unit != "char" && r.unit != "byte") {
     throw ConfigError("arch: char-cnn-lstm reads characters; give --unit char or --unit byte");
   }
-  require(!r.pooling.empty(), "pooling", "at least one", 0);
-  if ((r.arch == "bilstm" || r.arch == "bigru") && r.pooling.size() > 1 &&
-      std::find(r.pooling.begin(), r.pooling.end(), Pooling::kLast) != r.pooling.end()) {
-    throw ConfigError("pooling: last of " + r.arch + " stands alone; leave the others out");
-  }
+  require_poolings(r);
   require(r.min_count >= 1, "min-count", "at least 1", r.min_count);
   require(r.max_vocabulary == 0 || r.max_vocabulary >= 3, "max-vocabulary", "0 or at least 3",
           r.max_vocabulary);

@@ -116,16 +116,24 @@ TEST(HttpServer, ClientsThatDoNotGoCannotKeepOthersOut) {
 }
 
 TEST(HttpServer, WhatIsLongDelaysNothingElseAndEndsWithItsClient) {
-  const Running server({.answer_time = seconds(60)});
-  Clients asking = clients(5, server.port(), get("/long"));
-  while (server.counters().waiting < 5) std::this_thread::sleep_for(milliseconds(1));
+  const Running server({.most_waiting = 5, .answer_time = seconds(60)});
+  Clients asking = clients(5, server.port(), get("/long") + "\r\n");  // more than was asked for
+  for (int tries = 0; tries < 1000 && server.counters().waiting < 5; ++tries) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
   EXPECT_EQ(status(Client(server.port()).ask(get("/"))), 200);
   EXPECT_EQ(server.counters().waiting, 5);
+  EXPECT_EQ(status(Client(server.port()).ask(get("/long"))), 503);  // they are too many already
   asking.clear();
   for (int tries = 0; tries < 1000 && server.counters().waiting > 0; ++tries) {
     std::this_thread::sleep_for(milliseconds(10));
   }
   EXPECT_EQ(server.counters().waiting, 0);
+  EXPECT_EQ(server.counters().failed, 1);  // the one that was too many
+  Client half(server.port());
+  half.send(get("/long"));
+  half.half_close();
+  EXPECT_EQ(status(half.receive()), 400);
 }
 
 TEST(HttpServer, AClientThatAsksIsToldToSendTheBody) {

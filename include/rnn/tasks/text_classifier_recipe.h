@@ -132,7 +132,7 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///
 /// `skip` puts bag's average beside the others, `naive_bayes` the layer "evidence". The first layer
 /// is called "words".
-/// Throws ConfigError when `network` is given and does not fit.
+/// Throws ConfigError when `network` is given and does not fit, and for poolings that cannot be.
 RNN_API Network text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
                                         Index labels);
 
