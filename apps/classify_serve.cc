@@ -84,8 +84,8 @@ void classify_serve(const Arguments& arguments) {
   line.require("model");
   const int port = line.get<int>("port");
   require(port >= 0 && port <= 65535, "--port", "0 to 65535", port);
-  // As many predictions at once as there are threads, each computed by one: short texts leave nothing
-  // to divide. Explanations come on top, with threads of their own.
+  // As many predictions at once as there are threads, each computed by one: short texts leave
+  // nothing to divide. Explanations come on top, with threads of their own.
   BackendOptions backend = backend_options(line);
   const int threads = backend.threads.threads > 0
                           ? backend.threads.threads
