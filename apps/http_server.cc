@@ -193,21 +193,21 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     start_ = Clock::now();
     auto at_once = answered([&] { return server_.quick(request); });
     if (at_once) return write(std::move(*at_once));
-    const bool is_long = server_.is_long(request);
-    Workers& workers = is_long ? server_.long_workers : server_.workers;
-    if (workers.waiting >= server_.options.most_waiting) {
+    const bool takes_long = server_.is_long(request);
+    Workers& pool = takes_long ? server_.long_workers : server_.workers;
+    if (pool.waiting >= server_.options.most_waiting) {
       HttpResponse busy = http_error(503, "too many requests are waiting; try again");
       busy.headers.emplace_back("Retry-After", "1");
       return write(std::move(busy));
     }
     stream_.expires_never();
-    asio::post(workers.threads, [self = shared_from_this(), request = std::move(request), is_long,
-                                 counted = std::array{Counted(server_.counters.waiting),
-                                                      Counted(workers.waiting)}]() mutable {
+    asio::post(pool.threads, [self = shared_from_this(), request = std::move(request), takes_long,
+                              counted = std::array{Counted(server_.counters.waiting),
+                                                   Counted(pool.waiting)}]() mutable {
       // Whatever left a worker would end the program. Where memory is wanting even for
       // an error, the connection is let go.
       try {
-        HttpResponse answer = answered([&] { return self->answer_to(request, is_long); });
+        HttpResponse answer = answered([&] { return self->answer_to(request, takes_long); });
         asio::io_context& reading = self->server_.io;
         asio::post(reading, [self = std::move(self), counted = std::move(counted),
                              answer = std::move(answer)]() mutable {
@@ -220,20 +220,20 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
   /// On a worker.
-  HttpResponse answer_to(const HttpRequest& request, bool is_long) {
+  HttpResponse answer_to(const HttpRequest& request, bool takes_long) {
     if (Clock::now() - start_ > server_.options.wait_time) {
       return http_error(503, "the request waited too long for its turn; try again");
     }
     const auto begun = Clock::now();
     const auto wanted = [&] {
       return !server_.is_over && Clock::now() - begun <= server_.options.answer_time &&
-             !(is_long && client_has_closed());
+             !(takes_long && client_has_closed());
     };
     try {
       if (!wanted()) throw Unwanted();  // who waited for their turn may have gone
       return server_.work(request, wanted);
     } catch (const Unwanted&) {
-      if (is_long && client_has_closed()) {
+      if (takes_long && client_has_closed()) {
         return http_error(400, "the client closed its side of the connection before the answer");
       }
       return http_error(503, "the answer took too long; send less text at a time");
