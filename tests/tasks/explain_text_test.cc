@@ -42,7 +42,7 @@ const char* const kTexts[] = {"the ship sailed north and then, by night, south."
 TEST(ExplainText, IntegratedGradientsAddUpToTheChangeOfTheLogit) {
   for (const char* arch : {"bag", "lstm", "gru", "bilstm", "bigru", "cnn", "clstm"}) {
     for (Pooling pooling : {Pooling::kMax, Pooling::kMean, Pooling::kAttention, Pooling::kLast}) {
-      const bool both_ways = arch[0] == 'b' && arch[1] == 'i';
+      const bool both_ways = std::string_view(arch).starts_with("bi");
       if (pooling == Pooling::kLast && !both_ways) continue;
       SCOPED_TRACE(std::string(arch) + " pooling " + std::to_string(static_cast<int>(pooling)));
       const TextClassifier model = trained(arch, pooling);
