@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/json.h"
 #include "base/number_list.h"
 #include "base/require.h"
 #include "rnn/error.h"
@@ -36,13 +35,6 @@ void exchange_described_network(Fields& fields, LanguageModelRecipe& r) {
   fields("label_smoothing", r.label_smoothing);
   fields("init", r.init);
   fields("forget_bias", r.forget_bias);
-}
-
-Json described_network(LanguageModelRecipe recipe) {
-  Json json;
-  JsonWriter writer(json);
-  exchange_described_network(writer, recipe);
-  return json;
 }
 
 }  // namespace
@@ -132,7 +124,7 @@ void validate(const LanguageModelRecipe& r) {
   require(r.layers >= 1 && r.layers <= 64, "layers", "1 to 64", r.layers);
   validate_regularization(r);
   validate_softmax(r);
-  if (!r.network.empty()) require_undescribed(described_network(r), described_network({}));
+  if (!r.network.empty()) require_undescribed(r, exchange_described_network);
   require(r.init >= 0 && r.init <= 100, "init", "0 to 100", r.init);
   require(std::abs(r.forget_bias) <= 100, "forget-bias", "-100 to 100", r.forget_bias);
   require(r.bptt >= 1 && r.bptt <= 65536, "bptt", "1 to 65536", r.bptt);

@@ -86,7 +86,7 @@ std::string head_misfit(const Network& network, Steps expected) {
   return {};
 }
 
-void require_undescribed(const Json& given, const Json& standard) {
+void require_standard(const Json& given, const Json& standard) {
   for (const auto& item : given.items()) {
     if (item.value() == standard[item.key()]) continue;
     std::string option = item.key();

@@ -17,10 +17,23 @@ enum class Steps { kEach, kOne, kOther };
 /// they give is seen only when they run.
 std::string head_misfit(const Network& network, Steps expected);
 
-/// For a recipe that brings a network: `given` are its options that would describe one, `standard`
-/// the same of a recipe that says nothing. Throws ConfigError for one that differs: nobody would
-/// read it, and the recorded recipe would claim what is not so.
-void require_undescribed(const Json& given, const Json& standard);
+/// Throws ConfigError for the first option of which `given` is not `standard`.
+void require_standard(const Json& given, const Json& standard);
+
+/// For a recipe that brings a network: none of the options that would describe one, those that
+/// `exchange` lists, may be given. Nobody would read them, and the recorded recipe would claim what
+/// is not so. Throws ConfigError.
+template <class Recipe>
+void require_undescribed(Recipe given, void (*exchange)(Fields&, Recipe&)) {
+  const auto options = [&](Recipe& recipe) {
+    Json json;
+    JsonWriter writer(json);
+    exchange(writer, recipe);
+    return json;
+  };
+  Recipe standard;
+  require_standard(options(given), options(standard));
+}
 
 /// Why a network is no language model over so many units; empty when it is one.
 std::string language_model_misfit(const Network& network, Index vocabulary);

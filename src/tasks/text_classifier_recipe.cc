@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json.h"
 #include "base/number_list.h"
 #include "base/require.h"
 #include "rnn/error.h"
@@ -42,13 +41,6 @@ void exchange_described_network(Fields& fields, TextClassifierRecipe& r) {
   fields("naive_bayes_buckets", r.naive_bayes_buckets);
   fields("naive_bayes_min_count", r.naive_bayes_min_count);
   fields("naive_bayes_dropout", r.naive_bayes_dropout);
-}
-
-Json described_network(TextClassifierRecipe recipe) {
-  Json json;
-  JsonWriter writer(json);
-  exchange_described_network(writer, recipe);
-  return json;
 }
 
 }  // namespace
@@ -116,7 +108,7 @@ void validate(const TextClassifierRecipe& r) {
     throw ConfigError("arch: expected one of " + names + "; got '" + r.arch + "'");
   }
   r.reader();
-  if (!r.network.empty()) require_undescribed(described_network(r), described_network({}));
+  if (!r.network.empty()) require_undescribed(r, exchange_described_network);
   for (Index width : r.convolution_widths()) {
     require(width <= 64, "kernel-sizes", "1 to 64", width);
   }
