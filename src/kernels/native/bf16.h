@@ -22,7 +22,14 @@ struct Bf16Arithmetic {
   void (*round)(const float* from, Index n, float* words);
   /// n words of even[i] and odd[i], and zeros up to whole vectors. `odd` null: zeros.
   void (*interleave)(const float* even, const float* odd, Index n, float* words);
+  /// Tiles are of matrix registers: of up to kMatrixRows rows, and packed ones have A as
+  /// [row][word].
+  bool matrices = false;
 };
+
+/// What a matrix register holds. Whoever divides the depth of a product divides it at multiples of
+/// kMatrixWords, and on every path alike.
+constexpr Index kMatrixRows = 16, kMatrixWords = 16;
 
 /// Words that `depth` numbers take; `bf16` null: fp32.
 inline Index words_of(const Bf16Arithmetic* bf16, Index depth) {
@@ -34,5 +41,8 @@ Bf16Arithmetic widening_bf16(int target);
 
 /// By vdpbf16ps, for tiles of the target AVX3; null where compiler or processor lack it.
 const Bf16Arithmetic* avx512_bf16();
+
+/// By AMX, likewise; null also where the system withholds it.
+const Bf16Arithmetic* amx_bf16();
 
 }  // namespace rnn::native

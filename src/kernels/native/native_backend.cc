@@ -9,8 +9,9 @@
 namespace rnn {
 namespace {
 
-// The target AVX3 whose tiles are made by the processor's instruction for bf16 or int8.
+// The target AVX3 whose tiles are made by the processor's instructions for bf16 or int8.
 constexpr const char* kAvx3 = "AVX3";
+constexpr const char* kAmxBf16 = "AMX_BF16";
 constexpr const char* kAvx3Bf16 = "AVX3_BF16";
 constexpr const char* kAvx3Vnni = "AVX3_VNNI";
 
@@ -19,8 +20,9 @@ constexpr const char* kAvx3Vnni = "AVX3_VNNI";
 std::vector<std::string> NativeBackend::targets(Precision precision) {
   std::vector<std::string> names;
   for (const native::SimdTarget& target : native::usable_targets()) {
-    if (precision == Precision::kBf16 && target.name == kAvx3 && native::avx512_bf16()) {
-      names.push_back(kAvx3Bf16);
+    if (precision == Precision::kBf16 && target.name == kAvx3) {
+      if (native::amx_bf16()) names.push_back(kAmxBf16);
+      if (native::avx512_bf16()) names.push_back(kAvx3Bf16);
     }
     if (precision == Precision::kInt8 && target.name == kAvx3 && native::vnni_int8_tile()) {
       names.push_back(kAvx3Vnni);
@@ -36,9 +38,12 @@ NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string
   const std::vector<std::string> names = targets(precision);
   target_ = target.empty() ? names.front() : target;
   const bool known = std::find(names.begin(), names.end(), target_) != names.end();
-  const bool has_bf16 = target_ == kAvx3Bf16, has_vnni = target_ == kAvx3Vnni;
+  const bool has_amx = target_ == kAmxBf16, has_bf16 = target_ == kAvx3Bf16;
+  const bool has_vnni = target_ == kAvx3Vnni;
   for (const native::SimdTarget& candidate : native::usable_targets()) {
-    if (!known || candidate.name != (has_bf16 || has_vnni ? kAvx3 : target_)) continue;
+    if (!known || candidate.name != (has_amx || has_bf16 || has_vnni ? kAvx3 : target_)) {
+      continue;
+    }
     native::fill_recurrent_forward(kernels_, candidate.place);
     native::fill_recurrent_backward(kernels_, candidate.place);
     native::fill_dense(kernels_, candidate.place);
@@ -50,7 +55,9 @@ NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string
     native::fill_softmax_loss_backward(kernels_, candidate.place);
     native::fill_softmax_loss_forward(kernels_, candidate.place);
     native::fill_optimizer_steps(kernels_, candidate.place);
-    bf16_ = has_bf16 ? *native::avx512_bf16() : native::widening_bf16(candidate.place);
+    bf16_ = has_amx    ? *native::amx_bf16()
+            : has_bf16 ? *native::avx512_bf16()
+                       : native::widening_bf16(candidate.place);
     int8_tile_ = has_vnni ? native::vnni_int8_tile() : nullptr;
     return;
   }
@@ -90,7 +97,7 @@ KernelPath NativeBackend::supports(const RecurrentForward<float>& args) const {
     return {"native/" + target_ + "_INT8", "int8 widened, for want of an instruction"};
   }
   KernelPath path{"native/" + target_, ""};
-  if (precision_ == Precision::kBf16 && target_ != kAvx3Bf16) {
+  if (precision_ == Precision::kBf16 && target_ != kAvx3Bf16 && target_ != kAmxBf16) {
     path.path += "_BF16";
     path.reason = "bf16 widened to fp32, for want of an instruction";
   }

@@ -21,8 +21,8 @@ namespace rnn {
 class NativeBackend : public Backend {
  public:
   /// What this build has and this machine can run, the best first: SIMD targets by Highway's names.
-  /// For bf16 also "AVX3_BF16" and for int8 "AVX3_VNNI", the target AVX3 with the processor's own
-  /// products; the others widen.
+  /// For bf16 also "AMX_BF16" and "AVX3_BF16" and for int8 "AVX3_VNNI", the target AVX3 with the
+  /// processor's own products; the others widen.
   static std::vector<std::string> targets(Precision precision = Precision::kFp32);
 
   /// `target`: one of targets(precision); empty: the best. Throws ConfigError for others. A

@@ -139,6 +139,21 @@ void pack_outer_rows(const Bf16Arithmetic* bf16, const float* const* rows, Index
                      Index width, float* packed) {
   constexpr Index kTile = tile_rows(kMaxVectors);
   const Index words = words_of(bf16, depth), tiles = parts_of(width, kTile);
+  if (bf16 && bf16->matrices) {
+    constexpr Index kWords = 4;
+    float rows_of_words[kWords * (kOuterRows + kLanes)];
+    constexpr Index kStride = kOuterRows + kLanes;
+    for (Index word = 0; word < words; word += kWords) {
+      const Index here = std::min(kWords, words - word);
+      for (Index i = 0; i < here; ++i) {
+        const Index k = 2 * (word + i);
+        bf16->interleave(rows[k] + first, k + 1 < depth ? rows[k + 1] + first : nullptr, width,
+                         rows_of_words + i * kStride);
+      }
+      transpose(rows_of_words, kStride, here, width, packed + word, words);
+    }
+    return;
+  }
   if (bf16) {
     float row[kOuterRows + kMaxTileRows];
     for (Index word = 0; word < words; ++word) {

@@ -55,6 +55,27 @@ HWY_INLINE void round_share(const Bf16Arithmetic& bf16, const float* const* rows
   }
 }
 
+/// Rows of a tile of so many vectors.
+HWY_INLINE Index tile_rows_of(const Bf16Arithmetic* bf16, Index vectors) {
+  return bf16 && bf16->matrices ? kMatrixRows : tile_rows(vectors);
+}
+/// Rows of a packed tile of an outer product, whose C has kMaxVectors vectors, and their most.
+HWY_INLINE Index outer_tile_rows(const Bf16Arithmetic* bf16) {
+  return tile_rows_of(bf16, kMaxVectors);
+}
+constexpr Index kMaxOuterTileRows = kMatrixRows;
+static_assert(tile_rows(kMaxVectors) <= kMaxOuterTileRows);
+
+/// Block `block` of `blocks` of a depth in words, divided where matrix registers may be.
+HWY_INLINE Range depth_block(Index words, Index block, Index blocks) {
+  const Range part = part_of(parts_of(words, kMatrixWords), block, blocks);
+  return {part.first * kMatrixWords, HWY_MIN(words, part.last * kMatrixWords)};
+}
+/// How many of those there are, of at most `most` words each.
+HWY_INLINE Index depth_blocks(Index words, Index most) {
+  return parts_of(parts_of(words, kMatrixWords), most / kMatrixWords);
+}
+
 /// Rows of a recurrent step done together: what is made of them stays in the first-level cache.
 constexpr Index kStepRows = 64;
 
@@ -139,8 +160,8 @@ struct OuterProduct {
 };
 /// At most so many rows of C share one packing of A.
 constexpr Index kOuterRows = 384;
-/// Columns [first, first + width) of `depth` rows by pointer, as blocks [tile][word][tile rows].
-/// `width` is at most kOuterRows.
+/// Columns [first, first + width) of `depth` rows by pointer, as blocks [tile][word][tile rows], or
+/// for matrix registers [column][word]. `width` is at most kOuterRows.
 void pack_outer_rows(const Bf16Arithmetic* bf16, const float* const* rows, Index depth, Index first,
                      Index width, float* packed);
 Index outer_buffer_floats();

@@ -15,7 +15,7 @@ namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Depth of a packed block: 64 columns of it are 64 KiB, which stay in the second-level cache while
+// Depth of a packed block, a multiple of kMatrixWords: 64 columns of it are 64 KiB, which stay in the second-level cache while
 // all rows pass.
 constexpr Index kDepthBlock = 256;
 
@@ -35,12 +35,13 @@ constexpr Index kOuterDepth = 512;
 /// makes the largest share less work. Counted in vectors of C, tiles being whole; packing counts as
 /// a few vectors more, and what is not divided is packed by every member.
 bool outer_by_rows(const OuterProduct& p, int members) {
-  constexpr Index kTile = tile_rows(kMaxVectors), kPackVector = 2, kPackTile = 4;
-  const auto cost = [](Index tiles, Index vectors) {
-    return tiles * (kTile * vectors + kPackTile) + kPackVector * vectors;
+  constexpr Index kPackVector = 2, kPackTile = 4;
+  const Index tile = outer_tile_rows(p.bf16);
+  const auto cost = [tile](Index tiles, Index vectors) {
+    return tiles * (tile * vectors + kPackTile) + kPackVector * vectors;
   };
   const Index w0 = p.terms[0].width, w1 = p.terms[1].width, vectors = vectors_of(p.columns);
-  const auto tiles = [](Index rows) { return parts_of(rows, kTile); };
+  const auto tiles = [tile](Index rows) { return parts_of(rows, tile); };
   return cost(tiles(parts_of(w0 + w1, members)), vectors) <
          cost(tiles(w0) + tiles(w1), parts_of(vectors, members));
 }
@@ -53,7 +54,7 @@ TileFunction tile_of(const Bf16Arithmetic* bf16) {
 
 void multiply_panel(const PanelProduct& p) {
   const TileFunction multiply_tile = tile_of(p.bf16);
-  const Index tiles = parts_of(p.rows, tile_rows(p.vectors));
+  const Index tiles = parts_of(p.rows, tile_rows_of(p.bf16, p.vectors));
   for (Index tile = 0; tile < tiles; ++tile) {
     const Range rows = part_of(p.rows, tile, tiles);
     multiply_tile(rows.size(), p.vectors,
@@ -91,7 +92,7 @@ void multiply(const Product& p, Range range, float* buffer) {
           pack_panel(p.bf16, p.b + k * p.b_stride, p.b_stride, here, columns, packed);
         }
       }
-      const Index tiles = parts_of(p.rows, tile_rows(vectors));
+      const Index tiles = parts_of(p.rows, tile_rows_of(p.bf16, vectors));
       for (Index i = 0; i < tiles; ++i) {
         const Range rows = part_of(p.rows, i, tiles);
         if (i + 1 < tiles) {
@@ -140,12 +141,11 @@ void multiply_share(const Product& p, int member, int members, float* buffer) {
 }
 
 Index outer_buffer_floats() {
-  constexpr Index kTile = tile_rows(kMaxVectors);
-  return kOuterDepth * (kMaxVectors * kLanes + kTile) + kOuterFloats;
+  return kOuterDepth * (kMaxVectors * kLanes + kMaxOuterTileRows) + kOuterFloats;
 }
 
 void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
-  constexpr Index kTile = tile_rows(kMaxVectors);
+  const Index tile_height = outer_tile_rows(p.bf16);
   const TileFunction multiply_packed_tile =
       p.bf16 ? p.bf16->packed_tile : multiply_packed_tile_of<FloatWords>;
   const Index words = words_of(p.bf16, p.depth), numbers = p.bf16 ? 2 : 1;  // of a word
@@ -169,11 +169,11 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
     for (Index stretch = 0; stretch < stretches; ++stretch) {
       const Index m0 = first + part_of(all, stretch, stretches).first;
       const Index width = part_of(all, stretch, stretches).size();
-      const Index deepest = HWY_MIN(kOuterDepth, kOuterFloats / HWY_MAX(width, kTile));
-      const Index blocks = parts_of(words, deepest);
+      const Index deepest = HWY_MIN(kOuterDepth, kOuterFloats / HWY_MAX(width, tile_height));
+      const Index blocks = depth_blocks(words, deepest);
       for (Index block = 0; block < blocks; ++block) {
-        const Index k0 = part_of(words, block, blocks).first;
-        const Index depth = part_of(words, block, blocks).size();
+        const Range part_of_depth = depth_block(words, block, blocks);
+        const Index k0 = part_of_depth.first, depth = part_of_depth.size();
         const Index k = k0 * numbers, here = std::min(depth * numbers, p.depth - k);
         if (width > 0) pack_outer_rows(p.bf16, term.a + k, here, m0, width, packed_a);
         const Index panels = parts_of(columns.size(), kMaxVectors);
@@ -188,13 +188,13 @@ void add_outer(const OuterProduct& p, int member, int members, float* buffer) {
             }
             store_n(acc, p.sums + c.column[v], c.lanes[v]);
           }
-          for (Index m = 0; m < width; m += kTile) {
-            const Index tile = width - m < kTile ? width - m : kTile;
-            float* out[kTile];
+          for (Index m = 0; m < width; m += tile_height) {
+            const Index tile = HWY_MIN(width - m, tile_height);
+            float* out[kMaxOuterTileRows];
             for (Index r = 0; r < tile; ++r) {
               out[r] = term.c + (m0 + m + r) * p.c_stride;
-              for (Index v = 0; m + kTile < width && v < c.vectors; ++v) {
-                hwy::Prefetch(out[r] + kTile * p.c_stride + c.column[0] + v * kLanes);
+              for (Index v = 0; m + tile_height < width && v < c.vectors; ++v) {
+                hwy::Prefetch(out[r] + tile_height * p.c_stride + c.column[0] + v * kLanes);
               }
             }
             const float* a = packed_a + m * depth;

@@ -16,7 +16,6 @@ namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
-constexpr Index kTileRows = tile_rows(kMaxVectors);
 // Steps of a block of the weights' gradients, in words: a panel of them is 128 KiB.
 constexpr Index kOuterDepth = 512;
 
@@ -35,8 +34,9 @@ struct BackwardPlan {
 };
 
 /// Features side by side as operands of the weights' gradients are whole tiles or vectors.
-Index padded_features(bool transposed, Index F) {
-  return transposed ? vectors_of(F) * kLanes : parts_of(F, kTileRows) * kTileRows;
+Index padded_features(const Bf16Arithmetic* bf16, bool transposed, Index F) {
+  const Index unit = transposed ? kLanes : outer_tile_rows(bf16);
+  return parts_of(F, unit) * unit;
 }
 
 BackwardPlan lay_out(const SoftmaxLossBackward<float>& a, const Bf16Arithmetic* bf16, int threads,
@@ -50,7 +50,7 @@ BackwardPlan lay_out(const SoftmaxLossBackward<float>& a, const Bf16Arithmetic* 
   p.x = scratch.take<const float*>(rows);
   p.step = scratch.take<Index>(rows);
   p.dx = scratch.take<float*>(rows);
-  p.packed_x = scratch.take<float>(words_of(bf16, rows) * padded_features(a.transposed, p.F));
+  p.packed_x = scratch.take<float>(words_of(bf16, rows) * padded_features(bf16, a.transposed, p.F));
   p.dlogits = scratch.take<const float*>(rows * threads);
   if (bf16 && a.dx) {
     p.rounded = scratch.take<const float*>(rows * threads);
@@ -67,10 +67,10 @@ struct Block {
   Index first_word, words, first, steps;
 };
 Index blocks_of(const Bf16Arithmetic* bf16, Index rows) {
-  return parts_of(words_of(bf16, rows), kOuterDepth);
+  return depth_blocks(words_of(bf16, rows), kOuterDepth);
 }
 Block block_of(const Bf16Arithmetic* bf16, Index rows, Index block) {
-  const Range words = part_of(words_of(bf16, rows), block, blocks_of(bf16, rows));
+  const Range words = depth_block(words_of(bf16, rows), block, blocks_of(bf16, rows));
   const Index numbers = bf16 ? 2 : 1, first = words.first * numbers;
   return {words.first, words.size(), first, std::min(words.size() * numbers, rows - first)};
 }
@@ -79,8 +79,8 @@ Block block_of(const Bf16Arithmetic* bf16, Index rows, Index block) {
 /// transposed as panels.
 void pack_features(const BackwardPlan& p, const Bf16Arithmetic* bf16, bool transposed, Index rows,
                    int member, int members) {
-  const Index padded = padded_features(transposed, p.F);
-  const Index unit = transposed ? kMaxVectors * kLanes : kTileRows;
+  const Index padded = padded_features(bf16, transposed, p.F);
+  const Index tile = outer_tile_rows(bf16), unit = transposed ? kMaxVectors * kLanes : tile;
   const Range units = part_of(parts_of(p.F, unit), member, members);
   for (Index block = 0; block < blocks_of(bf16, rows); ++block) {
     const Block b = block_of(bf16, rows, block);
@@ -92,7 +92,7 @@ void pack_features(const BackwardPlan& p, const Bf16Arithmetic* bf16, bool trans
         pack_panel_rows(bf16, p.x + b.first, 0, b.steps,
                         plain_columns(f / kLanes, vectors_of(width), p.F), to + f * b.words);
       } else {
-        width = std::min(last - f, kOuterRows / kTileRows * kTileRows);
+        width = std::min(last - f, kOuterRows / tile * tile);
         pack_outer_rows(bf16, p.x + b.first, b.steps, f, width, to + f * b.words);
       }
       f += width;
@@ -131,7 +131,7 @@ void multiply_packed(const Bf16Arithmetic* bf16, Index rows, Index vectors, cons
 void add_kernel_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, const GradientTile& t,
                          Range units, float* dkernel, float* buffer) {
   const Index vectors = vectors_of(t.size), panels = parts_of(vectors, kMaxVectors);
-  const Index padded = padded_features(false, p.F);
+  const Index padded = padded_features(bf16, false, p.F), tile = outer_tile_rows(bf16);
   for (Index block = 0; block < blocks_of(bf16, t.count); ++block) {
     const Block b = block_of(bf16, t.count, block);
     for (Index panel = 0; panel < panels; ++panel) {
@@ -140,18 +140,18 @@ void add_kernel_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, cons
                       plain_columns(part.first, part.size(), t.size),
                       buffer + part.first * kLanes * b.words);
     }
-    for (Index f = units.first * kTileRows; f < units.last * kTileRows; f += kTileRows) {
-      const Index rows = std::min(p.F - f, kTileRows);
-      float* out[kTileRows];
+    for (Index f = units.first * tile; f < units.last * tile; f += tile) {
+      const Index rows = std::min(p.F - f, tile);
+      float* out[kMaxOuterTileRows];
       for (Index r = 0; r < rows; ++r) out[r] = dkernel + (f + r) * p.V + t.first;
       const float* packed = p.packed_x + b.first_word * padded + f * b.words;
       for (Index panel = 0; panel < panels; ++panel) {
         const Range part = part_of(vectors, panel, panels);
         const PanelColumns c = plain_columns(part.first, part.size(), t.size);
-        if (f + 2 * kTileRows <= p.F) {
-          for (Index r = 0; r < kTileRows; ++r) {
+        if (f + 2 * tile <= p.F) {
+          for (Index r = 0; r < tile; ++r) {
             for (Index v = 0; v < c.vectors; ++v) {
-              hwy::Prefetch(out[r] + kTileRows * p.V + c.column[0] + v * kLanes);
+              hwy::Prefetch(out[r] + tile * p.V + c.column[0] + v * kLanes);
             }
           }
         }
@@ -174,19 +174,20 @@ void add_kernel_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, cons
 void add_table_gradient(const BackwardPlan& p, const Bf16Arithmetic* bf16, const GradientTile& t,
                         Range units, float* dkernel, float* buffer) {
   const Index width = t.size;
-  const Index padded = padded_features(true, p.F), panel = kMaxVectors * kLanes;
+  const Index padded = padded_features(bf16, true, p.F), panel = kMaxVectors * kLanes;
+  const Index tile = outer_tile_rows(bf16);
   for (Index block = 0; block < blocks_of(bf16, t.count); ++block) {
     const Block b = block_of(bf16, t.count, block);
     pack_outer_rows(bf16, t.rows + b.first, b.steps, 0, width, buffer);
     for (Index f = units.first * panel; f < std::min(p.F, units.last * panel); f += panel) {
       const PanelColumns c = plain_columns(f / kLanes, vectors_of(std::min(p.F - f, panel)), p.F);
-      for (Index m = 0; m < width; m += kTileRows) {
-        const Index rows = std::min(width - m, kTileRows);
-        float* out[kTileRows];
+      for (Index m = 0; m < width; m += tile) {
+        const Index rows = std::min(width - m, tile);
+        float* out[kMaxOuterTileRows];
         for (Index r = 0; r < rows; ++r) {
           out[r] = dkernel + (t.first + m + r) * p.F;
-          for (Index v = 0; m + 2 * kTileRows <= width && v < c.vectors; ++v) {
-            hwy::Prefetch(out[r] + kTileRows * p.F + c.column[0] + v * kLanes);
+          for (Index v = 0; m + 2 * tile <= width && v < c.vectors; ++v) {
+            hwy::Prefetch(out[r] + tile * p.F + c.column[0] + v * kLanes);
           }
         }
         const float* packed = buffer + m * b.words;
@@ -290,7 +291,7 @@ void softmax_loss_backward(const SoftmaxLossBackward<float>& a, const Bf16Arithm
       }
     };
     if (a.dkernel) pack_features(p, bf16, a.transposed, rows, member, members);
-    const Index units = parts_of(F, a.transposed ? kMaxVectors * kLanes : kTileRows);
+    const Index units = parts_of(F, a.transposed ? kMaxVectors * kLanes : outer_tile_rows(bf16));
     for (Index tile = 0; tile < tiles.count(); ++tile) {
       set_rows(tile);
       rows_of_tile(tile);

@@ -22,7 +22,8 @@ struct Tile {
   const float* bias;  // bias + first_column for this tile's columns
 };
 
-/// `rows` of a tile are real. In a packed tile A is one block [depth][tile rows].
+/// `rows` of a tile are real. In a packed tile A is one block [depth][tile rows], but for matrix
+/// registers (see bf16.h).
 using TileFunction = void (*)(Index rows, Index vectors, const Tile& tile);
 
 // A tile must stay in registers from its first instruction to its last: loops over it are unrolled
