@@ -1,6 +1,7 @@
 // Backend: where the arithmetic happens.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <memory_resource>
 #include <string>
@@ -40,6 +41,12 @@ class BasicBackend {
     return std::pmr::get_default_resource();
   }
   virtual KernelPath supports(const RecurrentForward<T>& args) const = 0;
+  /// Calls `work(part)` for part = 0 .. parts-1 on the backend's threads, part i on thread i modulo
+  /// their number; kernels that `work` calls then run on the thread that calls them. `work` must
+  /// not throw.
+  virtual void run_parts(int parts, const std::function<void(int part)>& work) const {
+    for (int part = 0; part < parts; ++part) work(part);
+  }
 
   /// Bytes of scratch the kernel wants for such arguments; only shapes are looked at.
   virtual std::size_t scratch_bytes(const RecurrentForward<T>&) const { return 0; }

@@ -5,24 +5,26 @@
 #include <memory>
 #include <vector>
 
-#include "rnn/thread_pool.h"
 #include "tasks/tag_decoder.h"
 
 namespace rnn {
 
-/// Sentences are short and many: a thread does more with batches of its own than with a share of
-/// each kernel. The bits are the same, as they are for any number of threads.
+/// Decoders for the threads of a backend.
 class TagWorkers {
  public:
-  /// As many as the options have threads, but at most `limit`, each with a backend of one thread.
   /// Network and parameters must live as long.
-  TagWorkers(const Network& network, const Parameters& parameters, const BackendOptions& options,
-             const std::vector<std::uint8_t>& allowed, std::int64_t limit);
+  TagWorkers(const Network& network, const Parameters& parameters,
+             std::shared_ptr<const Backend> backend, const std::vector<std::uint8_t>& allowed)
+      : network_(network),
+        parameters_(parameters),
+        backend_(std::move(backend)),
+        allowed_(allowed),
+        decoders_(static_cast<std::size_t>(backend_->threads())) {}
 
   /// The first of them.
-  TagDecoder& one() { return *decoders_.front(); }
+  TagDecoder& one() { return decoder(0); }
   /// What batches must have.
-  TaggerInputs inputs() const { return decoders_.front()->inputs(); }
+  TaggerInputs inputs() const { return TaggerInputs::of(network_); }
   /// Calls `work(decoder, batch, number)` for every batch of the first epoch of a data set, after
   /// the decoder has run on it; `open` makes the data set anew for each worker. Calls come from
   /// several threads at once. Throws what a call threw.
@@ -30,8 +32,13 @@ class TagWorkers {
            const std::function<void(TagDecoder&, const Batch&, std::int64_t)>& work);
 
  private:
-  ThreadPool pool_;
-  std::vector<std::unique_ptr<TagDecoder>> decoders_;
+  TagDecoder& decoder(int worker);
+
+  const Network& network_;
+  const Parameters& parameters_;
+  std::shared_ptr<const Backend> backend_;
+  std::vector<std::uint8_t> allowed_;
+  std::vector<std::unique_ptr<TagDecoder>> decoders_;  // of each thread, made when it has work
 };
 
 }  // namespace rnn

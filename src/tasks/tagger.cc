@@ -47,7 +47,7 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
     const std::string where = directory.file("config.json");
     const Json tags = member<Json>(config, "tags", where);
     const Json words = member<Json>(config, "words", where);
-    const auto backend = backend_for(directory, config, backend_options);
+    auto backend = backend_for(directory, config, backend_options);
     Network network =
         network_from_json(member<Json>(config, "network", where).dump(), where + ": network");
     TaggerVocabulary vocabulary{Vocabulary::load(directory.file("vocabulary.txt")),
@@ -76,13 +76,13 @@ Tagger Tagger::load(const std::string& path, const BackendOptions& backend_optio
                                   .word_column = member<std::int64_t>(tags, "word_column", where)};
     return Tagger(std::unique_ptr<Impl>(new Impl{std::move(network), std::move(parameters),
                                                  std::move(vocabulary), std::move(labels), reader,
-                                                 backend_options}));
+                                                 std::move(backend)}));
   });
 }
 
 std::vector<Tagger::Words> Tagger::tag(std::span<const Words> sentences) const {
   const SortedSentences sorted(impl_->vocabulary, sentences);
-  TagWorkers workers = impl_->workers(sorted.batches());
+  TagWorkers workers = impl_->workers();
   std::vector<Words> tags(sentences.size());
   sorted.decode(workers, [&](std::uint32_t example, std::span<const std::int32_t> labels) {
     tags[sorted.place(example)] = impl_->labels.tags_of(labels);
@@ -127,7 +127,7 @@ TaggedText Tagger::tag(std::string_view text) const {
 std::vector<TagSequence> Tagger::n_best(const Words& sentence, std::int64_t n) const {
   if (n < 1) throw ConfigError("nbest: expected 1 or more, got " + std::to_string(n));
   if (sentence.empty()) return {TagSequence{}};
-  TagWorkers workers = impl_->workers(1);
+  TagWorkers workers = impl_->workers();
   TagDecoder& decoder = workers.one();
   run_alone(decoder, impl_->vocabulary, sentence);
   std::vector<TagSequence> sequences;
@@ -139,7 +139,7 @@ std::vector<TagSequence> Tagger::n_best(const Words& sentence, std::int64_t n) c
 
 std::vector<std::vector<float>> Tagger::marginals(const Words& sentence) const {
   if (sentence.empty()) return {};
-  TagWorkers workers = impl_->workers(1);
+  TagWorkers workers = impl_->workers();
   TagDecoder& decoder = workers.one();
   run_alone(decoder, impl_->vocabulary, sentence);
   const View<const float> marginals = decoder.marginals();
@@ -154,7 +154,7 @@ std::vector<std::vector<float>> Tagger::marginals(const Words& sentence) const {
 TaggerEvaluation Tagger::evaluate(std::span<const std::string> paths) const {
   const TaggedPart part = read_tagged(paths, impl_->reader, {});
   const TaggerValidation validation(part, impl_->vocabulary, impl_->labels, {});
-  TagWorkers workers = impl_->workers(validation.size());
+  TagWorkers workers = impl_->workers();
   return validation.evaluate(workers);
 }
 

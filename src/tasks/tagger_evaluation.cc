@@ -68,10 +68,6 @@ void SortedSentences::decode(
   }
 }
 
-std::int64_t SortedSentences::batches() const {
-  return empty() ? 0 : *batches({}).batches_per_epoch();
-}
-
 TaggerValidation::TaggerValidation(const TaggedPart& part, const TaggerVocabulary& vocabulary,
                                    const TaggerLabels& labels, const Storage& storage)
     : part_(part),

@@ -26,8 +26,6 @@ class SortedSentences {
                   const Storage& storage);
 
   bool empty() const { return order_.empty(); }
-  /// How many batches they make.
-  std::int64_t batches() const;
   /// Calls `take(example, labels)` with the best labels of every sentence, from several threads at
   /// once; adds the loss of all to `loss`, if given.
   void decode(
@@ -56,7 +54,6 @@ class TaggerValidation {
                    const TaggerLabels& labels, const Storage& storage);
 
   TaggerEvaluation evaluate(TagWorkers& workers) const;
-  std::int64_t size() const { return sorted_.batches(); }
   /// What `evaluate` goes through.
   TaggerDataset batches(const TaggerInputs& inputs) const { return sorted_.batches(inputs); }
   /// Words whose tag, or an entity in whose sentence, training has not seen.

@@ -15,13 +15,11 @@ struct Tagger::Impl {
   TaggerVocabulary vocabulary;
   TaggerLabels labels;
   TagReaderOptions reader;
-  BackendOptions backend;
+  std::shared_ptr<const Backend> backend;
   Segmenter sentences{Boundary::kSentence};
   std::shared_ptr<const Tokenizer> words = make_tokenizer({.unit = "icu-word"});
 
-  TagWorkers workers(std::int64_t limit) const {
-    return TagWorkers(network, parameters, backend, labels.allowed(), limit);
-  }
+  TagWorkers workers() const { return TagWorkers(network, parameters, backend, labels.allowed()); }
 };
 
 }  // namespace rnn

@@ -72,17 +72,18 @@ std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bo
   return chosen;
 }
 
-ClassificationReport report_on(Inference& inference, const Network& network, const Backend& backend,
-                               ClassifierBatches& batches, const EncodedTexts& texts,
-                               std::span<const std::string> labels, bool multi_label) {
+ClassificationReport report_on(InferencePool& inferences, ClassifierBatches& batches,
+                               const EncodedTexts& texts, std::span<const std::string> labels,
+                               bool multi_label) {
   ClassificationReport report(labels, multi_label);
-  Batch batch;
-  batches.seek({});
-  while (batches.next(batch)) {
-    State state = network.zero_state(batch.batch, backend);
-    report.loss += inference.evaluate(batch, state);
+  std::vector<LossSum> losses(static_cast<std::size_t>(*batches.batches_per_epoch()));
+  std::mutex counting;
+  inferences.run(batches, [&](Inference& inference, const Batch& batch, std::int64_t number) {
+    State state = inferences.zero_state(batch);
+    losses[static_cast<std::size_t>(number)] = inference.evaluate(batch, state);
     const View<const float> probabilities = inference.predictions();
     const auto count = static_cast<Index>(labels.size());
+    const std::lock_guard lock(counting);  // their order does not matter
     for (Index b = 0; b < batch.batch; ++b) {
       const std::vector<std::int32_t> chosen =
           chosen_labels({probabilities.data() + b * count, labels.size()}, multi_label);
@@ -94,7 +95,8 @@ ClassificationReport report_on(Inference& inference, const Network& network, con
         report.add(truth[0], chosen[0]);
       }
     }
-  }
+  });
+  for (const LossSum& loss : losses) report.loss += loss;
   return report;
 }
 
@@ -184,32 +186,29 @@ Classification TextClassifier::predict(std::string_view text) const {
 
 std::vector<Classification> TextClassifier::predict(std::span<const std::string> texts) const {
   const Impl& m = *impl_;
-  Sequences sequences(Storage::memory_alone());  // as the texts are
-  std::vector<std::int32_t> ids;
+  std::vector<Classification> answers(texts.size());
+  if (texts.empty()) return answers;
+  std::vector<std::vector<std::int32_t>> encoded(texts.size());
+  side_by_side(*m.backend, static_cast<std::int64_t>(texts.size()), [&](int, std::int64_t item) {
+    const auto i = static_cast<std::size_t>(item);
+    m.encoder.encode(texts[i], m.vocabulary, encoded[i]);
+  });
   // The longest first, so that texts of a batch have nearly one length.
-  std::vector<std::vector<std::int32_t>> encoded;
-  for (const std::string& text : texts) {
-    m.encoder.encode(text, m.vocabulary, ids);
-    encoded.push_back(ids);
-  }
   std::vector<std::size_t> order(texts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return encoded[a].size() > encoded[b].size();
   });
+  Sequences sequences(Storage::memory_alone());  // as the texts are
   for (std::size_t i : order) sequences.add(encoded[i], 0);
 
-  std::vector<Classification> answers(texts.size());
-  if (texts.empty()) return answers;
   BucketDataset batches(sequences, kEvaluationBatches);
-  std::unique_ptr<Inference> inference =
-      impl_->inferences.take([&] { return Inference(m.network, m.parameters, m.backend); });
+  InferencePool& inferences = impl_->inferences;
   const auto count = static_cast<Index>(m.labels.size());
-  Batch batch;
-  while (batches.next(batch)) {
+  inferences.run(batches, [&](Inference& inference, Batch& batch, std::int64_t) {
     batch.targets.clear();  // there is nothing to compare with
-    State state = m.network.zero_state(batch.batch, *m.backend);
-    const View<const float> probabilities = inference->predict(batch, state);
+    State state = inferences.zero_state(batch);
+    const View<const float> probabilities = inference.predict(batch, state);
     if (const Shape expected{1, batch.batch, count}; probabilities.shape() != expected) {
       throw ShapeError("predict: a classifier gives " + expected.to_string() +
                        " probabilities, got " + probabilities.shape().to_string() +
@@ -225,8 +224,7 @@ std::vector<Classification> TextClassifier::predict(std::span<const std::string>
       answer.probabilities.assign(row, row + count);
       answer.label = static_cast<std::int32_t>(std::max_element(row, row + count) - row);
     }
-  }
-  impl_->inferences.give_back(std::move(inference));
+  });
   return answers;
 }
 
@@ -248,8 +246,7 @@ ClassificationReport TextClassifier::evaluate(std::span<const std::string> paths
   };
   const EncodedTexts texts = encoded();
   ClassifierBatches batches(texts, m.labels.size(), multi_label(), kEvaluationBatches);
-  Inference inference(m.network, m.parameters, m.backend);
-  return report_on(inference, m.network, *m.backend, batches, texts, m.labels, multi_label());
+  return report_on(impl_->inferences, batches, texts, m.labels, multi_label());
 }
 
 const std::vector<std::string>& TextClassifier::labels() const { return impl_->labels; }

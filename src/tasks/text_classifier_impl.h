@@ -5,6 +5,7 @@
 #include "rnn/tasks/text_classifier.h"
 #include "tasks/labelled_texts.h"
 #include "tasks/model_directory.h"
+#include "tasks/side_by_side.h"
 #include "tasks/text_encoder.h"
 
 namespace rnn {
@@ -13,8 +14,14 @@ namespace rnn {
 /// short text, and one is for one thread at a time.
 class InferencePool {
  public:
-  template <class Make>
-  std::unique_ptr<Inference> take(Make make) {
+  /// All must live as long.
+  InferencePool(const Network& network, const Parameters& parameters,
+                const std::shared_ptr<const Backend>& backend)
+      : network_(network), parameters_(parameters), backend_(backend) {}
+
+  const Backend& backend() const { return *backend_; }
+  State zero_state(const Batch& batch) const { return network_.zero_state(batch.batch, *backend_); }
+  std::unique_ptr<Inference> take() {
     {
       const std::lock_guard lock(mutex_);
       if (!free_.empty()) {
@@ -23,19 +30,44 @@ class InferencePool {
         return taken;
       }
     }
-    return std::make_unique<Inference>(make());
+    return std::make_unique<Inference>(network_, parameters_, backend_);
   }
   /// As many are kept as were ever used at once, up to a few.
   void give_back(std::unique_ptr<Inference> inference) {
     const std::lock_guard lock(mutex_);
     if (free_.size() < kKept) free_.push_back(std::move(inference));
   }
+  /// Calls `work(inference, batch, number)` for every batch of the first epoch of a source, as
+  /// `side_by_side` does and from several threads at once. Throws what the first batch to fail
+  /// threw.
+  template <class Work>
+  void run(BatchSource& source, const Work& work);
 
  private:
   static constexpr std::size_t kKept = 8;
+  const Network& network_;
+  const Parameters& parameters_;
+  const std::shared_ptr<const Backend>& backend_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Inference>> free_;
 };
+
+template <class Work>
+void InferencePool::run(BatchSource& source, const Work& work) {
+  std::vector<Batch> batches(static_cast<std::size_t>(backend_->threads()));
+  std::mutex reading;
+  side_by_side(*backend_, *source.batches_per_epoch(), [&](int worker, std::int64_t number) {
+    Batch& batch = batches[static_cast<std::size_t>(worker)];
+    {
+      const std::lock_guard lock(reading);
+      source.seek({0, number});
+      source.next(batch);
+    }
+    std::unique_ptr<Inference> inference = take();
+    work(*inference, batch, number);
+    give_back(std::move(inference));
+  });
+}
 
 struct TextClassifier::Impl {
   TextClassifierRecipe recipe;
@@ -45,7 +77,7 @@ struct TextClassifier::Impl {
   Network network;
   Parameters parameters;
   std::shared_ptr<const Backend> backend;
-  InferencePool inferences{};
+  InferencePool inferences{network, parameters, backend};
 };
 
 /// Sequences of a batch in evaluation and prediction. No result depends on them.
@@ -55,9 +87,9 @@ inline constexpr BucketDatasetOptions kEvaluationBatches{.batch = 32, .maximum_s
 std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label);
 
 /// Loss and answers over the first epoch of a source.
-ClassificationReport report_on(Inference& inference, const Network& network, const Backend& backend,
-                               ClassifierBatches& batches, const EncodedTexts& texts,
-                               std::span<const std::string> labels, bool multi_label);
+ClassificationReport report_on(InferencePool& inferences, ClassifierBatches& batches,
+                               const EncodedTexts& texts, std::span<const std::string> labels,
+                               bool multi_label);
 
 /// Why a network is no classifier of texts with such a vocabulary and so many labels; empty when it
 /// is one.

@@ -117,8 +117,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
                         .callbacks = run.callbacks,
                         .log = run.log},
                        recipe_json(recipe));
-  const BackendOptions backend = backend_of(recipe, run.backend);
-  make_backend(backend);  // a wrong name is told before files are read
+  make_backend(backend_of(recipe, run.backend));  // a wrong name is told before files are read
   const Parts parts = read_parts(recipe, run);
   const std::string scheme = recipe.scheme == "auto" ? detect_scheme(parts.train) : recipe.scheme;
   const TaggerLabels labels = TaggerLabels::of(parts.train, scheme, recipe.training_scheme);
@@ -165,8 +164,7 @@ History train_tagger(const TaggerRecipe& recipe, const TaggerRun& run) {
        .validation = &valid,
        .metric =
            [&](const Model& now) {
-             TagWorkers workers(now.network(), now.parameters(), backend, labels.allowed(),
-                                validation.size());
+             TagWorkers workers(now.network(), now.parameters(), now.backend(), labels.allowed());
              return validation.evaluate(workers).quality();
            }},
       [&](ModelUpdate& update, const Model& now, const EpochRecord* record) {

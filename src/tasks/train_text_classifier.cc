@@ -50,11 +50,10 @@ class ReportEachEpoch {
     // Averages take the place of the parameters once they begin.
     if (parameters_ != &model.parameters()) {
       parameters_ = &model.parameters();
-      inference_.emplace(model.network(), *parameters_, model.backend());
+      inferences_.emplace(model.network(), *parameters_, model.backend());
     }
     const ClassificationReport report =
-        report_on(*inference_, model.network(), *model.backend(), batches_, texts_.valid,
-                  texts_.labels, recipe_.multi_label);
+        report_on(*inferences_, batches_, texts_.valid, texts_.labels, recipe_.multi_label);
     training_.log("         valid accuracy " + to_fixed(report.accuracy(), 4) + "  macro F1 " +
                   to_fixed(report.macro_f1(), 4));
     return recipe_.choose == "accuracy" ? report.accuracy() : report.macro_f1();
@@ -66,7 +65,7 @@ class ReportEachEpoch {
   const TrainingRun& training_;
   ClassifierBatches batches_;
   const Parameters* parameters_ = nullptr;
-  std::optional<Inference> inference_{};
+  std::optional<InferencePool> inferences_{};
 };
 
 std::string result_text(const EpochRecord& record) {

@@ -1,5 +1,6 @@
 // bf16 by the processor's matrix registers, AMX_BF16 (Intel Sapphire Rapids and later), some ten
-// times the speed of vectors there. Only called where the processor has them and the system lets us.
+// times the speed of vectors there. Only called where the processor has them and the system lets
+// us.
 //
 // A register holds 16 rows of 16 words. An instruction adds to C [16 rows][16 columns] the product
 // of A [16 rows][16 words] and B [16 words][16 columns], which is how panels hold B already. Each
@@ -139,6 +140,8 @@ RNN_AMX void run_tile(const Tile& t, Index rows) {
   const float* panel = t.panel;
   Index k = 0;
   for (int turn = 0; k + kWords <= t.depth; k += kWords, panel += kWords * V * kLanes, turn ^= 1) {
+    for (Index i = 0; !kPacked && t.ahead && i < kWords; ++i)
+      fetch(t.ahead + (k + i) * kLineFloats);
     for (Index r = 0; r < rows; ++r) {
       _mm512_store_ps(a[turn] + r * kWords, _mm512_loadu_ps(row[r] + k));
     }
@@ -151,8 +154,8 @@ RNN_AMX void run_tile(const Tile& t, Index rows) {
       _mm512_store_ps(a[0] + r * kWords, _mm512_maskz_loadu_ps(first(words), row[r] + k));
     }
     for (Index i = 0; i < kWords * V; ++i) {
-      _mm512_store_ps(b + i * kLanes, i < words * V ? _mm512_loadu_ps(panel + i * kLanes)
-                                                    : _mm512_setzero_ps());
+      _mm512_store_ps(b + i * kLanes,
+                      i < words * V ? _mm512_loadu_ps(panel + i * kLanes) : _mm512_setzero_ps());
     }
     multiply_words<V>(a[0], b);
   }

@@ -49,6 +49,7 @@ RNN_BF16 void run_tile(const Tile& t, Index rows) {
   for (int r = 0; r < R; ++r) a[r] = kPacked ? t.a[0] + r : t.a[r] + t.first_k;
   constexpr Index kStep = kPacked ? R : 1;  // NOLINT(bugprone-branch-clone): where R is 1
   for (Index k = 0; k < t.depth; ++k, panel += V * kLanes) {
+    if (!kPacked && t.ahead) fetch(t.ahead + k * kLineFloats);
     __m512bh b[V];
     RNN_UNROLL
     for (int v = 0; v < V; ++v) b[v] = words_at(panel + v * kLanes);

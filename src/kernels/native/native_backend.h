@@ -36,6 +36,9 @@ class NativeBackend : public Backend {
   int threads() const noexcept override { return pool_.threads(); }
   Precision precision() const noexcept override { return precision_; }
   KernelPath supports(const RecurrentForward<float>&) const override;
+  void run_parts(int parts, const std::function<void(int part)>& work) const override {
+    pool_.run(parts, work);
+  }
 
   std::size_t scratch_bytes(const RecurrentForward<float>&) const override;
   std::size_t scratch_bytes(const RecurrentBackward<float>&) const override;

@@ -95,6 +95,9 @@ struct PanelProduct {
   Start start;
   Index first_column = 0;
   const float* bias = nullptr;
+  /// Where the panel that comes next lies from this one, in floats: it is fetched from the
+  /// third-level cache while the rows pass. 0: nowhere.
+  Index to_next = 0;
 };
 void multiply_panel(const PanelProduct& product);
 

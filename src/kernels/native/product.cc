@@ -15,8 +15,8 @@ namespace rnn::native {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Depth of a packed block, a multiple of kMatrixWords: 64 columns of it are 64 KiB, which stay in the second-level cache while
-// all rows pass.
+// Depth of a packed block, a multiple of kMatrixWords: 64 columns of it are 64 KiB, which stay in
+// the second-level cache while all rows pass.
 constexpr Index kDepthBlock = 256;
 
 // How far into its rows of A a tile is fetched beforehand; from there the prefetcher goes on.
@@ -55,18 +55,23 @@ TileFunction tile_of(const Bf16Arithmetic* bf16) {
 void multiply_panel(const PanelProduct& p) {
   const TileFunction multiply_tile = tile_of(p.bf16);
   const Index tiles = parts_of(p.rows, tile_rows_of(p.bf16, p.vectors));
+  const Index words = words_of(p.bf16, p.depth);
   for (Index tile = 0; tile < tiles; ++tile) {
     const Range rows = part_of(p.rows, tile, tiles);
+    // Each tile fetches its part of the next panel, a line a word; a single one would only have to
+    // wait for more.
+    const bool fetches = p.to_next != 0 && tiles > 1 && tile * kLineFloats < p.vectors * kLanes;
     multiply_tile(rows.size(), p.vectors,
                   {.a = p.a + rows.first,
                    .first_k = 0,
-                   .depth = words_of(p.bf16, p.depth),
+                   .depth = words,
                    .panel = p.panel,
                    .c = p.c + rows.first,
                    .first_column = p.first_column,
                    .lanes = kLanes,
                    .start = p.start,
-                   .bias = p.bias});
+                   .bias = p.bias,
+                   .ahead = fetches ? p.panel + p.to_next + tile * words * kLineFloats : nullptr});
   }
 }
 

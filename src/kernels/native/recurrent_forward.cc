@@ -143,7 +143,8 @@ void run_phase(const Args& a, const Plan& p, const Step& step, const Team& team,
                       .panel = panel,
                       .vectors = vectors,
                       .c = out,
-                      .start = raw ? Start::kZero : Start::kAdd});
+                      .start = raw ? Start::kZero : Start::kAdd,
+                      .to_next = (step.backwards ? -1 : 1) * words * vectors * kLanes});
       for (Index r = 0; r < part.size(); ++r) {
         for (Index i = 0; i < count; ++i) {
           finish(these[r], out[r] + i * kPhaseOf.gates * kLanes, (first + i) * kLanes);

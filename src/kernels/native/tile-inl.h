@@ -76,7 +76,9 @@ void run_tile(const Tile& t, Index rows) {
     const float* a[R];
     RNN_UNROLL
     for (int r = 0; r < R; ++r) a[r] = t.a[r] + t.first_k;
+    const float* ahead = t.ahead;
     for (Index k = 0; k < t.depth; ++k, panel += V * kLanes) {
+      if (ahead) fetch(ahead + k * kLineFloats);
       typename Words::Operand b[V];
       RNN_UNROLL
       for (int v = 0; v < V; ++v) b[v] = Words::of(load(panel + v * kLanes));

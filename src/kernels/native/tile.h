@@ -20,6 +20,8 @@ struct Tile {
   Index lanes;
   Start start;
   const float* bias;  // bias + first_column for this tile's columns
+  /// Where a line of the cache is fetched beforehand for each word of depth; or null.
+  const float* ahead = nullptr;
 };
 
 /// `rows` of a tile are real. In a packed tile A is one block [depth][tile rows], but for matrix
@@ -30,5 +32,9 @@ using TileFunction = void (*)(Index rows, Index vectors, const Tile& tile);
 // by name, and partial vectors have loops of their own. (Left to itself, GCC 12 sent the start of a
 // tile through the stack, a tenth of the time at a depth of 512.)
 #define RNN_UNROLL _Pragma("GCC unroll 16")
+
+/// Into the second-level cache.
+inline void fetch(const float* line) { __builtin_prefetch(line, 0, 2); }
+constexpr Index kLineFloats = 16;
 
 }  // namespace rnn::native
