@@ -41,9 +41,10 @@ class BasicBackend {
     return std::pmr::get_default_resource();
   }
   virtual KernelPath supports(const RecurrentForward<T>& args) const = 0;
-  /// Calls `work(part)` for part = 0 .. parts-1 on the backend's threads, part i on thread i modulo
-  /// their number; kernels that `work` calls then run on the thread that calls them. `work` must
-  /// not throw.
+  /// Calls `work(part)` for part = 0 .. parts-1 on the backend's threads, as ThreadPool::run does:
+  /// part i on thread i modulo their number. Kernels may be called from within; while the threads
+  /// are at work each runs on the thread that calls it. `work` must not throw. By default the parts
+  /// are done one after the other.
   virtual void run_parts(int parts, const std::function<void(int part)>& work) const {
     for (int part = 0; part < parts; ++part) work(part);
   }

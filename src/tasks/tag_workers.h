@@ -27,7 +27,7 @@ class TagWorkers {
   TaggerInputs inputs() const { return TaggerInputs::of(network_); }
   /// Calls `work(decoder, batch, number)` for every batch of the first epoch of a data set, after
   /// the decoder has run on it; `open` makes the data set anew for each worker. Calls come from
-  /// several threads at once. Throws what a call threw.
+  /// several threads at once. Throws what the first batch to fail threw.
   void run(const std::function<TaggerDataset()>& open,
            const std::function<void(TagDecoder&, const Batch&, std::int64_t)>& work);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <mutex>
 #include <numeric>
 #include <sstream>
 
@@ -12,6 +13,7 @@
 #include "rnn/version.h"
 #include "tasks/model_directory.h"
 #include "tasks/optimization.h"
+#include "tasks/side_by_side.h"
 #include "tasks/text_classifier_impl.h"
 #include "tasks/training_run.h"
 #include "text/escape.h"

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "rnn/tasks/text_classifier.h"
 #include "tasks/labelled_texts.h"
@@ -14,13 +17,21 @@ namespace rnn {
 /// short text, and one is for one thread at a time.
 class InferencePool {
  public:
-  /// All must live as long.
+  /// Network and parameters must live as long.
   InferencePool(const Network& network, const Parameters& parameters,
-                const std::shared_ptr<const Backend>& backend)
-      : network_(network), parameters_(parameters), backend_(backend) {}
+                std::shared_ptr<const Backend> backend)
+      : network_(network), parameters_(parameters), backend_(std::move(backend)) {}
 
-  const Backend& backend() const { return *backend_; }
   State zero_state(const Batch& batch) const { return network_.zero_state(batch.batch, *backend_); }
+  /// Calls `work(inference, batch, number)` for every batch of the first epoch of a source that
+  /// knows how many it has, as `side_by_side` does and from several threads at once. Throws what
+  /// the first batch to fail threw.
+  template <class Work>
+  void run(BatchSource& source, const Work& work);
+
+ private:
+  static constexpr std::size_t kKept = 8;
+
   std::unique_ptr<Inference> take() {
     {
       const std::lock_guard lock(mutex_);
@@ -37,36 +48,35 @@ class InferencePool {
     const std::lock_guard lock(mutex_);
     if (free_.size() < kKept) free_.push_back(std::move(inference));
   }
-  /// Calls `work(inference, batch, number)` for every batch of the first epoch of a source, as
-  /// `side_by_side` does and from several threads at once. Throws what the first batch to fail
-  /// threw.
-  template <class Work>
-  void run(BatchSource& source, const Work& work);
 
- private:
-  static constexpr std::size_t kKept = 8;
   const Network& network_;
   const Parameters& parameters_;
-  const std::shared_ptr<const Backend>& backend_;
+  std::shared_ptr<const Backend> backend_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Inference>> free_;
+  std::vector<std::unique_ptr<Inference>> free_{};
 };
 
 template <class Work>
 void InferencePool::run(BatchSource& source, const Work& work) {
-  std::vector<Batch> batches(static_cast<std::size_t>(backend_->threads()));
+  struct Worker {
+    std::unique_ptr<Inference> inference{};
+    Batch batch{};
+  };
+  std::vector<Worker> workers(static_cast<std::size_t>(backend_->threads()));
   std::mutex reading;
-  side_by_side(*backend_, *source.batches_per_epoch(), [&](int worker, std::int64_t number) {
-    Batch& batch = batches[static_cast<std::size_t>(worker)];
+  side_by_side(*backend_, *source.batches_per_epoch(), [&](int number_of, std::int64_t number) {
+    Worker& worker = workers[static_cast<std::size_t>(number_of)];
+    if (!worker.inference) worker.inference = take();
     {
       const std::lock_guard lock(reading);
       source.seek({0, number});
-      source.next(batch);
+      source.next(worker.batch);
     }
-    std::unique_ptr<Inference> inference = take();
-    work(*inference, batch, number);
-    give_back(std::move(inference));
+    work(*worker.inference, worker.batch, number);
   });
+  for (Worker& worker : workers) {
+    if (worker.inference) give_back(std::move(worker.inference));
+  }
 }
 
 struct TextClassifier::Impl {
@@ -80,8 +90,9 @@ struct TextClassifier::Impl {
   InferencePool inferences{network, parameters, backend};
 };
 
-/// Sequences of a batch in evaluation and prediction. No result depends on them.
-inline constexpr BucketDatasetOptions kEvaluationBatches{.batch = 32, .maximum_steps = 16384};
+/// Sequences of a batch in evaluation and prediction. No result depends on them, but memory does:
+/// each thread has a batch of its own.
+inline constexpr BucketDatasetOptions kEvaluationBatches{.batch = 32, .maximum_steps = 8192};
 
 /// Those of the probabilities that are chosen, ascending.
 std::vector<std::int32_t> chosen_labels(std::span<const float> probabilities, bool multi_label);

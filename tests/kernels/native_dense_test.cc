@@ -75,7 +75,9 @@ std::vector<DenseShape> shapes() {
   for (bool transposed : {false, true}) {
     all.push_back({5, 4, 30, 41, transposed, {5, 0, 2, 4}});
     all.push_back({6, 50, 300, 401, transposed, {}});  // deeper than a packed block
-    all.push_back({6, 50, 17, 801, transposed, {}});   // more rows of the gradient than a block
+    all.push_back(
+        {7, 150, 401, 33, transposed, {}});           // in bf16 too, and by teams divided otherwise
+    all.push_back({6, 50, 17, 801, transposed, {}});  // more rows of the gradient than a block
     all.push_back({6, 50, 801, 17, transposed, {}});
     all.push_back({7, 150, 23, 19, transposed, {}});  // deeper than two
   }

@@ -25,7 +25,8 @@ struct NativePath {
   bool bf16() const { return precision == Precision::kBf16; }
   bool trains() const { return precision != Precision::kInt8; }
   Index lanes() const {
-    return target.starts_with("AVX3") ? 16 : target == "AVX2" ? 8 : target == "SCALAR" ? 1 : 4;
+    const bool avx512 = target.starts_with("AVX3") || target.starts_with("AMX");
+    return avx512 ? 16 : target == "AVX2" ? 8 : target == "SCALAR" ? 1 : 4;
   }
 };
 

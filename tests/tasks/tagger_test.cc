@@ -7,6 +7,7 @@
 #include "rnn/error.h"
 #include "rnn/model.h"
 #include "rnn/model_file.h"
+#include "rnn/tasks/quantize.h"
 #include "rnn/text/entity_tags.h"
 #include "support/file_size_limit.h"
 #include "tasks/model_directory.h"
@@ -228,6 +229,18 @@ TEST_F(TaggerTask, StartsFromVectorsOfAFile) {
   recipe.embedding = 3;
   expect_error<TextError>([&] { train_tagger(recipe, run); }, "v.txt:2");
   EXPECT_FALSE(std::filesystem::exists(files.path("wide")));
+}
+
+TEST_F(TaggerTask, AQuantizedOneComputesInInt8) {
+  trained();
+  quantize_model(files.path("m"), files.path("q"));
+  const Words sentence{"to", "Mira", "saw", "Tolv"};
+  const auto marginals = [&](const char* directory, const BackendOptions& backend) {
+    return Tagger::load(files.path(directory), backend).marginals(sentence);
+  };
+  const auto quantized = marginals("q", {});
+  EXPECT_EQ(quantized, marginals("m", {.precision = Precision::kInt8}));
+  EXPECT_NE(quantized, marginals("m", {}));
 }
 
 TEST_F(TaggerTask, ANetworkOfOnesOwn) {

@@ -132,6 +132,33 @@ TEST_F(TextClassifierTask, AnAnswerDependsOnItsTextAlone) {
   EXPECT_TRUE(model.predict(std::span<const std::string>()).empty());
 }
 
+TEST_F(TextClassifierTask, AnswersDoNotDependOnThreads) {
+  train_text_classifier(small(), to("m"));
+  const std::vector<std::string> all = texts();
+  const std::string paths[] = {valid};
+  const auto load = [&](int threads) {
+    return TextClassifier::load(files.path("m"), {.threads = {.threads = threads}});
+  };
+  const TextClassifier one = load(1);
+  const std::vector<Classification> expected = one.predict(all);
+  const ClassificationReport report = one.evaluate(paths);
+  for (const int threads : {2, 3, 7}) {
+    SCOPED_TRACE(threads);
+    const TextClassifier model = load(threads);
+    // Two callers: one of them has the threads, the other does all its batches itself.
+    std::vector<Classification> beside;
+    std::thread other([&] { beside = model.predict(all); });
+    const std::vector<Classification> answers = model.predict(all);
+    other.join();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(answers[i].probabilities, expected[i].probabilities);
+      EXPECT_EQ(beside[i].probabilities, expected[i].probabilities);
+    }
+    EXPECT_EQ(model.evaluate(paths).loss.nats, report.loss.nats);
+    EXPECT_EQ(model.evaluate(paths).right, report.right);
+  }
+}
+
 TEST_F(TextClassifierTask, ServesManyThreadsAtOnce) {
   const TextClassifier model = trained(small());
   const std::vector<std::string> all = texts();

@@ -128,7 +128,7 @@ struct LanguageModelEvaluation {
 
   double nats_per_token() const { return tokens > 0 ? nats / static_cast<double>(tokens) : 0; }
   double perplexity() const;
-  /// Comparable between models of different units.
+  /// Comparable between models whose units spell the whole text, whatever units these are.
   double bits_per_character() const;
 };
 

@@ -6,10 +6,11 @@
 //
 //   c = c + a_even * b_even + a_odd * b_odd
 //
-// and all that walks over tiles, panels and blocks is shared with fp32. How the two terms are added
-// is the instruction's business: vdpbf16ps rounds and treats tiny numbers in its own way; elsewhere
-// they are two fp32 multiply-adds, the even one first. Either way each element is one accumulator
-// that takes words in order, so the promises hold on each path.
+// and all that walks over tiles, panels and blocks is shared with fp32. How the terms are added is
+// the instruction's business: vdpbf16ps rounds and treats tiny numbers in its own way; AMX sums
+// sixteen words before it adds them; elsewhere they are two fp32 multiply-adds, the even one first.
+// Either way an element is one accumulator that takes its words in order, or sixteen at a time
+// counted from where its depth begins, so the promises hold on each path.
 #pragma once
 
 #include "kernels/native/tile.h"
@@ -27,8 +28,8 @@ struct Bf16Arithmetic {
   bool matrices = false;
 };
 
-/// What a matrix register holds. Whoever divides the depth of a product divides it at multiples of
-/// kMatrixWords, and on every path alike.
+/// What a matrix register holds. Where a product's depth is divided by something that may change,
+/// such as the size of a team, it is at multiples of kMatrixWords.
 constexpr Index kMatrixRows = 16, kMatrixWords = 16;
 
 /// Words that `depth` numbers take; `bf16` null: fp32.

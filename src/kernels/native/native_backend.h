@@ -22,7 +22,10 @@ class NativeBackend : public Backend {
  public:
   /// What this build has and this machine can run, the best first: SIMD targets by Highway's names.
   /// For bf16 also "AMX_BF16" and "AVX3_BF16" and for int8 "AVX3_VNNI", the target AVX3 with the
-  /// processor's own products; the others widen.
+  /// processor's own products; the others widen. Asking for those of bf16 asks the system for the
+  /// matrix registers of AMX too, for the whole process: what it saves of a thread that has used
+  /// them, as when a signal comes, is 8 KB larger, and alternate signal stacks must have room for
+  /// it.
   static std::vector<std::string> targets(Precision precision = Precision::kFp32);
 
   /// `target`: one of targets(precision); empty: the best. Throws ConfigError for others. A

@@ -49,8 +49,7 @@ void pack_rows(const Bf16Arithmetic* bf16, Index depth, const PanelColumns& colu
   }
 }
 
-/// Columns of `count` rows: to[k * width + i] = row[i * stride + k]. `count` is 4, or 1 where a
-/// vector holds but one number.
+/// Columns of `count` rows, 1 to 4: to[k * width + i] = row[i * stride + k]. Four go fastest.
 void transpose(const float* row, Index stride, Index count, Index depth, float* to, Index width) {
   Index k = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -138,11 +137,10 @@ void pack_panel_transposed(const Bf16Arithmetic* bf16, const float* b, Index str
 void pack_outer_rows(const Bf16Arithmetic* bf16, const float* const* rows, Index depth, Index first,
                      Index width, float* packed) {
   constexpr Index kTile = tile_rows(kMaxVectors);
-  const Index words = words_of(bf16, depth), tiles = parts_of(width, kTile);
+  const Index words = words_of(bf16, depth);
   if (bf16 && bf16->matrices) {
-    constexpr Index kWords = 4;
-    float rows_of_words[kWords * (kOuterRows + kLanes)];
-    constexpr Index kStride = kOuterRows + kLanes;
+    constexpr Index kWords = 4, kStride = kOuterRows + kLanes;
+    float rows_of_words[kWords * kStride];
     for (Index word = 0; word < words; word += kWords) {
       const Index here = std::min(kWords, words - word);
       for (Index i = 0; i < here; ++i) {
@@ -155,6 +153,7 @@ void pack_outer_rows(const Bf16Arithmetic* bf16, const float* const* rows, Index
     return;
   }
   if (bf16) {
+    const Index tiles = parts_of(width, kTile);
     float row[kOuterRows + kMaxTileRows];
     for (Index word = 0; word < words; ++word) {
       const float *even = rows[2 * word],

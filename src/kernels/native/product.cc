@@ -18,6 +18,7 @@ namespace {
 // Depth of a packed block, a multiple of kMatrixWords: 64 columns of it are 64 KiB, which stay in
 // the second-level cache while all rows pass.
 constexpr Index kDepthBlock = 256;
+static_assert(kDepthBlock % kMatrixWords == 0);
 
 // How far into its rows of A a tile is fetched beforehand; from there the prefetcher goes on.
 constexpr Index kPrefetchDepth = 128;
@@ -30,6 +31,7 @@ constexpr Index kNearFloats = 160 << 10;
 // panel of B is 128 KiB.
 constexpr Index kOuterFloats = 96 << 10;
 constexpr Index kOuterDepth = 512;
+static_assert(kOuterDepth % kMatrixWords == 0 && kOuterFloats / kOuterRows >= kMatrixWords);
 
 /// Whether the members of an outer product divide the rows of C rather than its columns: what
 /// makes the largest share less work. Counted in vectors of C, tiles being whole; packing counts as
@@ -60,7 +62,7 @@ void multiply_panel(const PanelProduct& p) {
     const Range rows = part_of(p.rows, tile, tiles);
     // Each tile fetches its part of the next panel, a line a word; a single one would only have to
     // wait for more.
-    const bool fetches = p.to_next != 0 && tiles > 1 && tile * kLineFloats < p.vectors * kLanes;
+    const bool fetches = p.next && tiles > 1 && (tile + 1) * kLineFloats <= p.next_vectors * kLanes;
     multiply_tile(rows.size(), p.vectors,
                   {.a = p.a + rows.first,
                    .first_k = 0,
@@ -71,7 +73,7 @@ void multiply_panel(const PanelProduct& p) {
                    .lanes = kLanes,
                    .start = p.start,
                    .bias = p.bias,
-                   .ahead = fetches ? p.panel + p.to_next + tile * words * kLineFloats : nullptr});
+                   .ahead = fetches ? p.next + tile * words * kLineFloats : nullptr});
   }
 }
 

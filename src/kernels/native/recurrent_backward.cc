@@ -98,8 +98,7 @@ void receive(const Plan& p, Index rounded_first, Index r0, Index rows, Index fir
                     .panel = panel_of(p, first) + words_of(p.bf16, k0) * count * kLanes,
                     .vectors = count,
                     .c = out,
-                    .start = adds || k0 > 0 ? Start::kAdd : Start::kZero,
-                    .to_next = words_of(p.bf16, p.width) * count * kLanes});
+                    .start = adds || k0 > 0 ? Start::kAdd : Start::kZero});
   };
   const bool apart = candidate_apart<kCell>(p);
   multiply_by(p.gates_after, 0, apart ? 2 * p.H : p.width);

@@ -101,7 +101,7 @@ void run_phase(const Args& a, const Plan& p, const Step& step, const Team& team,
   for (Index r = 0; p.bf16 && r < rows.size(); ++r) {
     p.bf16->round(state_of(p.rows[rows.first + r]), p.P, rounded + r * words);
   }
-  const auto work = [&](Index first, Index count) HWY_ATTR {
+  const auto work = [&](Index first, Index count, Range next) HWY_ATTR {
     const Index vectors = count * kPhaseOf.gates;
     const float* panel = panel_of(p, kPhaseOf, first);
     const Index place = place_of(kPhaseOf, first, p.H);
@@ -144,7 +144,8 @@ void run_phase(const Args& a, const Plan& p, const Step& step, const Team& team,
                       .vectors = vectors,
                       .c = out,
                       .start = raw ? Start::kZero : Start::kAdd,
-                      .to_next = (step.backwards ? -1 : 1) * words * vectors * kLanes});
+                      .next = chunk + 1 == chunks ? panel_of(p, kPhaseOf, next.first) : nullptr,
+                      .next_vectors = next.size() * kPhaseOf.gates});
       for (Index r = 0; r < part.size(); ++r) {
         for (Index i = 0; i < count; ++i) {
           finish(these[r], out[r] + i * kPhaseOf.gates * kLanes, (first + i) * kLanes);

@@ -50,16 +50,24 @@ HWY_INLINE Team team_of(bool by_batch, int panel_parts, Index H, int member, int
           barrier};
 }
 
-/// work(first vector, how many) for the panels of `vectors` that this member reads. `backwards`:
-/// the last first.
+/// work(first vector, how many) for the panels of `vectors` that this member reads, or work(first
+/// vector, how many, next) with the vectors of the panel that is its next, none after its last.
+/// `backwards`: the last first.
 template <class Work>
 void for_panels(const Team& team, Index vectors, Index most, const Work& work,
                 bool backwards = false) {
   const Index panels = panels_of(vectors, most, team.panel_parts);
   const Range mine = team.by_batch ? Range{0, panels} : part_of(panels, team.member, team.members);
+  const auto panel = [&](Index i) {
+    return part_of(vectors, backwards ? mine.last - 1 - i : mine.first + i, panels);
+  };
   for (Index i = 0; i < mine.size(); ++i) {
-    const Range part = part_of(vectors, backwards ? mine.last - 1 - i : mine.first + i, panels);
-    work(part.first, part.size());
+    const Range part = panel(i);
+    if constexpr (std::is_invocable_v<const Work&, Index, Index, Range>) {
+      work(part.first, part.size(), i + 1 < mine.size() ? panel(i + 1) : Range{});
+    } else {
+      work(part.first, part.size());
+    }
   }
 }
 

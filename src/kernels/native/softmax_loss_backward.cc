@@ -18,6 +18,7 @@ namespace {
 
 // Steps of a block of the weights' gradients, in words: a panel of them is 128 KiB.
 constexpr Index kOuterDepth = 512;
+static_assert(kOuterDepth % kMatrixWords == 0);
 
 struct BackwardPlan {
   Index F, V;
