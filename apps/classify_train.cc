@@ -59,7 +59,10 @@ const OptionHelps kHelp = {
      {"above 0: beside the rest, each n-gram of a text speaks for labels by its log-count ratio, "
       "at first so many times (NBSVM)"}},
     {"naive-bayes-ngrams", {"of it: longest n-gram"}},
-    {"naive-bayes-buckets", {"of it: rows that all n-grams of two and more units share"}},
+    {"naive-bayes-words",
+     {"of it, with --unit char: longest n-gram of words beside those of characters; 0: none"}},
+    {"naive-bayes-buckets",
+     {"of it: rows that all n-grams of two and more units share, and as many for those of words"}},
     {"naive-bayes-min-count", {"of it: n-grams of fewer training texts say nothing"}},
     {"naive-bayes-dropout",
      {"of it: share of the texts that the rest must tell alone in training"}},

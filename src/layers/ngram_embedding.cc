@@ -3,16 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "layers/ngram_hash.h"
 #include "layers/option_fields.h"
+#include "layers/word_walk.h"
 
 namespace rnn {
 namespace {
 
 enum Slot : std::size_t { kY, kPart, kScales };
 
-constexpr std::size_t kLongest = 8;  // symbols of an n-gram
 // Buffers of a call: n-1 has the rows of n-grams, and then there are:
-constexpr std::size_t kSymbols = kLongest, kFirsts = kLongest + 1;
+constexpr std::size_t kSymbols = kLongestNgram, kFirsts = kLongestNgram + 1;
 
 /// Memory of the call for one number a step.
 View<std::int32_t> numbers(CallMemory& memory, std::size_t buffer, const Shape& shape) {
@@ -49,11 +50,8 @@ void keep_firsts(View<std::int32_t> rows, CallMemory& memory) {
 }  // namespace
 
 std::uint64_t NgramEmbedding::hash(std::span<const std::int32_t> ids) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (std::int32_t id : ids) {
-    hash = (hash ^ (static_cast<std::uint64_t>(id) + 1)) * 0x9e3779b97f4a7c15u;
-    hash ^= hash >> 32;
-  }
+  std::uint64_t hash = kNoIdsHashed;
+  for (std::int32_t id : ids) hash = hash_with(hash, id);
   return hash;
 }
 
@@ -71,6 +69,7 @@ void NgramEmbeddingOptions::exchange(Fields& fields) {
   fields("distinct", distinct);
   fields("scaled", scaled);
   fields("keyed", keyed);
+  fields("of_words", of_words);
   exchange_initializer(fields, "initializer", initializer);
 }
 
@@ -78,7 +77,7 @@ NgramEmbedding::NgramEmbedding(const NgramEmbeddingOptions& options) : options_(
   require_size(type(), "input_dim", options.input_dim);
   require_size(type(), "output_dim", options.output_dim);
   require_size(type(), "buckets", options.buckets);
-  require(options.ngrams >= 1 && options.ngrams <= static_cast<Index>(kLongest),
+  require(options.ngrams >= 1 && options.ngrams <= static_cast<Index>(kLongestNgram),
           "NgramEmbedding ngrams", "1 to 8", options.ngrams);
   require(options.word_dropout >= 0 && options.word_dropout < 1, "NgramEmbedding word_dropout",
           "at least 0 and below 1", options.word_dropout);
@@ -102,20 +101,20 @@ Signal NgramEmbedding::output(const Signal& input) const {
 std::vector<ParameterSpec> NgramEmbedding::parameters(const Signal&) const {
   const Shape symbols{options_.input_dim, options_.output_dim};
   const Shape ngrams{options_.buckets, options_.output_dim};
-  std::vector<ParameterSpec> specs{{"embeddings", symbols, options_.initializer}};
-  if (options_.ngrams > 1) specs.push_back({"ngrams", ngrams, options_.initializer});
-  if (options_.scaled) {
-    const Initializer ones = Initializer::constant(1);
-    specs.push_back(
-        {.name = "embedding_scales", .shape = symbols, .initializer = ones, .trainable = false});
-    if (options_.ngrams > 1) {
-      specs.push_back(
-          {.name = "ngram_scales", .shape = ngrams, .initializer = ones, .trainable = false});
-    }
-  }
-  if (options_.keyed && options_.ngrams > 1) {
-    specs.push_back({.name = "ngram_keys", .shape = {options_.buckets, 1}, .trainable = false});
-  }
+  const bool with_symbols = !options_.of_words, with_ngrams = hashed(options_.ngrams);
+  const auto still = [](const char* name, const Shape& shape, float value) -> ParameterSpec {
+    return {.name = name,
+            .shape = shape,
+            .initializer = Initializer::constant(value),
+            .trainable = false};
+  };
+  std::vector<ParameterSpec> specs;
+  if (with_symbols) specs.push_back({"embeddings", symbols, options_.initializer});
+  if (with_ngrams) specs.push_back({"ngrams", ngrams, options_.initializer});
+  if (options_.scaled && with_symbols) specs.push_back(still("embedding_scales", symbols, 1));
+  if (options_.scaled && with_ngrams) specs.push_back(still("ngram_scales", ngrams, 1));
+  if (options_.keyed && with_ngrams) specs.push_back(still("ngram_keys", {options_.buckets, 1}, 0));
+  if (options_.of_words) specs.push_back(still("word_symbols", {options_.input_dim, 1}, kNoWord));
   return specs;
 }
 
@@ -144,17 +143,16 @@ View<const std::int32_t> NgramEmbedding::symbols(const Sequence& x, Call& call) 
   return kept;
 }
 
-View<const std::int32_t> NgramEmbedding::rows(View<const std::int32_t> symbols, Index n,
-                                              Call& call) const {
-  const View<std::int32_t> found = numbers(*call.memory, buffer_of(n), symbols.shape());
-  std::array<std::int32_t, kLongest> ids{};
-  const auto row_of = [&](std::span<const std::int32_t> ngram) {
-    if (n == 1) return ngram[0];
-    const std::uint64_t hashed = hash(ngram);
-    const Index row = bucket_of(hashed, options_.buckets);
-    if (options_.keyed && call.parameters[keys()](row, 0) != key_of(hashed)) return -1;
-    return static_cast<std::int32_t>(row);
-  };
+std::int32_t NgramEmbedding::row_of(std::uint64_t hash, const Call& call) const {
+  const Index row = bucket_of(hash, options_.buckets);
+  const bool others = options_.keyed && call.parameters[keys()](row, 0) != key_of(hash);
+  return others ? -1 : static_cast<std::int32_t>(row);
+}
+
+void NgramEmbedding::find_ngrams(View<const std::int32_t> symbols, Index n, Call& call,
+                                 View<std::int32_t> found) const {
+  std::array<std::int32_t, kLongestNgram> ids{};
+  const std::span<const std::int32_t> ngram(ids.data(), static_cast<std::size_t>(n));
   for (Index t = 0; t < symbols.extent(0); ++t) {
     for (Index b = 0; b < symbols.extent(1); ++b) {
       bool whole = t + 1 >= n;
@@ -163,8 +161,30 @@ View<const std::int32_t> NgramEmbedding::rows(View<const std::int32_t> symbols, 
         ids[static_cast<std::size_t>(k)] = id;
         whole = id >= 0;
       }
-      found(t, b) = whole ? row_of({ids.data(), static_cast<std::size_t>(n)}) : -1;
+      found(t, b) = !whole ? -1 : n == 1 ? ids[0] : row_of(hash(ngram), call);
     }
+  }
+}
+
+void NgramEmbedding::find_words(View<const std::int32_t> symbols, const Sequence& x, Index n,
+                                Call& call, View<std::int32_t> found) const {
+  const View<const float> kinds = call.parameters[word_symbols()];
+  std::fill(found.begin(), found.end(), -1);
+  for (Index b = 0; b < symbols.extent(1); ++b) {
+    each_word_ngram(
+        length_of(x.lengths, b, x.time()), n, [&](Index t) { return symbols(t, b); },
+        [&](std::int32_t id) { return kinds(id, 0); },
+        [&](Index, Index last, std::uint64_t hash) { found(last, b) = row_of(hash, call); });
+  }
+}
+
+View<const std::int32_t> NgramEmbedding::rows(View<const std::int32_t> symbols, const Sequence& x,
+                                              Index n, Call& call) const {
+  const View<std::int32_t> found = numbers(*call.memory, buffer_of(n), symbols.shape());
+  if (options_.of_words) {
+    find_words(symbols, x, n, call, found);
+  } else {
+    find_ngrams(symbols, n, call, found);
   }
   if (options_.distinct) keep_firsts(found, *call.memory);
   return found;
@@ -185,9 +205,9 @@ Sequence NgramEmbedding::forward(const Sequence& x, Call& call) const {
   const View<const std::int32_t> read = symbols(x, call);
   for (Index n = 1; n <= options_.ngrams; ++n) {
     const View<float> part = n == 1 ? y : call.memory->floats(kPart, shape);
-    const View<const std::int32_t> found = rows(read, n, call);
+    const View<const std::int32_t> found = rows(read, x, n, call);
     call.backend->embedding_forward(
-        {.ids = found, .lengths = x.lengths, .table = call.parameters[n == 1 ? 0 : 1], .y = part});
+        {.ids = found, .lengths = x.lengths, .table = call.parameters[table_of(n)], .y = part});
     if (options_.scaled) {
       call.backend->merge_forward({.merge = Merge::kMul,
                                    .a = part,
@@ -205,7 +225,7 @@ Sequence NgramEmbedding::forward(const Sequence& x, Call& call) const {
 View<const float> NgramEmbedding::backward(const Sequence& x, View<const float> dy,
                                            Call& call) const {
   for (Index n = 1; n <= options_.ngrams; ++n) {
-    const View<float> dtable = call.gradients[n == 1 ? 0 : 1];
+    const View<float> dtable = call.gradients[table_of(n)];
     if (!dtable) continue;
     const View<const std::int32_t> found =
         numbers(*call.memory, buffer_of(n), {x.time(), x.batch()});

@@ -10,7 +10,9 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <utility>
 
+#include "layers/word_walk.h"
 #include "rnn/backend.h"
 #include "rnn/dropout.h"
 #include "rnn/embedding.h"
@@ -65,40 +67,69 @@ std::vector<std::size_t> look_ups_of(const Network& network) {
   return found;
 }
 
-void add_pieces(const Network::Node& node, std::size_t look_up, const Parameters& parameters,
-                std::span<const std::int32_t> ids, std::vector<Piece>& pieces) {
-  const auto* layer = dynamic_cast<const NgramEmbedding*>(node.layer.get());
-  const NgramEmbeddingOptions options =
-      layer ? layer->options() : NgramEmbeddingOptions{.ngrams = 1};
-  const auto longest = static_cast<std::size_t>(options.ngrams);
-  const std::size_t tables = longest > 1 ? 2 : 1;
-  std::map<std::pair<std::size_t, Index>, std::ptrdiff_t> seen;  // by length and row
-  for (std::size_t t = 0; t < ids.size(); ++t) {
-    for (std::size_t n = 1; n <= longest && n <= t + 1; ++n) {
-      Index at = ids[t];
-      if (n > 1) {
-        const std::uint64_t hash = NgramEmbedding::hash(ids.subspan(t + 1 - n, n));
-        at = NgramEmbedding::bucket_of(hash, options.buckets);
-        if (options.keyed &&
-            parameters[node.parameters.back()].view()(at, 0) != NgramEmbedding::key_of(hash)) {
-          continue;
-        }
+/// Calls use(n, first, last, row) for all that a look-up reads, each `row` one of table_of(n).
+template <class Use>
+void each_row(const Network::Node& node, const NgramEmbedding& layer, const Parameters& parameters,
+              std::span<const std::int32_t> ids, const Use& use) {
+  const NgramEmbeddingOptions& options = layer.options();
+  const auto values = [&](std::size_t place) { return parameters[node.parameters[place]].view(); };
+  const auto use_hashed = [&](Index n, std::size_t first, std::size_t last, std::uint64_t hash) {
+    const Index row = NgramEmbedding::bucket_of(hash, options.buckets);
+    if (options.keyed && values(layer.keys())(row, 0) != NgramEmbedding::key_of(hash)) return;
+    use(n, first, last, row);
+  };
+  for (Index n = 1; n <= options.ngrams; ++n) {
+    if (options.of_words) {
+      const View<const float> kinds = values(layer.word_symbols());
+      each_word_ngram(
+          static_cast<Index>(ids.size()), n,
+          [&](Index t) { return ids[static_cast<std::size_t>(t)]; },
+          [&](std::int32_t id) { return kinds(id, 0); },
+          [&](Index first, Index last, std::uint64_t hash) {
+            use_hashed(n, static_cast<std::size_t>(first), static_cast<std::size_t>(last), hash);
+          });
+      continue;
+    }
+    const auto length = static_cast<std::size_t>(n);
+    for (std::size_t last = length - 1; last < ids.size(); ++last) {
+      const std::size_t first = last + 1 - length;
+      if (n == 1) {
+        use(n, first, last, ids[last]);
+      } else {
+        use_hashed(n, first, last, NgramEmbedding::hash(ids.subspan(first, length)));
       }
-      const auto row_of = [&](std::size_t table) {
-        const Tensor& values = parameters[node.parameters[table]];
-        return values.data() + at * values.extent(1);
-      };
-      const std::size_t table = n > 1 ? 1 : 0;
-      Piece piece{.look_up = look_up, .first = t + 1 - n, .last = t, .row = row_of(table)};
-      if (options.scaled) piece.scales = row_of(tables + table);
-      if (options.distinct) {
-        const auto here = static_cast<std::ptrdiff_t>(pieces.size());
-        const auto [place, added] = seen.try_emplace({n, at}, here);
-        if (!added) piece.same = std::exchange(place->second, here);
-      }
-      pieces.push_back(piece);
     }
   }
+}
+
+void add_pieces(const Network::Node& node, std::size_t look_up, const Parameters& parameters,
+                std::span<const std::int32_t> ids, std::vector<Piece>& pieces) {
+  const auto row_of = [&](std::size_t table, Index row) {
+    const Tensor& values = parameters[node.parameters[table]];
+    return values.data() + row * values.extent(1);
+  };
+  const auto* layer = dynamic_cast<const NgramEmbedding*>(node.layer.get());
+  if (!layer) {
+    for (std::size_t t = 0; t < ids.size(); ++t) {
+      pieces.push_back({.look_up = look_up, .first = t, .last = t, .row = row_of(0, ids[t])});
+    }
+    return;
+  }
+  std::map<std::pair<Index, Index>, std::ptrdiff_t> seen;  // by length and row
+  each_row(node, *layer, parameters, ids,
+           [&](Index n, std::size_t first, std::size_t last, Index row) {
+             Piece piece{.look_up = look_up,
+                         .first = first,
+                         .last = last,
+                         .row = row_of(layer->table_of(n), row)};
+             if (layer->options().scaled) piece.scales = row_of(layer->scales_of(n), row);
+             if (layer->options().distinct) {
+               const auto here = static_cast<std::ptrdiff_t>(pieces.size());
+               const auto [place, added] = seen.try_emplace({n, row}, here);
+               if (!added) piece.same = std::exchange(place->second, here);
+             }
+             pieces.push_back(piece);
+           });
 }
 
 /// This name, or one like it that no layer of the model has.

@@ -94,8 +94,7 @@ std::vector<Value> summaries(Graph& graph, const TextClassifierRecipe& r, Value 
 /// set_log_count_ratios.
 Value evidence(Graph& graph, const TextClassifierRecipe& r, Value text, Index vocabulary,
                Index labels) {
-  const Value said =
-      graph.add(NgramEmbedding({.input_dim = vocabulary,
+  NgramEmbeddingOptions options{.input_dim = vocabulary,
                                 .output_dim = labels,
                                 .ngrams = r.naive_bayes_ngrams,
                                 .buckets = r.naive_bayes_buckets,
@@ -104,9 +103,16 @@ Value evidence(Graph& graph, const TextClassifierRecipe& r, Value text, Index vo
                                 .distinct = true,
                                 .scaled = true,
                                 .keyed = true,
-                                .initializer = Initializer::constant(r.naive_bayes)}),
-                text, {.name = std::string(kEvidence)});
-  return pooled(graph, said, Pooling::kSum);
+                                .initializer = Initializer::constant(r.naive_bayes)};
+  const auto said = [&](std::string_view name) {
+    const Value each = graph.add(NgramEmbedding(options), text, {.name = std::string(name)});
+    return pooled(graph, each, Pooling::kSum);
+  };
+  const Value units = said(kEvidence);
+  if (r.naive_bayes_words == 0) return units;
+  options.ngrams = r.naive_bayes_words;
+  options.of_words = true;
+  return graph.add(Add(), {units, said(kWordEvidence)});
 }
 
 Network given_network(const TextClassifierRecipe& r, Index vocabulary, Index labels) {

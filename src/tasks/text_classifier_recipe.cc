@@ -38,6 +38,7 @@ void exchange_described_network(Fields& fields, TextClassifierRecipe& r) {
   fields("label_smoothing", r.label_smoothing);
   fields("naive_bayes", r.naive_bayes);
   fields("naive_bayes_ngrams", r.naive_bayes_ngrams);
+  fields("naive_bayes_words", r.naive_bayes_words);
   fields("naive_bayes_buckets", r.naive_bayes_buckets);
   fields("naive_bayes_min_count", r.naive_bayes_min_count);
   fields("naive_bayes_dropout", r.naive_bayes_dropout);
@@ -152,6 +153,11 @@ void validate(const TextClassifierRecipe& r) {
   require(r.naive_bayes >= 0 && r.naive_bayes <= 100, "naive-bayes", "0 to 100", r.naive_bayes);
   require(r.naive_bayes_ngrams >= 1 && r.naive_bayes_ngrams <= 8, "naive-bayes-ngrams", "1 to 8",
           r.naive_bayes_ngrams);
+  require(r.naive_bayes_words >= 0 && r.naive_bayes_words <= 8, "naive-bayes-words", "0 to 8",
+          r.naive_bayes_words);
+  if (r.naive_bayes_words > 0 && r.unit != "char") {
+    throw ConfigError("naive-bayes-words: puts words beside characters; give --unit char");
+  }
   require(r.naive_bayes_buckets >= 1 && r.naive_bayes_buckets <= 1 << 28, "naive-bayes-buckets",
           "1 to 268435456", r.naive_bayes_buckets);
   require(r.naive_bayes_min_count >= 1, "naive-bayes-min-count", "at least 1",

@@ -171,6 +171,7 @@ Model classifier_model(const TextClassifierRecipe& recipe, const ClassifierTexts
   model.compile(options);
   if (recipe.naive_bayes > 0) {
     TensorList values = model.parameters();
+    set_word_symbols(values, texts.vocabulary);
     set_log_count_ratios(values, model.network(), texts.train, recipe.naive_bayes_min_count);
     model.set_parameters(values);
   }

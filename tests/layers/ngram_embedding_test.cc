@@ -1,5 +1,6 @@
 #include "rnn/ngram_embedding.h"
 
+#include <map>
 #include <set>
 
 #include "support/layer_contract.h"
@@ -119,6 +120,100 @@ TEST(NgramEmbedding, KeyedReadsNoOtherNgramsRow) {
       const test::LayerOutput out = bench.run(in, {});
       for (Index t = 0; t < 4; ++t) EXPECT_EQ(out.y[t], t == 1 || t == 3);
     }
+  });
+}
+
+// Symbols 0 and 1 are letters, 2 is a space and 3 a mark.
+void set_word_symbols(test::LayerBench& bench) {
+  Tensor& kinds = bench.parameters.back();
+  ASSERT_EQ(kinds.size(), 4);
+  for (const auto& [symbol, kind] : {std::pair{0, 1}, {1, 1}, {2, 0}, {3, 2}}) {
+    kinds[symbol] = static_cast<float>(kind);
+  }
+}
+
+TEST(NgramEmbedding, KeepsTheContractOfWords) {
+  for (const bool scaled : {false, true}) {
+    SCOPED_TRACE(scaled);
+    test::check_layer_contract({.layer = layer({.input_dim = 4,
+                                                .output_dim = 3,
+                                                .ngrams = 2,
+                                                .buckets = 5,
+                                                .distinct = scaled,
+                                                .scaled = scaled,
+                                                .of_words = true}),
+                                .input = Signal::symbols(4),
+                                .streams = false});
+  }
+}
+
+TEST(NgramEmbedding, OfWordsReadsWordsAndMarksWhereTheyEnd) {
+  constexpr Index kBuckets = 5000;
+  test::for_each_backend([](const Backend& backend) {
+    test::LayerBench bench(
+        layer(
+            {.input_dim = 4, .output_dim = 2, .ngrams = 3, .buckets = kBuckets, .of_words = true}),
+        Signal::symbols(4), backend, 1);
+    set_word_symbols(bench);
+    test::LayerInput in = bench.input(9, 3);
+    const std::vector<std::vector<std::int32_t>> texts{
+        {2, 0, 1, 2, 2, 3, 1, 3, 0},   // " ab  .b.a"
+        {0, 1, 1, 2, 1, -1, 1, 2, 0},  // "abb b?b a", a symbol left out
+        {1, 2, 0, 3, 3, 2, 2, 2, 2}};  // "b a..", of which four symbols are read
+    in.lengths = {9, 9, 4};
+    for (std::size_t t = 0; t < 9; ++t) {
+      for (std::size_t b = 0; b < 3; ++b) in.ids[t * 3 + b] = texts[b][t];
+    }
+    // By the step of the last symbol: the n-grams that end there.
+    using Ngrams = std::vector<std::vector<std::int32_t>>;
+    const std::vector<std::map<Index, Ngrams>> read{
+        {{2, {{0, 1}}},
+         {5, {{3}, {0, 1, -1, 3}}},
+         {6, {{1}, {3, -1, 1}, {0, 1, -1, 3, -1, 1}}},
+         {7, {{3}, {1, -1, 3}, {3, -1, 1, -1, 3}}},
+         {8, {{0}, {3, -1, 0}, {1, -1, 3, -1, 0}}}},
+        {{2, {{0, 1, 1}}}, {8, {{0}}}},
+        {{0, {{1}}}, {2, {{0}, {1, -1, 0}}}, {3, {{3}, {0, -1, 3}, {1, -1, 0, -1, 3}}}}};
+    const test::LayerOutput out = bench.run(in, {});
+    for (Index b = 0; b < 3; ++b) {
+      for (Index t = 0; t < in.lengths[static_cast<std::size_t>(b)]; ++t) {
+        const auto found = read[static_cast<std::size_t>(b)].find(t);
+        for (Index e = 0; e < 2; ++e) {
+          float expected = 0;
+          if (found != read[static_cast<std::size_t>(b)].end()) {
+            for (const auto& ngram : found->second) {
+              expected += bench.parameters[0].view()(bucket_of(ngram, kBuckets), e);
+            }
+          }
+          EXPECT_FLOAT_EQ(out.y.view()(t, b, e), expected) << t << ' ' << b;
+        }
+      }
+    }
+  });
+}
+
+TEST(NgramEmbedding, OfWordsReadsSingleWordsByTheirKeysToo) {
+  test::for_each_backend([](const Backend& backend) {
+    test::LayerBench bench(layer({.input_dim = 4,
+                                  .output_dim = 1,
+                                  .ngrams = 1,
+                                  .buckets = 1,
+                                  .scaled = true,
+                                  .keyed = true,
+                                  .of_words = true}),
+                           Signal::symbols(4), backend, 1);
+    set_word_symbols(bench);
+    bench.parameters[0].fill(0.5f);
+    bench.parameters[1].fill(4);
+    test::LayerInput in = bench.input(3, 1);
+    in.ids = {0, 1, 3};
+    EXPECT_EQ(bench.run(in, {}).y[1], 0) << "the row is nobody's";
+    const std::int32_t word[] = {0, 1};
+    bench.parameters[2][0] = NgramEmbedding::key_of(NgramEmbedding::hash(word));
+    const test::LayerOutput out = bench.run(in, {});
+    EXPECT_EQ(out.y[0], 0);
+    EXPECT_EQ(out.y[1], 2);
+    EXPECT_EQ(out.y[2], 0) << "another word";
   });
 }
 

@@ -108,6 +108,34 @@ TEST(ExplainText, OfTwoLookUpsTheContributionsAddUp) {
   EXPECT_GT(std::abs(shares.units[0].contribution), std::abs(shares.units[1].contribution));
 }
 
+TEST(ExplainText, WordsOfCharactersAreExplainedByTheirCharacters) {
+  std::vector<LabelledText> texts;
+  for (const test::Note& note : test::made_up_notes(150, 1)) {
+    texts.push_back({.labels = {note.label}, .text = note.text});
+  }
+  TextClassifierRecipe recipe;
+  recipe.arch = "gru";
+  recipe.unit = "char";
+  recipe.ngrams = 1;
+  recipe.embedding = recipe.hidden = 8;
+  recipe.naive_bayes = 0.1f;
+  recipe.naive_bayes_ngrams = 1;
+  recipe.naive_bayes_words = 2;
+  recipe.naive_bayes_buckets = 2003;
+  recipe.epochs = 2;
+  const TextClassifier model = TextClassifier::fit(texts, recipe);
+  for (const char* text : kTexts) {
+    const Explanation why = model.explain(text);
+    const double change = why.logit - why.baseline;
+    EXPECT_NEAR(why.remainder, 0, 0.01 * std::abs(change) + 1e-4) << text;
+    const Explanation left_out = model.explain(text, {.method = ExplainMethod::kOcclusion});
+    const Classification answer = model.predict(text);
+    EXPECT_EQ(left_out.label, answer.label);
+    EXPECT_NEAR(model.explain(text, {.label = 1}).logit - model.explain(text, {.label = 0}).logit,
+                std::log(double{answer.probabilities[1]} / double{answer.probabilities[0]}), 1e-3);
+  }
+}
+
 TEST(ExplainText, OfALinearModelBothMethodsSayTheSame) {
   // A bag without n-grams is linear in the vectors, up to the mean's divisor, which zeros in place
   // of a unit do not change.

@@ -99,6 +99,50 @@ TEST(NaiveBayes, UnevenLabelsDoNotMakeEvidence) {
   for (Index unit = 1; unit < 3; ++unit) EXPECT_NEAR(units(unit, 1), 0, 0.01);
 }
 
+TEST(NaiveBayes, WordsOfCharactersAreEvidenceToo) {
+  const std::vector<VocabularyEntry> entries{{"<unk>"}, {"</s>"}, {"a"}, {"b"}, {" "},
+                                             {"'"},     {"7"},    {"é"}, {"ด"}, {"\u00a0"}};
+  const Vocabulary vocabulary{entries};
+  TextClassifierRecipe recipe = with_evidence();
+  recipe.unit = "char";
+  recipe.naive_bayes_words = 2;
+  const Network network = text_classifier_network(recipe, vocabulary.size(), 2);
+  Parameters values = network.initial_parameters(1, *make_backend({}));
+  set_word_symbols(values, vocabulary);
+  const View<float> kinds = values.at("word_evidence/word_symbols");
+  const float expected[] = {1, 0, 1, 1, 0, 2, 1, 1, 1, 0};
+  for (Index id = 0; id < 10; ++id) EXPECT_EQ(kinds(id, 0), expected[id]) << id;
+  // "ab b" and "ab  b" with label 0, "ba b" and "b" with label 1: the pair "ab b" in two texts.
+  set_log_count_ratios(
+      values, network,
+      encoded({{{2, 3, 4, 3}, 0}, {{2, 3, 4, 4, 3}, 0}, {{3, 2, 4, 3}, 1}, {{3}, 1}}), 2);
+  const auto ratio = [](double with, double all) {
+    return std::log((with + 1) / 0.5) - std::log((all - with + 1) / 0.5);
+  };
+  const auto found = [&](std::vector<std::int32_t> ids) {
+    const std::uint64_t hash = NgramEmbedding::hash(ids);
+    const Index bucket = NgramEmbedding::bucket_of(hash, 1 << 16);
+    const float key = values.at("word_evidence/ngram_keys").view()(bucket, 0);
+    const float scale = values.at("word_evidence/ngram_scales").view()(bucket, 0);
+    return key == NgramEmbedding::key_of(hash) ? scale : 0.0f;
+  };
+  EXPECT_NEAR(found({2, 3}), ratio(2, 2), 1e-5);
+  EXPECT_NEAR(found({3}), ratio(2, 4), 1e-5);
+  EXPECT_NEAR(found({2, 3, -1, 3}), ratio(2, 2), 1e-5);
+  EXPECT_EQ(found({3, 2}), 0) << "one text is too few";
+  // The units' own evidence is what it is without.
+  recipe.naive_bayes_words = 0;
+  const Network alone = text_classifier_network(recipe, vocabulary.size(), 2);
+  EXPECT_EQ(alone.zero_parameters(*make_backend({})).find("word_evidence/ngrams"),
+            alone.zero_parameters(*make_backend({})).size());
+}
+
+TEST(NaiveBayes, WordsAreForCharacters) {
+  TextClassifierRecipe recipe = with_evidence();
+  recipe.naive_bayes_words = 2;
+  expect_error<ConfigError>([&] { validate(recipe); }, "naive-bayes-words", "--unit char");
+}
+
 TEST(NaiveBayes, NeedsItsLayer) {
   TextClassifierRecipe recipe = with_evidence();
   recipe.naive_bayes = 0;
@@ -119,6 +163,22 @@ TEST(NaiveBayes, DoesNotChangeAGivenNetwork) {
 }
 
 class NaiveBayesTask : public TextClassifierTask {};
+
+TEST_F(NaiveBayesTask, WordsBesideCharactersTellTextsBeforeAnythingIsLearned) {
+  TextClassifierRecipe recipe = small("bag");
+  recipe.unit = "char";
+  recipe.ngrams = 1;
+  recipe.naive_bayes = 0.1f;
+  recipe.naive_bayes_ngrams = 1;
+  recipe.naive_bayes_words = 2;
+  recipe.naive_bayes_buckets = 1009;
+  recipe.epochs = 1;
+  recipe.lr = 1e-9f;
+  trained(recipe);
+  const TextClassifier model = TextClassifier::load(files.path("m"));
+  const double with_words = model.evaluate(std::span(&valid, 1)).accuracy();
+  EXPECT_GT(with_words, 0.6);
+}
 
 TEST_F(NaiveBayesTask, TellsTextsBeforeAnythingIsLearned) {
   TextClassifierRecipe recipe = small("bag");

@@ -66,6 +66,9 @@ struct RNN_API TextClassifierRecipe {
   /// and begin with this (NBSVM; Wang and Manning 2012). Near 0.05, as ratios of one text add up.
   float naive_bayes = 0;
   Index naive_bayes_ngrams = 3;
+  /// Where units are characters, n-grams of up to so many words are evidence beside theirs; 0:
+  /// none.
+  Index naive_bayes_words = 0;
   Index naive_bayes_buckets = 1 << 20;
   std::int64_t naive_bayes_min_count = 2;  ///< what fewer texts have is no evidence
   /// Share of the texts without their evidence in training. The ratios were counted in these very
@@ -130,8 +133,8 @@ RNN_API void validate(const TextClassifierRecipe& recipe);
 ///   char-cnn-lstm  characters: two Conv1D with relu, the second with strides of at least 2, a
 ///                  Highway, then as lstm (Xiao and Cho 2016)
 ///
-/// `skip` puts bag's average beside the others, `naive_bayes` the layer "evidence". The first layer
-/// is called "words".
+/// `skip` puts bag's average beside the others, `naive_bayes` the layer "evidence" and with
+/// `naive_bayes_words` "word_evidence". The first layer is called "words".
 /// Throws ConfigError when `network` is given and does not fit, and for poolings that cannot be.
 RNN_API Network text_classifier_network(const TextClassifierRecipe& recipe, Index vocabulary,
                                         Index labels);
