@@ -81,8 +81,10 @@ void lm_train(const Arguments& arguments) {
                      "training text, UTF-8, one sentence a line, several files one after another; "
                      "- is standard input",
                      "validation text; without it the last tenth of the training text");
-  line.add("Files")("init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
-                    "a model of the same network whose vocabulary and weights to start from");
+  line.add("Files")(
+      "init-from", po::value<std::string>()->default_value("")->value_name("DIR"),
+      "a model whose vocabulary and weights to start from; weights of the same names and "
+      "shapes are needed");
   line.add("Files")("tokenizer-model",
                     po::value<std::string>()->default_value("")->value_name("FILE"),
                     "of sentencepiece; without it one is learned from the training text");

@@ -44,7 +44,8 @@ struct RNN_API NgramEmbeddingOptions {
 ///   y_t = sum over n = 1 .. N of G[bucket(the last n words)]
 ///
 /// and zeros elsewhere; there is no W, and N is in words. What is hashed are the words' symbols
-/// with -1 between words, whatever stood there.
+/// with -1 between words, whatever stood there. A symbol that is left out takes the words with it
+/// that it touches.
 ///
 /// The bucket of an n-gram is a function of its ids and `buckets` alone, so that a model means the
 /// same everywhere. With 64-bit arithmetic: h = 0xcbf29ce484222325; for each id in order, with that
@@ -56,8 +57,8 @@ struct RNN_API NgramEmbeddingOptions {
 /// Text dropout does so with all steps of a text, so that layers beside this one learn to do
 /// without. An id below zero is left out likewise; one of V or more is a ShapeError.
 ///
-/// An n-gram never reaches back before the first step of a call, so with N > 1 a text in windows is
-/// not the text as a whole: not causal.
+/// An n-gram never reaches back before the first step of a call, nor does a word, so with N > 1 or
+/// `of_words` a text in windows is not the text as a whole: not causal.
 class RNN_API NgramEmbedding : public Layer {
  public:
   /// Throws ConfigError unless both dimensions and buckets are positive, ngrams is 1 to 8 and both

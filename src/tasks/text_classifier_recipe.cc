@@ -155,6 +155,9 @@ void validate(const TextClassifierRecipe& r) {
           r.naive_bayes_ngrams);
   require(r.naive_bayes_words >= 0 && r.naive_bayes_words <= 8, "naive-bayes-words", "0 to 8",
           r.naive_bayes_words);
+  if (r.naive_bayes_words > 0 && r.naive_bayes == 0) {
+    throw ConfigError("naive-bayes-words: is a part of naive Bayes; give --naive-bayes too");
+  }
   if (r.naive_bayes_words > 0 && r.unit != "char") {
     throw ConfigError("naive-bayes-words: puts words beside characters; give --unit char");
   }

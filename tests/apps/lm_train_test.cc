@@ -67,6 +67,27 @@ TEST_F(LmTrain, EveryRegularizerReachesTheNetwork) {
   }
 }
 
+TEST_F(LmTrain, SharedMasksReachEveryDropout) {
+  const Words dropped{"--layers", "2", "--epochs", "1", "--dropout", "0.5"};
+  const auto shared_masks = [&](const std::string& model, const Words& more) {
+    Words words = dropped;
+    words.insert(words.end(), more.begin(), more.end());
+    must_train(model, words);
+    std::vector<bool> found;
+    for (const Json& layer :
+         parse_json(read(model + "/config.json"), "config")["network"]["layers"]) {
+      if (layer["type"] == "Dropout") found.push_back(layer["shared_over_time"].get<bool>());
+    }
+    return found;
+  };
+  files.write("r.conf", "dropout-shared = true\n");
+  EXPECT_EQ(shared_masks("each", {}), std::vector<bool>(3, false));
+  EXPECT_EQ(shared_masks("flag", {"--dropout-shared"}), std::vector<bool>(3, true));
+  EXPECT_EQ(shared_masks("line", {"--config", "r.conf"}), std::vector<bool>(3, true));
+  EXPECT_NE(read("flag/model.safetensors"), read("each/model.safetensors"));
+  EXPECT_EQ(read("line/model.safetensors"), read("flag/model.safetensors"));
+}
+
 TEST_F(LmTrain, EverySoftmaxTrainsToAModelThatEvaluatesTheSame) {
   const std::map<std::string, Words> kinds{
       {"Softmax", {"--softmax", "full"}},

@@ -123,15 +123,6 @@ TEST(NgramEmbedding, KeyedReadsNoOtherNgramsRow) {
   });
 }
 
-// Symbols 0 and 1 are letters, 2 is a space and 3 a mark.
-void set_word_symbols(test::LayerBench& bench) {
-  Tensor& kinds = bench.parameters.back();
-  ASSERT_EQ(kinds.size(), 4);
-  for (const auto& [symbol, kind] : {std::pair{0, 1}, {1, 1}, {2, 0}, {3, 2}}) {
-    kinds[symbol] = static_cast<float>(kind);
-  }
-}
-
 TEST(NgramEmbedding, KeepsTheContractOfWords) {
   for (const bool scaled : {false, true}) {
     SCOPED_TRACE(scaled);
@@ -147,6 +138,7 @@ TEST(NgramEmbedding, KeepsTheContractOfWords) {
   }
 }
 
+// Here as above symbols 0 and 1 are letters, 2 is a space and 3 a mark, see LayerBench.
 TEST(NgramEmbedding, OfWordsReadsWordsAndMarksWhereTheyEnd) {
   constexpr Index kBuckets = 5000;
   test::for_each_backend([](const Backend& backend) {
@@ -154,7 +146,6 @@ TEST(NgramEmbedding, OfWordsReadsWordsAndMarksWhereTheyEnd) {
         layer(
             {.input_dim = 4, .output_dim = 2, .ngrams = 3, .buckets = kBuckets, .of_words = true}),
         Signal::symbols(4), backend, 1);
-    set_word_symbols(bench);
     test::LayerInput in = bench.input(9, 3);
     const std::vector<std::vector<std::int32_t>> texts{
         {2, 0, 1, 2, 2, 3, 1, 3, 0},   // " ab  .b.a"
@@ -202,7 +193,6 @@ TEST(NgramEmbedding, OfWordsReadsSingleWordsByTheirKeysToo) {
                                   .keyed = true,
                                   .of_words = true}),
                            Signal::symbols(4), backend, 1);
-    set_word_symbols(bench);
     bench.parameters[0].fill(0.5f);
     bench.parameters[1].fill(4);
     test::LayerInput in = bench.input(3, 1);

@@ -108,32 +108,42 @@ TEST(ExplainText, OfTwoLookUpsTheContributionsAddUp) {
   EXPECT_GT(std::abs(shares.units[0].contribution), std::abs(shares.units[1].contribution));
 }
 
+// "was" and "saw" tell the labels, and their letters by themselves do not.
 TEST(ExplainText, WordsOfCharactersAreExplainedByTheirCharacters) {
   std::vector<LabelledText> texts;
-  for (const test::Note& note : test::made_up_notes(150, 1)) {
-    texts.push_back({.labels = {note.label}, .text = note.text});
+  for (const char* place : {"here", "there", "in town", "at sea", "at home", "by the road"}) {
+    texts.push_back({{"past"}, std::string("he was ") + place});
+    texts.push_back({{"seen"}, std::string("he saw ") + place});
   }
   TextClassifierRecipe recipe;
-  recipe.arch = "gru";
+  recipe.arch = "bag";
   recipe.unit = "char";
   recipe.ngrams = 1;
-  recipe.embedding = recipe.hidden = 8;
-  recipe.naive_bayes = 0.1f;
+  recipe.embedding = 4;
+  recipe.holdout = 0;
+  recipe.naive_bayes = 1;
   recipe.naive_bayes_ngrams = 1;
-  recipe.naive_bayes_words = 2;
+  recipe.naive_bayes_words = 1;
   recipe.naive_bayes_buckets = 2003;
-  recipe.epochs = 2;
+  recipe.epochs = 1;
+  recipe.lr = 1e-6f;
   const TextClassifier model = TextClassifier::fit(texts, recipe);
-  for (const char* text : kTexts) {
-    const Explanation why = model.explain(text);
-    const double change = why.logit - why.baseline;
-    EXPECT_NEAR(why.remainder, 0, 0.01 * std::abs(change) + 1e-4) << text;
-    const Explanation left_out = model.explain(text, {.method = ExplainMethod::kOcclusion});
-    const Classification answer = model.predict(text);
-    EXPECT_EQ(left_out.label, answer.label);
-    EXPECT_NEAR(model.explain(text, {.label = 1}).logit - model.explain(text, {.label = 0}).logit,
-                std::log(double{answer.probabilities[1]} / double{answer.probabilities[0]}), 1e-3);
+  const Explanation why = model.explain("he was here");
+  const Explanation left_out = model.explain("he was here", {.method = ExplainMethod::kOcclusion});
+  EXPECT_EQ(model.labels()[static_cast<std::size_t>(why.label)], "past");
+  const double change = why.logit - why.baseline;
+  EXPECT_GT(change, 0.5);
+  EXPECT_NEAR(why.remainder, 0, 0.01 * change + 1e-4);
+  ASSERT_EQ(why.units.size(), 11u);
+  for (std::size_t i = 0; i < 11; ++i) {
+    const bool of_was = i >= 3 && i < 6;
+    EXPECT_NEAR(why.units[i].contribution, of_was ? change / 3 : 0, 0.1) << i;
+    EXPECT_NEAR(left_out.units[i].contribution, of_was ? change : 0, 0.2) << i;
   }
+  const Classification answer = model.predict("he was here");
+  EXPECT_NEAR(model.explain("he was here", {.label = 1}).logit -
+                  model.explain("he was here", {.label = 0}).logit,
+              std::log(double{answer.probabilities[1]} / double{answer.probabilities[0]}), 1e-3);
 }
 
 TEST(ExplainText, OfALinearModelBothMethodsSayTheSame) {

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <thread>
@@ -24,29 +25,63 @@ TEST_F(LanguageModelTask, EvaluationIsTheValidationOfTheTraining) {
   EXPECT_EQ(result.perplexity(), perplexity(*history.best()->validation));
 }
 
-TEST_F(LanguageModelTask, StoppedAfterEveryStepItBecomesTheSameModel) {
-  const History whole = train_language_model(small(), to("whole"));
-  LanguageModelRun run = to("parts");
-  run.resume = true;
-  OnStep stop([](Model& model, const StepRecord&) { model.stop("after every step"); });
-  run.callbacks = {&stop};
-  History parts;
-  const std::int64_t steps = whole.epochs.back().steps;
-  for (std::int64_t i = 0; i <= steps; ++i) {
-    run.backend.threads.threads = 1 + static_cast<int>(i % 3);
-    parts = train_language_model(small(), run);
+class LanguageModelResume : public LanguageModelTask {
+ protected:
+  /// Returns the log of the whole training.
+  std::string expect_the_same_model(const LanguageModelRecipe& recipe) const {
+    std::string log;
+    LanguageModelRun run = to("whole");
+    run.log = [&](const std::string& line) { log += line + "\n"; };
+    const History whole = train_language_model(recipe, run);
+    run = to("parts");
+    run.resume = true;
+    OnStep stop([](Model& model, const StepRecord&) { model.stop("after every step"); });
+    run.callbacks = {&stop};
+    History parts;
+    const std::int64_t steps = whole.epochs.back().steps;
+    for (std::int64_t i = 0; i <= steps; ++i) {
+      run.backend.threads.threads = 1 + static_cast<int>(i % 3);
+      parts = train_language_model(recipe, run);
+    }
+    EXPECT_EQ(parts.epochs.size(), whole.epochs.size());
+    for (std::size_t i = 0; i < std::min(parts.epochs.size(), whole.epochs.size()); ++i) {
+      EXPECT_EQ(parts.epochs[i].learning_rate, whole.epochs[i].learning_rate);
+      EXPECT_EQ(parts.epochs[i].gradient_norm, whole.epochs[i].gradient_norm);
+      EXPECT_EQ(parts.epochs[i].train.nats, whole.epochs[i].train.nats);
+      EXPECT_EQ(parts.epochs[i].validation->nats, whole.epochs[i].validation->nats);
+    }
+    for (const char* file : {"/model.safetensors", "/config.json", "/vocabulary.txt"}) {
+      EXPECT_EQ(TextFiles::read(files.path("whole") + file),
+                TextFiles::read(files.path("parts") + file));
+    }
+    return log;
   }
-  ASSERT_EQ(parts.epochs.size(), whole.epochs.size());
-  for (std::size_t i = 0; i < whole.epochs.size(); ++i) {
-    EXPECT_EQ(parts.epochs[i].learning_rate, whole.epochs[i].learning_rate);
-    EXPECT_EQ(parts.epochs[i].gradient_norm, whole.epochs[i].gradient_norm);
-    EXPECT_EQ(parts.epochs[i].train.nats, whole.epochs[i].train.nats);
-    EXPECT_EQ(parts.epochs[i].validation->nats, whole.epochs[i].validation->nats);
-  }
-  for (const char* file : {"/model.safetensors", "/config.json", "/vocabulary.txt"}) {
-    EXPECT_EQ(TextFiles::read(files.path("whole") + file),
-              TextFiles::read(files.path("parts") + file));
-  }
+};
+
+TEST_F(LanguageModelResume, StoppedAfterEveryStepItBecomesTheSameModel) {
+  expect_the_same_model(small());
+}
+
+TEST_F(LanguageModelResume, WithEverythingThatIsDrawnAveragedOrSharedToo) {
+  LanguageModelRecipe recipe = small();
+  recipe.layers = 2;
+  recipe.tie = true;
+  recipe.dropout_shared = true;
+  recipe.dropout_embedding = 0.2f;
+  recipe.dropout_recurrent = 0.1f;
+  recipe.weight_drop = 0.3f;
+  recipe.ar = 2;
+  recipe.tar = 1;
+  recipe.softmax = SoftmaxKind::kSampled;
+  recipe.softmax_samples = 5;
+  // A rate at which the validation rises within three epochs, so that averaging begins.
+  recipe.optimizer = "sgd";
+  recipe.lr = 8;
+  recipe.schedule = {};
+  recipe.epochs = 4;
+  recipe.averaging = {.kind = Averaging::Kind::kNtAsgd, .non_monotone = 1};
+  const std::string log = expect_the_same_model(recipe);
+  EXPECT_NE(log.find("averaging begins at step "), log.npos) << log;
 }
 
 TEST_F(LanguageModelTask, AScoreDependsOnItsSentenceAlone) {

@@ -112,10 +112,10 @@ TEST(NaiveBayes, WordsOfCharactersAreEvidenceToo) {
   const View<float> kinds = values.at("word_evidence/word_symbols");
   const float expected[] = {1, 0, 1, 1, 0, 2, 1, 1, 1, 0};
   for (Index id = 0; id < 10; ++id) EXPECT_EQ(kinds(id, 0), expected[id]) << id;
-  // "ab b" and "ab  b" with label 0, "ba b" and "b" with label 1: the pair "ab b" in two texts.
+  // "ab b" and "ab  b" with label 0, "ba b" and "bb" with label 1: the pair "ab b" in two texts.
   set_log_count_ratios(
       values, network,
-      encoded({{{2, 3, 4, 3}, 0}, {{2, 3, 4, 4, 3}, 0}, {{3, 2, 4, 3}, 1}, {{3}, 1}}), 2);
+      encoded({{{2, 3, 4, 3}, 0}, {{2, 3, 4, 4, 3}, 0}, {{3, 2, 4, 3}, 1}, {{3, 3}, 1}}), 2);
   const auto ratio = [](double with, double all) {
     return std::log((with + 1) / 0.5) - std::log((all - with + 1) / 0.5);
   };
@@ -127,20 +127,19 @@ TEST(NaiveBayes, WordsOfCharactersAreEvidenceToo) {
     return key == NgramEmbedding::key_of(hash) ? scale : 0.0f;
   };
   EXPECT_NEAR(found({2, 3}), ratio(2, 2), 1e-5);
-  EXPECT_NEAR(found({3}), ratio(2, 4), 1e-5);
+  EXPECT_NEAR(found({3}), ratio(2, 3), 1e-5);
   EXPECT_NEAR(found({2, 3, -1, 3}), ratio(2, 2), 1e-5);
   EXPECT_EQ(found({3, 2}), 0) << "one text is too few";
-  // The units' own evidence is what it is without.
-  recipe.naive_bayes_words = 0;
-  const Network alone = text_classifier_network(recipe, vocabulary.size(), 2);
-  EXPECT_EQ(alone.zero_parameters(*make_backend({})).find("word_evidence/ngrams"),
-            alone.zero_parameters(*make_backend({})).size());
 }
 
 TEST(NaiveBayes, WordsAreForCharacters) {
   TextClassifierRecipe recipe = with_evidence();
   recipe.naive_bayes_words = 2;
   expect_error<ConfigError>([&] { validate(recipe); }, "naive-bayes-words", "--unit char");
+  recipe.unit = "char";
+  EXPECT_NO_THROW(validate(recipe));
+  recipe.naive_bayes = 0;
+  expect_error<ConfigError>([&] { validate(recipe); }, "naive-bayes-words", "--naive-bayes");
 }
 
 TEST(NaiveBayes, NeedsItsLayer) {
@@ -164,20 +163,34 @@ TEST(NaiveBayes, DoesNotChangeAGivenNetwork) {
 
 class NaiveBayesTask : public TextClassifierTask {};
 
-TEST_F(NaiveBayesTask, WordsBesideCharactersTellTextsBeforeAnythingIsLearned) {
+// Both labels' texts have the same characters, so that words alone tell them apart.
+TEST_F(NaiveBayesTask, WordsOfCharactersTellTextsBeforeAnythingIsLearned) {
+  std::vector<LabelledText> texts;
+  for (const char* place : {"here", "there", "in town", "at sea", "at home", "by the road"}) {
+    for (const char* who : {"he", "she", "it"}) {
+      texts.push_back({{"past"}, std::string(who) + " was " + place});
+      texts.push_back({{"seen"}, std::string(who) + " saw " + place});
+    }
+  }
   TextClassifierRecipe recipe = small("bag");
   recipe.unit = "char";
   recipe.ngrams = 1;
+  recipe.holdout = 0;
   recipe.naive_bayes = 0.1f;
   recipe.naive_bayes_ngrams = 1;
-  recipe.naive_bayes_words = 2;
   recipe.naive_bayes_buckets = 1009;
   recipe.epochs = 1;
   recipe.lr = 1e-9f;
-  trained(recipe);
-  const TextClassifier model = TextClassifier::load(files.path("m"));
-  const double with_words = model.evaluate(std::span(&valid, 1)).accuracy();
-  EXPECT_GT(with_words, 0.6);
+  const auto right = [&](Index words) {
+    recipe.naive_bayes_words = words;
+    const TextClassifier model = TextClassifier::fit(texts, recipe);
+    return std::count_if(texts.begin(), texts.end(), [&](const LabelledText& text) {
+      const Classification answer = model.predict(text.text);
+      return model.labels()[static_cast<std::size_t>(answer.label)] == text.labels[0];
+    });
+  };
+  EXPECT_EQ(right(1), 36);
+  EXPECT_EQ(right(0), 18);
 }
 
 TEST_F(NaiveBayesTask, TellsTextsBeforeAnythingIsLearned) {

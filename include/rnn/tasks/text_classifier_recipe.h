@@ -73,7 +73,8 @@ struct RNN_API TextClassifierRecipe {
   std::int64_t naive_bayes_min_count = 2;  ///< what fewer texts have is no evidence
   /// Share of the texts without their evidence in training. The ratios were counted in these very
   /// texts and tell their labels all too well: else the rest would have nothing left to learn.
-  /// `word_dropout` leaves units out here too, drawn by itself.
+  /// `word_dropout` leaves units out here too. Both are drawn by themselves for characters and for
+  /// words.
   float naive_bayes_dropout = 0.5f;
   std::string network{};  ///< a network as JSON in place of all that describes one above
 
