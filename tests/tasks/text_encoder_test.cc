@@ -51,6 +51,9 @@ TEST(TextEncoder, LeavesOutTheMiddleAndReadsAnEmptyTextAsItsEnd) {
   encoder.encode("the sea sea the the the the sea the", words, ids);
   const std::int32_t the = words.id("the"), sea = words.id("sea");
   EXPECT_EQ(ids, (std::vector<std::int32_t>{the, sea, sea, sea, the}));
+  // Unknown units count where they are read.
+  EXPECT_EQ(encoder.encode("the zebra sea no one knows the", words, ids), 2);
+  EXPECT_EQ(ids.size(), 5u);
   for (const char* empty : {"", " \t"}) {
     encoder.encode(empty, words, ids);
     EXPECT_EQ(ids, std::vector<std::int32_t>{words.end_id()});
