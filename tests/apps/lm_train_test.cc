@@ -73,9 +73,9 @@ TEST_F(LmTrain, SharedMasksReachEveryDropout) {
     Words words = dropped;
     words.insert(words.end(), more.begin(), more.end());
     must_train(model, words);
+    const Json config = parse_json(read(model + "/config.json"), "config");
     std::vector<bool> found;
-    for (const Json& layer :
-         parse_json(read(model + "/config.json"), "config")["network"]["layers"]) {
+    for (const Json& layer : config["network"]["layers"]) {
       if (layer["type"] == "Dropout") found.push_back(layer["shared_over_time"].get<bool>());
     }
     return found;
