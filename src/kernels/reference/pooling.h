@@ -9,10 +9,11 @@
 namespace rnn::reference {
 
 /// Whether x takes the place of the largest so far. Something that is not a number does, and stays.
+/// Without a branch, so that compilers make vectors of it.
 template <class T>
 bool exceeds(const T& x, const T& largest) {
   const auto candidate = real_part(x), best = real_part(largest);
-  return !std::isnan(best) && !(candidate <= best);
+  return (best == best) & !(candidate <= best);
 }
 
 /// Softmax of the scores of sequence b over its own length.
@@ -45,7 +46,7 @@ void pool_forward(const PoolForward<T>& a) noexcept {
         for (Index t = 1; t < length; ++t) {
           const T* x = &a.x(t, b, 0);
           for (Index f = 0; f < F; ++f) {
-            if (exceeds(x[f], y[f])) y[f] = x[f];
+            y[f] = exceeds(x[f], y[f]) ? x[f] : y[f];
           }
         }
         break;
