@@ -1,4 +1,4 @@
-// Made-up labelled texts for tests of classifiers: the order of words decides, not which they are.
+// Made-up labelled texts for tests of classifiers.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ struct Note {
   std::string label, text;
 };
 
-/// Label "yes" where "north" comes before "south", "no" where after, "none" without either. The
-/// same seed gives the same texts.
+/// The order of words decides, not which they are. Label "yes" where "north" comes before "south",
+/// "no" where after, "none" without either. The same seed gives the same texts.
 inline std::vector<Note> made_up_notes(int count, unsigned seed) {
   static const char* const kWords[] = {"the", "old", "ship", "sailed", "by", "day", "and", "Night"};
   const auto draw = [&](unsigned below) {
@@ -32,6 +32,19 @@ inline std::vector<Note> made_up_notes(int count, unsigned seed) {
     words();
     text.back() = '.';
     notes.push_back({kind == 0 ? "yes" : kind == 1 ? "no" : "none", text});
+  }
+  return notes;
+}
+
+/// 36 notes, "past" with "was" and "seen" with "saw": both labels' texts have the same characters,
+/// so that words alone tell them apart.
+inline std::vector<Note> was_and_saw() {
+  std::vector<Note> notes;
+  for (const char* place : {"here", "there", "in town", "at sea", "at home", "by the road"}) {
+    for (const char* who : {"he", "she", "it"}) {
+      notes.push_back({"past", std::string(who) + " was " + place});
+      notes.push_back({"seen", std::string(who) + " saw " + place});
+    }
   }
   return notes;
 }

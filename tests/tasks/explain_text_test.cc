@@ -111,10 +111,7 @@ TEST(ExplainText, OfTwoLookUpsTheContributionsAddUp) {
 // "was" and "saw" tell the labels, and their letters by themselves do not.
 TEST(ExplainText, WordsOfCharactersAreExplainedByTheirCharacters) {
   std::vector<LabelledText> texts;
-  for (const char* place : {"here", "there", "in town", "at sea", "at home", "by the road"}) {
-    texts.push_back({{"past"}, std::string("he was ") + place});
-    texts.push_back({{"seen"}, std::string("he saw ") + place});
-  }
+  for (const test::Note& note : test::was_and_saw()) texts.push_back({{note.label}, note.text});
   TextClassifierRecipe recipe;
   recipe.arch = "bag";
   recipe.unit = "char";

@@ -163,15 +163,9 @@ TEST(NaiveBayes, DoesNotChangeAGivenNetwork) {
 
 class NaiveBayesTask : public TextClassifierTask {};
 
-// Both labels' texts have the same characters, so that words alone tell them apart.
 TEST_F(NaiveBayesTask, WordsOfCharactersTellTextsBeforeAnythingIsLearned) {
   std::vector<LabelledText> texts;
-  for (const char* place : {"here", "there", "in town", "at sea", "at home", "by the road"}) {
-    for (const char* who : {"he", "she", "it"}) {
-      texts.push_back({{"past"}, std::string(who) + " was " + place});
-      texts.push_back({{"seen"}, std::string(who) + " saw " + place});
-    }
-  }
+  for (const test::Note& note : test::was_and_saw()) texts.push_back({{note.label}, note.text});
   TextClassifierRecipe recipe = small("bag");
   recipe.unit = "char";
   recipe.ngrams = 1;
