@@ -55,6 +55,11 @@ struct RecurrentForward {
   /// Changes whenever the weights do; 0: unknown. While it stays, `scratch` handed in again may
   /// still hold what a backend derived from the weights.
   std::uint64_t weights_version = 0;
+  /// Where x is rows of a table, which changes with `weights_version` too: x[t,b] is
+  /// table[symbols[t,b]], or zeros for a symbol below 0. A backend may make use of it; `x` is given
+  /// all the same.
+  View<const std::int32_t> symbols{};  ///< [T,B], or null
+  View<const T> table{};               ///< [V,I], or null
 };
 
 /// The gradient of RecurrentForward. `gates` and `extra` are consumed: `gates` comes back as the

@@ -40,6 +40,14 @@ struct Signal {
   friend bool operator==(const Signal&, const Signal&) = default;
 };
 
+/// Vectors that were looked up: `values` [T,B,F] are the rows `ids` [T,B] of `table` [V,F], zeros
+/// where an id is below 0.
+struct LookUp {
+  View<const std::int32_t> ids{};
+  View<const float> table{};
+  const float* values = nullptr;
+};
+
 /// What flows between layers, as a value. One vector for a whole sequence is a sequence of
 /// length 1. Padding (steps beyond a length) holds zeros.
 struct Sequence {
@@ -47,7 +55,12 @@ struct Sequence {
   View<const float> values{};                 ///< [T,B,F], or null
   std::span<const std::int32_t> lengths{};    ///< [B]; empty: all are T long
   std::span<const std::uint32_t> examples{};  ///< [B]; empty: 0, 1, ...
+  LookUp look_up{};                           ///< where `values` come from; see looked_up
 
+  /// How `values` were looked up; null where they were not, or have been replaced since.
+  const LookUp* looked_up() const {
+    return values && look_up.values == values.data() ? &look_up : nullptr;
+  }
   Index time() const { return ids ? ids.extent(0) : values.extent(0); }
   Index batch() const { return ids ? ids.extent(1) : values.extent(1); }
 };

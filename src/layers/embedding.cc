@@ -54,7 +54,9 @@ Sequence Embedding::forward(const Sequence& x, Call& call) const {
                                    .y = y,
                                    .rate = call.training ? options_.dropout : 0,
                                    .random = call.random});
-  return {.values = y, .lengths = x.lengths, .examples = x.examples};
+  Sequence result{.values = y, .lengths = x.lengths, .examples = x.examples};
+  if (!call.training) result.look_up = {x.ids, call.parameters[0], y.data()};
+  return result;
 }
 
 View<const float> Embedding::backward(const Sequence& x, View<const float> dy, Call& call) const {

@@ -202,6 +202,7 @@ View<const float> NgramEmbedding::scales(View<const std::int32_t> rows, const Se
 Sequence NgramEmbedding::forward(const Sequence& x, Call& call) const {
   const Shape shape{x.time(), x.batch(), options_.output_dim};
   const View<float> y = call.memory->floats(kY, shape);
+  Sequence result{.values = y, .lengths = x.lengths, .examples = x.examples};
   const View<const std::int32_t> read = symbols(x, call);
   for (Index n = 1; n <= options_.ngrams; ++n) {
     const View<float> part = n == 1 ? y : call.memory->floats(kPart, shape);
@@ -214,12 +215,14 @@ Sequence NgramEmbedding::forward(const Sequence& x, Call& call) const {
                                    .b = scales(found, x, n, call),
                                    .lengths = x.lengths,
                                    .y = part});
+    } else if (options_.ngrams == 1 && !call.training) {
+      result.look_up = {found, call.parameters[table_of(n)], y.data()};
     }
     if (n == 1) continue;
     call.backend->merge_forward(
         {.merge = Merge::kSum, .a = y, .b = part, .lengths = x.lengths, .y = y});
   }
-  return {.values = y, .lengths = x.lengths, .examples = x.examples};
+  return result;
 }
 
 View<const float> NgramEmbedding::backward(const Sequence& x, View<const float> dy,

@@ -289,6 +289,10 @@ Sequence RecurrentLayer::forward(const Sequence& x, Call& call) const {
       .hn = view_or_null(call.new_state, 0),
       .options = cell_options(call),
       .weights_version = call.weights_version};
+  if (const LookUp* look_up = x.looked_up(); look_up && !call.training) {
+    args.symbols = look_up->ids;
+    args.table = look_up->table;
+  }
   if (has_cell_state(shared_.cell)) {
     args.c0 = view_or_null(call.state, 1);
     args.cn = view_or_null(call.new_state, 1);

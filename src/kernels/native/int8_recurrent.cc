@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 #include "kernels/native/int8-inl.h"
 #include "kernels/native/kernel_table.h"
+#include "kernels/native/known_inputs.h"
 #include "kernels/native/recurrent_tiles-inl.h"
 #include "kernels/native/rows.h"
 
@@ -35,8 +36,13 @@ struct Plan {
   PackedKey* key;
   std::byte *kernel, *recurrent;
   float *bias, *q_bias, *zeros, *c, *gates, *extra, *tiles;
-  // The valid rows of the chunk, by step.
+  KnownInputs known;
+  // The rows that W multiplies: all valid ones of the chunk but those whose product is known.
+  Index inputs;
   const float** x;
+  float** input_to;  // where x W goes: row_tiles, or a place among what is known
+  // The valid rows of the chunk, by step.
+  const float** known_rows;  // what to copy, or null
   float** row_tiles;
   ForwardRow* rows;
   Index* first;  // row that a step begins with; one entry more at the end
@@ -60,6 +66,7 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
   p.key = scratch.take<PackedKey>(1);
   p.kernel = scratch.take<std::byte>(int8_packed_bytes(p.I, p.H) * gates_of(a.cell));
   p.recurrent = scratch.take<std::byte>(int8_packed_bytes(p.H, p.H) * gates_of(a.cell));
+  p.known = KnownInputs(a, p.tile_floats, scratch);
   p.bias = scratch.take<float>(p.tile_floats);
   p.q_bias = scratch.take<float>(vectors_of(p.H) * kLanes);
   p.zeros = scratch.take<float>(p.H);
@@ -69,6 +76,8 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
   p.tiles = scratch.take<float>(rows * p.tile_floats);
   p.x = scratch.take<const float*>(rows);
   p.row_tiles = scratch.take<float*>(rows);
+  p.input_to = p.known ? scratch.take<float*>(rows) : p.row_tiles;
+  if (p.known) p.known_rows = scratch.take<const float*>(rows);
   p.rows = scratch.take<ForwardRow>(rows);
   p.first = scratch.take<Index>(p.steps + 1);
   p.x_values = scratch.take<std::uint8_t>(rows * int8_row_bytes(p.I));
@@ -78,9 +87,10 @@ Plan lay_out(const Args& a, int threads, Scratch& scratch) {
   return p;
 }
 
-void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
+void list_rows(const Args& a, Plan& p, Index s0, Index steps) {
   const Index time = a.x.extent(0), batch = a.x.extent(1);
   Index n = 0;
+  p.inputs = 0;
   for (Index s = s0; s < s0 + steps; ++s) {
     p.first[s - s0] = n;
     for (Index b = 0; b < batch; ++b) {
@@ -89,8 +99,13 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
       const auto row = [&](Index step) {
         return time_of(step, length, a.go_backwards) * batch + b;
       };
-      p.x[n] = a.x.data() + row(s) * p.I;
       p.row_tiles[n] = p.tiles + n * p.tile_floats;
+      const KnownInputs::Place known = p.known.find(row(s));
+      if (known.fresh) {
+        p.x[p.inputs] = a.x.data() + row(s) * p.I;
+        p.input_to[p.inputs++] = known.row ? known.row : p.row_tiles[n];
+      }
+      if (p.known) p.known_rows[n] = known.row;
       ForwardRow made{};
       made.gates = p.gates + b * p.width;
       made.h_before = s > 0  ? a.y.data() + row(s - 1) * p.H
@@ -131,14 +146,19 @@ void place_biases(const Args& a, const Plan& p, const Team& team) {
 void multiply_inputs(const Args& a, const Plan& p, Index rows, const Team& team) {
   for_all_panels(a.cell, p.H, team, [&](const PanelColumns& columns, Index place) HWY_ATTR {
     multiply_int8({.tile = p.tile,
-                   .a = {p.x_rows, static_cast<std::size_t>(rows)},
+                   .a = {p.x_rows, static_cast<std::size_t>(p.inputs)},
                    .depth = p.I,
                    .panel = p.kernel + place * int8_vector_bytes(p.I),
                    .vectors = columns.vectors,
-                   .c = p.row_tiles,
+                   .c = p.input_to,
                    .first_column = place * kLanes,
                    .lanes = kLanes,
                    .bias = p.bias});
+    for (Index r = 0; p.known && r < rows; ++r) {
+      if (!p.known_rows[r]) continue;
+      std::copy_n(p.known_rows[r] + place * kLanes, columns.vectors * kLanes,
+                  p.row_tiles[r] + place * kLanes);
+    }
   });
 }
 
@@ -225,29 +245,32 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
   SpinBarrier barrier;
   for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
     const Index steps = std::min(p.steps, all_steps - s0);
+    const PackedKey key{.magic = PackedKey::kMagic,
+                        .version = a.weights_version,
+                        .first = a.kernel.data(),
+                        .second = a.recurrent_kernel.data(),
+                        .extents = {p.I, p.H},
+                        .kind = 300 + static_cast<int>(a.cell),
+                        .layout = pool.threads(),
+                        .arithmetic = nullptr,
+                        .table = p.known ? a.table.data() : nullptr};
+    const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
+    if (!valid) p.known.forget();
+    *p.key = key;
     list_rows(a, p, s0, steps);
     const Index rows = p.first[steps];
     const int limit = pool.threads_for(rows * (p.I + p.H) * p.width / 4);
     pool.run_team(limit, [&](int member, int members) HWY_ATTR {
       const Team team = team_of(false, pool.threads(), p.H, member, members, barrier);
-      const PackedKey key{.magic = PackedKey::kMagic,
-                          .version = a.weights_version,
-                          .first = a.kernel.data(),
-                          .second = a.recurrent_kernel.data(),
-                          .extents = {p.I, p.H},
-                          .kind = 300 + static_cast<int>(a.cell),
-                          .layout = pool.threads(),
-                          .arithmetic = nullptr};
-      if ((a.weights_version == 0 && s0 == 0) || !(*p.key == key)) {
+      if (!valid) {
         pack(a, p, team);
         place_biases(a, p, team);
       }
-      const Range mine = part_of(rows, member, members);
+      const Range mine = part_of(p.inputs, member, members);
       for (Index r = mine.first; r < mine.last; ++r) {
         p.x_rows[r] = quantize_row(p.x[r], p.I, p.x_values + r * int8_row_bytes(p.I));
       }
-      barrier.wait(members);
-      if (member == 0) *p.key = key;
+      if (!valid || p.inputs > 0) barrier.wait(members);
       multiply_inputs(a, p, rows, team);
       with_cell(a.cell, [&](auto cell) HWY_ATTR { run_steps<cell.value>(p, steps, batch, team); });
     });

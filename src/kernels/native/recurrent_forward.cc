@@ -60,7 +60,7 @@ void pack_units(const Args& a, const Plan& p, const Team& team) {
   }
 }
 
-/// The input's part of some rows of tiles. `x`: of all rows, rounded under bf16.
+/// The input's part of some rows of tiles. `x`: of all inputs, rounded under bf16.
 void multiply_inputs(const Plan& p, const float* const* x, Range rows, Index vectors, Index place) {
   multiply_panel({.bf16 = p.bf16,
                   .a = x + rows.first,
@@ -68,10 +68,18 @@ void multiply_inputs(const Plan& p, const float* const* x, Range rows, Index vec
                   .depth = p.I,
                   .panel = kernel_panel_at(p, place),
                   .vectors = vectors,
-                  .c = p.input_rows + rows.first,
+                  .c = p.input_to + rows.first,
                   .start = Start::kBias,
                   .first_column = place * kLanes,
                   .bias = p.bias});
+}
+
+/// The input's part of the rows that have it from what is known.
+void copy_known(const Plan& p, Index rows, Index vectors, Index place) {
+  for (Index r = 0; p.known && r < rows; ++r) {
+    if (!p.known_rows[r]) continue;
+    std::copy_n(p.known_rows[r] + place * kLanes, vectors * kLanes, p.input_rows[r] + place * kLanes);
+  }
 }
 
 /// How one step is done.
@@ -350,8 +358,6 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
     const int limit = pool.threads_for(steps * rows_worth * (p.I + p.P) * p.width);
     const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, limit);
     p.parts = by_batch ? limit : 1;
-    list_rows(a, p, s0, steps);
-    const Index rows = p.first[steps * p.parts];
     // Training has new weights in every call.
     const int panel_parts = !a.gates ? pool.threads() : by_batch ? 1 : limit;
     const PackedKey key{.magic = PackedKey::kMagic,
@@ -362,8 +368,14 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
                         .kind = static_cast<int>(a.cell) * 8 + (p.packed_kernel ? 1 : 0) +
                                 (p.packed_projection ? 2 : 0) + (p.tiled ? 4 : 0),
                         .layout = panel_parts,
-                        .arithmetic = bf16};
+                        .arithmetic = bf16,
+                        .table = p.known ? a.table.data() : nullptr};
     const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
+    if (!valid) p.known.forget();
+    list_rows(a, p, s0, steps);
+    const Index rows = p.first[steps * p.parts];
+    // A single step makes both parts of a tile one after the other, where nothing is known.
+    const bool at_once = p.tiled && steps == 1 && !p.known;
     const Index turn = valid ? *p.turn & 1 : 0;
     *p.key = key;
     *p.turn = (turn + steps) & 1;
@@ -378,13 +390,13 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
       }
       const float* const* x = p.x;
       const float* own[kRowsToRoundAlone];
-      if (bf16 && p.tiled && steps == 1 && rows <= kRowsToRoundAlone) {
+      if (bf16 && at_once && rows <= kRowsToRoundAlone) {
         std::copy_n(p.x, rows, own);
         round_share(*bf16, own, rows, p.I,
                     p.x_words + member * kRowsToRoundAlone * words_of(bf16, p.I), own, 0, 1);
         x = own;
-      } else if (bf16) {
-        round_share(*bf16, p.x, rows, p.I, p.x_words, p.x, member, members);
+      } else if (bf16 && p.inputs > 0) {
+        round_share(*bf16, p.x, p.inputs, p.I, p.x_words, p.x, member, members);
         barrier.wait(members);
       }
       if (!p.tiled) {
@@ -405,11 +417,12 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
              .packed_panels = panels_of(vectors_of(p.width), kMaxVectors, pool.threads())},
             member, members, buffer);
         barrier.wait(members);
-      } else if (steps > 1) {
+      } else if (!at_once) {
         const Team by_units = team_of(false, panel_parts, p.H, member, members, barrier);
         for_all_panels(a.cell, p.H, by_units,
                        [&](const PanelColumns& columns, Index place) HWY_ATTR {
-                         multiply_inputs(p, x, {0, rows}, columns.vectors, place);
+                         multiply_inputs(p, x, {0, p.inputs}, columns.vectors, place);
+                         copy_known(p, rows, columns.vectors, place);
                        });
         if (team.by_batch) barrier.wait(members);
       }
@@ -418,7 +431,7 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
         barrier.wait(members);
       }
       with_cell(a.cell, [&](auto cell) HWY_ATTR {
-        run_steps<cell.value>(a, p, steps, turn, p.tiled && steps == 1 ? x : nullptr, team,
+        run_steps<cell.value>(a, p, steps, turn, at_once ? x : nullptr, team,
                               buffer + product_buffer_floats());
       });
     });

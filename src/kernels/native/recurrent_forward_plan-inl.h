@@ -1,5 +1,6 @@
 // What a call of the recurrent forward kernel keeps in scratch, and the rows of its steps.
 #include "kernels/native/cells-inl.h"
+#include "kernels/native/known_inputs.h"
 #include "kernels/native/product-inl.h"
 #include "kernels/native/rows.h"
 
@@ -41,11 +42,16 @@ struct Plan {
   float *output, *product, *c_new, *cell_normal;
   float *constant_h, *constant_c;  // z of all steps
   float* masked;                   // [2,B,P] recurrent_mask * h' of even and odd steps, or null
-  // For each valid row of the chunk, in the order of steps:
+  KnownInputs known;  // of tiles
+  // The rows that W multiplies: all valid ones of the chunk but those whose product is known.
+  Index inputs;
   const float** x;
-  float* x_words;  // under bf16: rounded
+  float* x_words;     // under bf16: rounded
+  float** input_to;   // where x W goes: input_rows, or a place among what is known
+  // For each valid row of the chunk, in the order of steps:
+  const float** known_rows;  // what to copy, or null
   float** gate_rows;
-  float** input_rows;  // where x W goes: tiles, gate_rows, or kept apart to be normalised
+  float** input_rows;  // where x W is wanted: tiles, gate_rows, or kept apart to be normalised
   ForwardRow* rows;
   int parts;     // of the batch, in which rows are listed
   Index* first;  // [step * parts + part] first row; one entry more at the end
@@ -83,6 +89,7 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
   if (o.projection) p.packed_projection = scratch.take<float>(packed_floats(nullptr, p.H, p.P));
   p.tiled = !a.gates && !o.kernel_gamma;
   const Index tile_floats = gates_of(a.cell) * vectors_of(p.H) * kLanes;
+  if (p.tiled) p.known = KnownInputs(a, tile_floats, scratch);
   p.bias = scratch.take<float>(tile_floats);
   p.zeros = scratch.take<float>(std::max(p.H, p.P));
   if (is_lstm(a.cell)) p.c = scratch.take<float>(batch * p.H);
@@ -103,6 +110,8 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
   }
   p.gate_rows = scratch.take<float*>(rows);
   p.input_rows = scratch.take<float*>(rows);
+  p.input_to = p.known ? scratch.take<float*>(rows) : p.input_rows;
+  if (p.known) p.known_rows = scratch.take<const float*>(rows);
   p.rows = scratch.take<ForwardRow>(rows);
   p.first = scratch.take<Index>(p.steps * threads + 1);
   p.buffer_floats = product_buffer_floats() + kStepRows * kMaxVectors * kLanes;
@@ -112,7 +121,7 @@ Plan lay_out(const Args& a, const Bf16Arithmetic* bf16, int threads, Scratch& sc
 }
 
 /// Lists the valid rows of steps [s0, s0 + steps): by step, then by part of the batch.
-void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
+void list_rows(const Args& a, Plan& p, Index s0, Index steps) {
   const int parts = p.parts;
   const Index tile_floats = gates_of(a.cell) * vectors_of(p.H) * kLanes;
   const Index time = a.x.extent(0), batch = a.x.extent(1);
@@ -125,6 +134,7 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
   };
   const CellOptions<float>& o = a.options;
   Index n = 0;
+  p.inputs = 0;
   for (Index s = s0; s < s0 + steps; ++s) {
     for (int part = 0; part < parts; ++part) {
       p.first[(s - s0) * parts + part] = n;
@@ -132,7 +142,6 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
         const Index length = length_of(a.lengths, b, time);
         if (s >= length) continue;
         const Index t = time_of(s, length, a.go_backwards);
-        p.x[n] = at(a.x, t, b);
         const Index place = p.tiled ? b : (s - s0) * batch + b;
         p.gate_rows[n] = a.gates ? at(a.gates, t, b) : p.gates + place * p.width;
         const float* h_before =
@@ -160,6 +169,12 @@ void list_rows(const Args& a, const Plan& p, Index s0, Index steps) {
         p.input_rows[n] = a.kept.kernel_normal ? at(a.kept.kernel_normal, t, b)
                           : p.tiled            ? p.tiles + ((s - s0) * batch + b) * tile_floats
                                                : p.gate_rows[n];
+        const KnownInputs::Place place_known = p.known.find(t * batch + b);
+        if (place_known.fresh) {
+          p.x[p.inputs] = at(a.x, t, b);
+          p.input_to[p.inputs++] = place_known.row ? place_known.row : p.input_rows[n];
+        }
+        if (p.known) p.known_rows[n] = place_known.row;
         ++n;
       }
     }

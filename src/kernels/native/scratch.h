@@ -43,6 +43,7 @@ struct PackedKey {
   Index extents[2];
   int kind, layout;
   const void* arithmetic;  // null: fp32
+  const void* table = nullptr;  // whose rows are known
   friend bool operator==(const PackedKey&, const PackedKey&) = default;
 };
 
