@@ -230,6 +230,73 @@ TEST(State, IsAValueThatForksASequence) {
   });
 }
 
+Tensor prediction(Inference& inference, const Network& network, const Batch& batch,
+                  const Backend& backend) {
+  State state = network.zero_state(batch.batch, backend);
+  const View<const float> found = inference.predict(batch, state);
+  Tensor copy(found.shape());
+  std::copy(found.begin(), found.end(), copy.data());
+  return copy;
+}
+
+TEST(Inference, FollowsTheTableThatItsVectorsAreLookedUpIn) {
+  for_each_shared_backend([](const auto& backend) {
+    const Sequential network = test::toy_network();
+    Parameters parameters = network.initial_parameters(4, *backend);
+    Inference kept(network, parameters, backend);
+    const Batch batch = ragged_batch();
+    const auto predict = [&](Inference& inference) {
+      return prediction(inference, network, batch, *backend);
+    };
+    const Tensor before = predict(kept);
+    EXPECT_TRUE(bits_equal(predict(kept), before));
+    parameters.at("embedding/embeddings").fill(0.25f);
+    parameters.changed();
+    Inference fresh(network, parameters, backend);
+    const Tensor after = predict(kept);
+    EXPECT_TRUE(bits_equal(after, predict(fresh)));
+    EXPECT_FALSE(bits_equal(after, before));
+  });
+}
+
+/// Vectors of its own in the place of those that were looked up, and all else as it came.
+class Halved : public Layer {
+ public:
+  std::string_view type() const noexcept override { return "Halved"; }
+  void describe(Fields&) const override {}
+  Signal output(const Signal& input) const override { return input; }
+  Sequence forward(const Sequence& x, Call& call) const override {
+    const View<float> y = call.memory->floats(0, x.values.shape());
+    for (Index i = 0; i < y.size(); ++i) y[i] = x.values[i] / 2;
+    Sequence result = x;
+    result.values = y;
+    return result;
+  }
+  View<const float> backward(const Sequence&, View<const float>, Call&) const override {
+    return {};
+  }
+};
+
+TEST(Inference, TakesVectorsAsTheyAreWhereALayerHasReplacedThoseOfATable) {
+  for_each_shared_backend([](const auto& backend) {
+    const auto network = [](bool halved) {
+      std::vector<Part> parts{Embedding({.input_dim = 6, .output_dim = 5})};
+      if (halved) parts.push_back(Halved());
+      parts.push_back(LSTM({.units = 5}));
+      return Sequential(parts);
+    };
+    const Sequential with = network(true), without = network(false);
+    Parameters whole = with.initial_parameters(4, *backend);
+    Parameters half = whole;
+    for (float& value : half[0].view()) value /= 2;
+    half.changed();
+    const Batch batch = ragged_batch();
+    Inference ours(with, whole, backend), theirs(without, half, backend);
+    EXPECT_TRUE(bits_equal(prediction(ours, with, batch, *backend),
+                           prediction(theirs, without, batch, *backend)));
+  });
+}
+
 TEST(Inference, OfANetworkWithoutHeadGivesFeatures) {
   for_each_shared_backend([](const auto& backend) {
     const Sequential network({LSTM({.units = 4})}, 2);
