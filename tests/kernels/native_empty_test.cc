@@ -126,6 +126,48 @@ TEST_P(NativeEmpty, EmbeddingsAndDropoutGiveZeros) {
   }
 }
 
+TEST_P(NativeEmpty, SoftmaxLossesOfNothingAreNothing) {
+  if (!GetParam().trains()) return;
+  const NativeBackend native = backend();
+  for (const auto& [time, batch, lengths] : kEmptyBatches) {
+    for (const bool transposed : {false, true}) {
+      SCOPED_TRACE(testing::Message() << time << ' ' << batch << ' ' << transposed);
+      const Tensor x = poisoned<float>({time, batch, 7});
+      const Tensor kernel = random_tensor(transposed ? Shape{19, 7} : Shape{7, 19}, 1);
+      const Tensor bias = random_tensor({19}, 2);
+      BasicTensor<std::int32_t> targets({time * batch});
+      targets.fill(-1);  // padding is masked
+      Tensor nats = poisoned<float>({time * batch}), dx = poisoned<float>({time, batch, 7});
+      Tensor dkernel(kernel.shape()), dbias({19});
+      SoftmaxLossForward<float> forward{.x = x,
+                                        .lengths = lengths,
+                                        .kernel = kernel,
+                                        .transposed = transposed,
+                                        .bias = bias,
+                                        .targets = targets,
+                                        .nats = nats};
+      Tensor kept = poisoned<float>({native.kept_floats(forward)});
+      forward.kept = kept;
+      with_scratch(native, forward, [&](const auto& a) { native.softmax_loss_forward(a); });
+      EXPECT_TRUE(all_zero(nats));
+      with_scratch(native,
+                   SoftmaxLossBackward<float>{.x = x,
+                                              .lengths = lengths,
+                                              .kernel = kernel,
+                                              .transposed = transposed,
+                                              .targets = targets,
+                                              .kept = kept,
+                                              .dx = dx,
+                                              .dkernel = dkernel,
+                                              .dbias = dbias},
+                   [&](const auto& a) { native.softmax_loss_backward(a); });
+      EXPECT_TRUE(all_zero(dx));
+      EXPECT_TRUE(all_zero(dkernel));
+      EXPECT_TRUE(all_zero(dbias));
+    }
+  }
+}
+
 TEST_P(NativeEmpty, LossesOfNothingAreNothing) {
   const NativeBackend native = backend();
   for (const Index rows : {0, 3}) {
