@@ -37,7 +37,8 @@ Sequential network_of(const Case& c) {
   return Sequential(parts);
 }
 
-/// Symbols drawn evenly: fewer come again than in any language.
+/// Symbols drawn evenly, so that those which a backend keeps something for are no more frequent
+/// than the rest.
 Batch batch_of(Index time, Index batch, Index vocabulary, std::uint64_t seed) {
   Batch made{.time = time, .batch = batch};
   const Random random(seed);

@@ -55,7 +55,7 @@ struct RecurrentForward {
   /// Changes whenever the weights do; 0: unknown. While it stays, `scratch` handed in again may
   /// still hold what a backend derived from the weights.
   std::uint64_t weights_version = 0;
-  /// Where x is rows of a table, which changes with `weights_version` too: x[t,b] is
+  /// Where x is rows of a table, which changes with `weights_version` too: at valid steps x[t,b] is
   /// table[symbols[t,b]], or zeros for a symbol below 0. A backend may make use of it; `x` is given
   /// all the same.
   View<const std::int32_t> symbols{};  ///< [T,B], or null

@@ -40,8 +40,9 @@ struct Signal {
   friend bool operator==(const Signal&, const Signal&) = default;
 };
 
-/// Vectors that were looked up: `values` [T,B,F] are the rows `ids` [T,B] of `table` [V,F], zeros
-/// where an id is below 0.
+/// Vectors that were looked up: at valid steps `values` [T,B,F] are the rows `ids` [T,B] of `table`
+/// [V,F], zeros where an id is below 0. Without a change of Call::weights_version the table is
+/// the same in every call. Frequent symbols should come first.
 struct LookUp {
   View<const std::int32_t> ids{};
   View<const float> table{};
@@ -57,9 +58,13 @@ struct Sequence {
   std::span<const std::uint32_t> examples{};  ///< [B]; empty: 0, 1, ...
   LookUp look_up{};                           ///< where `values` come from; see looked_up
 
-  /// How `values` were looked up; null where they were not, or have been replaced since.
+  /// How `values` were looked up; null where they were not, or have been replaced or reshaped
+  /// since.
   const LookUp* looked_up() const {
-    return values && look_up.values == values.data() ? &look_up : nullptr;
+    const bool same = values && look_up.values == values.data() &&
+                      look_up.ids.shape() == Shape{values.extent(0), values.extent(1)} &&
+                      look_up.table.extent(1) == values.extent(2);
+    return same ? &look_up : nullptr;
   }
   Index time() const { return ids ? ids.extent(0) : values.extent(0); }
   Index batch() const { return ids ? ids.extent(1) : values.extent(1); }

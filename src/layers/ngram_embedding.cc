@@ -215,7 +215,7 @@ Sequence NgramEmbedding::forward(const Sequence& x, Call& call) const {
                                    .b = scales(found, x, n, call),
                                    .lengths = x.lengths,
                                    .y = part});
-    } else if (options_.ngrams == 1 && !call.training) {
+    } else if (options_.ngrams == 1 && !options_.of_words && !call.training) {
       result.look_up = {found, call.parameters[table_of(n)], y.data()};
     }
     if (n == 1) continue;

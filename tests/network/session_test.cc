@@ -259,15 +259,17 @@ TEST(Inference, FollowsTheTableThatItsVectorsAreLookedUpIn) {
   });
 }
 
-/// Vectors of its own in the place of those that were looked up, and all else as it came.
-class Halved : public Layer {
+/// Vectors of its own, by symbol and step, in the place of those that were looked up, and all else
+/// as it came.
+class Fading : public Layer {
  public:
-  std::string_view type() const noexcept override { return "Halved"; }
+  std::string_view type() const noexcept override { return "Fading"; }
   void describe(Fields&) const override {}
   Signal output(const Signal& input) const override { return input; }
   Sequence forward(const Sequence& x, Call& call) const override {
     const View<float> y = call.memory->floats(0, x.values.shape());
-    for (Index i = 0; i < y.size(); ++i) y[i] = x.values[i] / 2;
+    const Index step = x.batch() * x.values.extent(2);
+    for (Index i = 0; i < y.size(); ++i) y[i] = x.values[i] / static_cast<float>(1 + i / step);
     Sequence result = x;
     result.values = y;
     return result;
@@ -279,21 +281,22 @@ class Halved : public Layer {
 
 TEST(Inference, TakesVectorsAsTheyAreWhereALayerHasReplacedThoseOfATable) {
   for_each_shared_backend([](const auto& backend) {
-    const auto network = [](bool halved) {
-      std::vector<Part> parts{Embedding({.input_dim = 6, .output_dim = 5})};
-      if (halved) parts.push_back(Halved());
-      parts.push_back(LSTM({.units = 5}));
-      return Sequential(parts);
-    };
-    const Sequential with = network(true), without = network(false);
-    Parameters whole = with.initial_parameters(4, *backend);
-    Parameters half = whole;
-    for (float& value : half[0].view()) value /= 2;
-    half.changed();
-    const Batch batch = ragged_batch();
-    Inference ours(with, whole, backend), theirs(without, half, backend);
-    EXPECT_TRUE(bits_equal(prediction(ours, with, batch, *backend),
-                           prediction(theirs, without, batch, *backend)));
+    const Sequential network(
+        {Embedding({.input_dim = 6, .output_dim = 5}), Fading(), LSTM({.units = 5})});
+    const Sequential after({LSTM({.units = 5})}, 5);
+    const Parameters parameters = network.initial_parameters(4, *backend);
+    Parameters own = after.initial_parameters(4, *backend);
+    for (std::size_t p = 0; p < own.size(); ++p) own[p] = parameters.at(own.name(p));
+    own.changed();
+    Batch batch = random_batch(4, 3, 6, 3);
+    std::fill(batch.ids.begin(), batch.ids.end(), 2);
+    Batch vectors{.time = 4, .batch = 3, .values = Tensor({4, 3, 5})};
+    for (Index i = 0; i < vectors.values.size(); ++i) {
+      vectors.values[i] = parameters[0].view()(2, i % 5) / static_cast<float>(1 + i / 15);
+    }
+    Inference ours(network, parameters, backend), theirs(after, own, backend);
+    EXPECT_TRUE(bits_equal(prediction(ours, network, batch, *backend),
+                           prediction(theirs, after, vectors, *backend)));
   });
 }
 

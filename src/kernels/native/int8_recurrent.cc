@@ -2,7 +2,8 @@
 //
 // Units are divided over threads, so that each keeps its slice of the weights, a quarter of what
 // fp32 takes, in its own cache. Pre-activations stand as the tiles that the cell finishes: the
-// input's part of a chunk of steps is put there first, a step adds the state's part in place.
+// input's part of a chunk of steps is put there first, computed or copied from what is known of a
+// table's rows, and a step adds the state's part in place.
 #include "kernels/native/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -142,7 +143,7 @@ void place_biases(const Args& a, const Plan& p, const Team& team) {
   }
 }
 
-/// The input's part of all steps, for the units of this member's panels.
+/// The input's part of all steps, computed or copied, for the units of this member's panels.
 void multiply_inputs(const Args& a, const Plan& p, Index rows, const Team& team) {
   for_all_panels(a.cell, p.H, team, [&](const PanelColumns& columns, Index place) HWY_ATTR {
     multiply_int8({.tile = p.tile,
@@ -242,6 +243,7 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
   const Index all_steps = longest(a.lengths, time);
   std::fill_n(p.zeros, p.H, 0.0f);
   copy_or_zero(a.c0, p.c, batch * p.H);
+  if (all_steps == 0) *p.key = {};  // no chunk below says whose memory this is now
   SpinBarrier barrier;
   for (Index s0 = 0; s0 < all_steps; s0 += p.steps) {
     const Index steps = std::min(p.steps, all_steps - s0);
@@ -253,7 +255,8 @@ void recurrent_forward_int8(const Args& a, Int8TileFunction tile, ThreadPool& po
                         .kind = 300 + static_cast<int>(a.cell),
                         .layout = pool.threads(),
                         .arithmetic = nullptr,
-                        .table = p.known ? a.table.data() : nullptr};
+                        .table = p.known ? a.table.data() : nullptr,
+                        .table_rows = p.known ? a.table.extent(0) : 0};
     const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
     if (!valid) p.known.forget();
     *p.key = key;

@@ -44,7 +44,8 @@ class KnownInputs {
   }
 
  private:
-  // More would not stay in a third-level cache, and every thread that predicts has its own.
+  // More would not stay in a third-level cache, and each direction of a layer in each Inference has
+  // its own.
   static constexpr Index kMostBytes = Index{16} << 20;
   Index count_ = 0, floats_ = 0;
   const std::int32_t* symbols_ = nullptr;

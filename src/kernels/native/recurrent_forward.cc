@@ -4,8 +4,9 @@
 // [batch, H] x [H, G*H], made tile by tile: a tile holds all gates of some units for some
 // rows, so the cell finishes them while they are at hand and no pre-activation travels further than
 // the first-level cache. In inference the input's part is put where these tiles stand, by whoever
-// has their units; a single step makes both parts of a tile one after the other, and where units
-// are divided its members meet nobody.
+// has their units, or copied from what is known of a table's rows (known_inputs.h). A single step
+// without a table makes both parts of a tile one after the other, and where units are divided its
+// members meet nobody.
 //
 // Options that look at one unit at a time happen there too. Those that need a whole row (layer
 // norm, projection) make a step of several stages, with a meeting between them where units are
@@ -78,7 +79,8 @@ void multiply_inputs(const Plan& p, const float* const* x, Range rows, Index vec
 void copy_known(const Plan& p, Index rows, Index vectors, Index place) {
   for (Index r = 0; p.known && r < rows; ++r) {
     if (!p.known_rows[r]) continue;
-    std::copy_n(p.known_rows[r] + place * kLanes, vectors * kLanes, p.input_rows[r] + place * kLanes);
+    std::copy_n(p.known_rows[r] + place * kLanes, vectors * kLanes,
+                p.input_rows[r] + place * kLanes);
   }
 }
 
@@ -271,7 +273,7 @@ void pack_projection(const Args& a, const Plan& p, const Team& team) {
   });
 }
 
-/// `turn`: of the first step. `x`: where there is one step, and the input's part is yet to come.
+/// `turn`: of the first step. `x`: where the input's part is yet to come, which is one step's.
 template <Cell kCell>
 void run_steps(const Args& a, const Plan& p, Index steps, Index turn, const float* const* x,
                const Team& team, float* buffer) {
@@ -369,12 +371,12 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
                                 (p.packed_projection ? 2 : 0) + (p.tiled ? 4 : 0),
                         .layout = panel_parts,
                         .arithmetic = bf16,
-                        .table = p.known ? a.table.data() : nullptr};
+                        .table = p.known ? a.table.data() : nullptr,
+                        .table_rows = p.known ? a.table.extent(0) : 0};
     const bool valid = (a.weights_version != 0 || s0 > 0) && *p.key == key;
     if (!valid) p.known.forget();
     list_rows(a, p, s0, steps);
     const Index rows = p.first[steps * p.parts];
-    // A single step makes both parts of a tile one after the other, where nothing is known.
     const bool at_once = p.tiled && steps == 1 && !p.known;
     const Index turn = valid ? *p.turn & 1 : 0;
     *p.key = key;

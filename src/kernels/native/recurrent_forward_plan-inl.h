@@ -21,8 +21,8 @@ using Args = RecurrentForward<float>;
 // Without gates to keep, a long text is done in chunks of about so many rows, so that memory does
 // not grow with its length.
 constexpr Index kChunkRows = 512;
-// Under bf16: where a step is all there is, up to so many rows each thread rounds the inputs of its
-// rows for itself instead of meeting the others.
+// Under bf16: where a step is all there is and no table, up to so many rows each thread rounds the
+// inputs of its rows for itself instead of meeting the others.
 constexpr Index kRowsToRoundAlone = 8;
 
 /// Everything a call keeps in scratch.
@@ -42,12 +42,12 @@ struct Plan {
   float *output, *product, *c_new, *cell_normal;
   float *constant_h, *constant_c;  // z of all steps
   float* masked;                   // [2,B,P] recurrent_mask * h' of even and odd steps, or null
-  KnownInputs known;  // of tiles
+  KnownInputs known;               // of tiles
   // The rows that W multiplies: all valid ones of the chunk but those whose product is known.
   Index inputs;
   const float** x;
-  float* x_words;     // under bf16: rounded
-  float** input_to;   // where x W goes: input_rows, or a place among what is known
+  float* x_words;    // under bf16: rounded
+  float** input_to;  // where x W goes: input_rows, or a place among what is known
   // For each valid row of the chunk, in the order of steps:
   const float** known_rows;  // what to copy, or null
   float** gate_rows;

@@ -35,7 +35,8 @@ class Scratch {
   std::size_t used_ = 0;
 };
 
-/// Says which weights a packed copy at the start of scratch was made from.
+/// Says which weights a packed copy at the start of scratch was made from, and of which table rows
+/// are known there.
 struct PackedKey {
   static constexpr std::uint64_t kMagic = 0x6b63617065766974u;
   std::uint64_t magic, version;
@@ -43,7 +44,8 @@ struct PackedKey {
   Index extents[2];
   int kind, layout;
   const void* arithmetic;  // null: fp32
-  const void* table = nullptr;  // whose rows are known
+  const void* table = nullptr;
+  Index table_rows = 0;
   friend bool operator==(const PackedKey&, const PackedKey&) = default;
 };
 
