@@ -5,13 +5,18 @@
 namespace rnn::bench {
 namespace {
 
-Tensor random_tensor(const Shape& shape, std::uint64_t seed, float scale) {
-  Tensor tensor(shape);
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, float scale, const Backend& backend) {
+  Tensor tensor(shape, backend.memory());
   const Random random(seed);
   for (Index i = 0; i < tensor.size(); ++i) {
     tensor[i] = scale * (2 * random.uniform(static_cast<std::uint64_t>(i)) - 1);
   }
   return tensor;
+}
+
+std::span<std::byte> scratch_in(BasicTensor<std::byte>& memory, std::size_t bytes) {
+  memory.resize({std::max(memory.size(), static_cast<Index>(bytes))});
+  return {memory.data(), static_cast<std::size_t>(memory.size())};
 }
 
 }  // namespace
@@ -21,20 +26,22 @@ RecurrentWork::RecurrentWork(const Backend& backend, Cell cell, Index T, Index B
     : backend_(backend),
       cell_(cell),
       lengths_(std::move(lengths)),
-      x_(random_tensor({T, B, I}, 1, 1)),
-      kernel_(random_tensor({I, gates_of(cell) * H}, 2, 0.05f)),
-      recurrent_kernel_(random_tensor({H, gates_of(cell) * H}, 3, 0.05f)),
-      bias_(random_tensor(bias_shape(cell, H), 4, 0.1f)),
-      h_(Shape{B, H}),
-      c_(Shape{B, H}),
-      y_(Shape{T, B, H}),
-      gates_(Shape{T, B, gates_of(cell) * H}),
-      extra_(Shape{T, B, H}),
-      dy_(random_tensor({T, B, H}, 5, 0.01f)),
-      dx_(Shape{T, B, I}),
-      dkernel_(kernel_.shape()),
-      drecurrent_kernel_(recurrent_kernel_.shape()),
-      dbias_(bias_.shape()) {
+      x_(random_tensor({T, B, I}, 1, 1, backend)),
+      kernel_(random_tensor({I, gates_of(cell) * H}, 2, 0.05f, backend)),
+      recurrent_kernel_(random_tensor({H, gates_of(cell) * H}, 3, 0.05f, backend)),
+      bias_(random_tensor(bias_shape(cell, H), 4, 0.1f, backend)),
+      h_(Shape{B, H}, backend.memory()),
+      c_(Shape{B, H}, backend.memory()),
+      y_(Shape{T, B, H}, backend.memory()),
+      gates_(Shape{T, B, gates_of(cell) * H}, backend.memory()),
+      extra_(Shape{T, B, H}, backend.memory()),
+      dy_(random_tensor({T, B, H}, 5, 0.01f, backend)),
+      dx_(Shape{T, B, I}, backend.memory()),
+      dkernel_(kernel_.shape(), backend.memory()),
+      drecurrent_kernel_(recurrent_kernel_.shape(), backend.memory()),
+      dbias_(bias_.shape(), backend.memory()),
+      scratch_(backend.memory()),
+      inference_scratch_(backend.memory()) {
   Index rows = 0;
   for (Index b = 0; b < B; ++b) rows += length_of(lengths_, b, T);
   operations_ = 2.0 * static_cast<double>(rows * (I + H) * gates_of(cell) * H);
@@ -56,8 +63,7 @@ void RecurrentWork::forward() {
   RecurrentForward<float> f = forward_args();
   f.gates = gates_.view();
   if (keeps_extra(cell_)) f.extra = extra_.view();
-  scratch_.resize(std::max(scratch_.size(), backend_.scratch_bytes(f)));
-  f.scratch = scratch_;
+  f.scratch = scratch_in(scratch_, backend_.scratch_bytes(f));
   backend_.recurrent_forward(f);
 }
 
@@ -76,8 +82,7 @@ void RecurrentWork::backward() {
   g.dkernel = dkernel_.view();
   g.drecurrent_kernel = drecurrent_kernel_.view();
   g.dbias = dbias_.view();
-  scratch_.resize(std::max(scratch_.size(), backend_.scratch_bytes(g)));
-  g.scratch = scratch_;
+  g.scratch = scratch_in(scratch_, backend_.scratch_bytes(g));
   backend_.recurrent_backward(g);
 }
 
@@ -93,8 +98,7 @@ void RecurrentWork::infer(Index steps) {
     f.cn = c_.view();
   }
   f.weights_version = 1;
-  inference_scratch_.resize(std::max(inference_scratch_.size(), backend_.scratch_bytes(f)));
-  f.scratch = inference_scratch_;
+  f.scratch = scratch_in(inference_scratch_, backend_.scratch_bytes(f));
   backend_.recurrent_forward(f);
 }
 

@@ -53,7 +53,7 @@ class RecurrentWork {
   std::vector<std::int32_t> lengths_;
   Tensor x_, kernel_, recurrent_kernel_, bias_, h_, c_, y_, gates_, extra_, dy_, dx_;
   Tensor dkernel_, drecurrent_kernel_, dbias_;
-  std::vector<std::byte> scratch_, inference_scratch_;
+  BasicTensor<std::byte> scratch_, inference_scratch_;
   double operations_ = 0;
 };
 

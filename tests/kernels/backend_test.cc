@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <vector>
 
 #include "rnn/error.h"
+#include "rnn/tensor.h"
+#include "support/counting_memory.h"
 #include "support/environment_variable.h"
 #include "support/for_each_backend.h"
 
@@ -19,6 +23,24 @@ TEST(Backend, EveryNameGivesThatBackend) {
     EXPECT_GE(backend->threads(), 1);
     EXPECT_NE(backend->memory(), nullptr);
   }
+}
+
+TEST(Backend, MemoryIsThatOfTheProgramWhereItHasItsOwn) {
+  test::CountingMemory own;
+  std::pmr::memory_resource* before = std::pmr::set_default_resource(&own);
+  test::for_each_backend([&](const Backend& backend) { EXPECT_EQ(backend.memory(), &own); });
+  std::pmr::set_default_resource(before);
+}
+
+TEST(Backend, MemoryOfAllSizesIsAlignedAndCanBeGivenBack) {
+  test::for_each_backend([](const Backend& backend) {
+    for (const Index floats : {1, 1000, (1 << 19) - 1, 1 << 19, 3'000'000}) {
+      Tensor tensor({floats}, backend.memory());
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data()) % Tensor::kAlignment, 0u);
+      tensor.fill(1);
+      EXPECT_EQ(tensor[floats - 1], 1);
+    }
+  });
 }
 
 TEST(Backend, EveryBackendSaysHowItRunsALayer) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/native/huge_pages.h"
 #include "kernels/native/targets.h"
 #include "rnn/error.h"
 
@@ -30,6 +31,11 @@ std::vector<std::string> NativeBackend::targets(Precision precision) {
     names.push_back(target.name);
   }
   return names;
+}
+
+std::pmr::memory_resource* NativeBackend::memory() const noexcept {
+  std::pmr::memory_resource* chosen = std::pmr::get_default_resource();
+  return chosen == std::pmr::new_delete_resource() ? native::huge_pages() : chosen;
 }
 
 NativeBackend::NativeBackend(const ThreadPoolOptions& threads, const std::string& target,
