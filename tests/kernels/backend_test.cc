@@ -27,18 +27,25 @@ TEST(Backend, EveryNameGivesThatBackend) {
 
 TEST(Backend, MemoryIsThatOfTheProgramWhereItHasItsOwn) {
   test::CountingMemory own;
-  std::pmr::memory_resource* before = std::pmr::set_default_resource(&own);
+  struct Restored {
+    std::pmr::memory_resource* before;
+    ~Restored() { std::pmr::set_default_resource(before); }
+  } const restored{std::pmr::set_default_resource(&own)};
   test::for_each_backend([&](const Backend& backend) { EXPECT_EQ(backend.memory(), &own); });
-  std::pmr::set_default_resource(before);
 }
 
 TEST(Backend, MemoryOfAllSizesIsAlignedAndCanBeGivenBack) {
   test::for_each_backend([](const Backend& backend) {
     for (const Index floats : {1, 1000, (1 << 19) - 1, 1 << 19, 3'000'000}) {
       Tensor tensor({floats}, backend.memory());
-      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data()) % Tensor::kAlignment, 0u);
+      const bool huge = backend.name() == "native" && floats >= 1 << 19;
+      const std::uintptr_t alignment = huge ? 2 << 20 : Tensor::kAlignment;
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data()) % alignment, 0u) << floats;
       tensor.fill(1);
-      EXPECT_EQ(tensor[floats - 1], 1);
+      Tensor copy = tensor;
+      copy.resize({2 * floats});  // from one kind to the other
+      const Tensor moved = std::move(tensor);
+      EXPECT_EQ(moved[floats - 1], 1);
     }
   });
 }

@@ -74,10 +74,12 @@ std::vector<DenseShape> shapes() {
   }
   for (bool transposed : {false, true}) {
     all.push_back({5, 4, 30, 41, transposed, {5, 0, 2, 4}});
-    all.push_back({6, 50, 300, 401, transposed, {}});  // deeper than a packed block
-    all.push_back(
-        {7, 150, 401, 33, transposed, {}});           // in bf16 too, and by teams divided otherwise
-    all.push_back({6, 50, 17, 801, transposed, {}});  // more rows of the gradient than a block
+    all.push_back({6, 50, 300, 401, transposed, {}});
+    // Deeper than a packed block, and in bf16 too.
+    all.push_back({3, 7, 2100, 19, transposed, {}});
+    all.push_back({3, 7, 19, 2100, transposed, {}});
+    all.push_back({7, 150, 401, 33, transposed, {}});  // by teams divided otherwise
+    all.push_back({6, 50, 17, 801, transposed, {}});   // more rows of the gradient than a block
     all.push_back({6, 50, 801, 17, transposed, {}});
     all.push_back({7, 150, 23, 19, transposed, {}});  // deeper than two
   }

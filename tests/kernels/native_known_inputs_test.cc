@@ -86,8 +86,10 @@ class TableLayer {
       args.symbols = symbols;
       args.table = table;
     }
-    // What stands there is of other layers at first.
-    static std::vector<std::byte> scratch;
+    // What stands there is of other layers at first. Calls that do not know of the table have
+    // another, or all would be forgotten.
+    static std::vector<std::byte> scratches[2];
+    std::vector<std::byte>& scratch = scratches[told];
     if (scratch.size() < backend.scratch_bytes(args)) {
       scratch = scratch_of(backend.scratch_bytes(args));
     }

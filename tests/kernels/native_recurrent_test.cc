@@ -53,9 +53,10 @@ TEST_P(NativeRecurrent, AgreesWithReferenceAtAwkwardSizes) {
     for (Index T : {1, 2, 9}) {
       expect_agreement(native, {.cell = cell, .T = T, .B = 5, .I = 1, .H = 33});
     }
-    // Deeper than a packed block, in bf16 too; wide enough for several panels and a team of
-    // threads.
+    // Wide enough for several panels and a team of threads; then deeper than a packed block, in
+    // bf16 too.
     expect_agreement(native, {.cell = cell, .T = 3, .B = 13, .I = 600, .H = 139});
+    expect_agreement(native, {.cell = cell, .T = 2, .B = 3, .I = 2100, .H = 9});
   }
 }
 

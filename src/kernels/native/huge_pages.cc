@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cstddef>
 
 namespace rnn::native {
@@ -12,7 +11,7 @@ constexpr std::size_t kPage = std::size_t{2} << 20;
 
 class HugePages : public std::pmr::memory_resource {
   static std::size_t aligned_to(std::size_t bytes, std::size_t alignment) {
-    return bytes < kPage ? alignment : std::max(alignment, kPage);
+    return bytes < kPage || alignment > kPage ? alignment : kPage;
   }
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
@@ -34,7 +33,7 @@ class HugePages : public std::pmr::memory_resource {
 }  // namespace
 
 std::pmr::memory_resource* huge_pages() {
-  static HugePages resource;
+  static HugePages& resource = *new HugePages;
   return &resource;
 }
 

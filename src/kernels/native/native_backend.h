@@ -38,7 +38,7 @@ class NativeBackend : public Backend {
   std::string_view name() const noexcept override { return "native"; }
   int threads() const noexcept override { return pool_.threads(); }
   Precision precision() const noexcept override { return precision_; }
-  /// Huge pages for what is large, unless the program has a default resource of its own.
+  /// Huge pages for what is large, unless the default resource is another than new and delete.
   std::pmr::memory_resource* memory() const noexcept override;
   KernelPath supports(const RecurrentForward<float>&) const override;
   void run_parts(int parts, const std::function<void(int part)>& work) const override {

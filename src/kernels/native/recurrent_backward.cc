@@ -335,8 +335,8 @@ void recurrent_backward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& p
   SpinBarrier barrier;
   const int limit = pool.threads_for(steps * batch * (p.I + p.P) * p.width);
   pool.run_team(limit, [&](int member, int members) HWY_ATTR {
-    const Team team = team_of(divide_batch(batch, vectors, 4 * p.H * p.width, members), 0, p.H,
-                              member, members, barrier);
+    const Team team = team_of(divide_batch(batch, vectors, p.P * p.width, p.bf16 ? 2 : 4, members),
+                              0, p.H, member, members, barrier);
     float* buffer = p.buffers + member * p.buffer_floats;
     if (member == 0) list_rows(a, p, steps, team.parts());
     pack_units(a, p, team);

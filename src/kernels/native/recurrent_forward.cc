@@ -358,7 +358,7 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
     const Index steps = std::min(p.steps, all_steps - s0);
     const Index rows_worth = std::max(batch, kRowsOfAReading);
     const int limit = pool.threads_for(steps * rows_worth * (p.I + p.P) * p.width);
-    const bool by_batch = divide_batch(batch, vectors, 4 * p.H * p.width, limit);
+    const bool by_batch = divide_batch(batch, vectors, p.P * p.width, p.bf16 ? 2 : 4, limit);
     p.parts = by_batch ? limit : 1;
     // Training has new weights in every call.
     const int panel_parts = !a.gates ? pool.threads() : by_batch ? 1 : limit;

@@ -30,7 +30,8 @@ inline Index second_level_cache() {
 /// in its own cache but all of them would not; unless it divides much worse. (`rnn_bench_kernels`
 /// at H 650 and 1024, B 20 against 32, has the two sides, and at H 512 where a cache of 2 MB holds
 /// half of the weights, B 32 against 64.)
-inline bool divide_batch(Index batch, Index unit_vectors, Index weight_bytes, int members) {
+inline bool divide_batch(Index batch, Index unit_vectors, Index weights, Index bytes_of_each,
+                         int members) {
   constexpr Index kRowsEnough = 8, kBytesNear = Index{4} << 20;  // rows of a thread
   constexpr Index kRowsMany = 16, kBytesFar = Index{20} << 20;
   if (members == 1) return false;
@@ -39,9 +40,10 @@ inline bool divide_batch(Index batch, Index unit_vectors, Index weight_bytes, in
   const Index by_batch = unit_vectors * share(batch);
   const Index bytes = batch < kRowsMany * members ? kBytesNear : kBytesFar;
   const Index cache = second_level_cache();
+  const Index held = weights * bytes_of_each;
   const bool share_is_near =
-      batch < 2 * kRowsMany * members && weight_bytes > cache && share(weight_bytes) <= cache;
-  if (batch < kRowsEnough * members || weight_bytes > bytes || share_is_near) {
+      batch < 2 * kRowsMany * members && held > cache && share(held) <= cache;
+  if (batch < kRowsEnough * members || 4 * weights > bytes || share_is_near) {
     return 5 * by_batch < 4 * by_units;
   }
   return 4 * by_batch < 5 * by_units;
