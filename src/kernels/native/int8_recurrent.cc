@@ -155,11 +155,8 @@ void multiply_inputs(const Args& a, const Plan& p, Index rows, const Team& team)
                    .first_column = place * kLanes,
                    .lanes = kLanes,
                    .bias = p.bias});
-    for (Index r = 0; p.known && r < rows; ++r) {
-      if (!p.known_rows[r]) continue;
-      std::copy_n(p.known_rows[r] + place * kLanes, columns.vectors * kLanes,
-                  p.row_tiles[r] + place * kLanes);
-    }
+    if (!p.known) return;
+    copy_known(p.known_rows, p.row_tiles, rows, place * kLanes, columns.vectors * kLanes);
   });
 }
 

@@ -53,4 +53,13 @@ class KnownInputs {
   std::uint8_t* known_ = nullptr;
 };
 
+/// Floats [first, first + count) of each of `rows` rows that are known; known[r] is null where row
+/// r is computed.
+inline void copy_known(const float* const* known, float* const* to, Index rows, Index first,
+                       Index count) {
+  for (Index r = 0; r < rows; ++r) {
+    if (known[r]) std::copy_n(known[r] + first, count, to[r] + first);
+  }
+}
+
 }  // namespace rnn::native

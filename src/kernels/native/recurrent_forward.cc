@@ -75,15 +75,6 @@ void multiply_inputs(const Plan& p, const float* const* x, Range rows, Index vec
                   .bias = p.bias});
 }
 
-/// The input's part of the rows that have it from what is known.
-void copy_known(const Plan& p, Index rows, Index vectors, Index place) {
-  for (Index r = 0; p.known && r < rows; ++r) {
-    if (!p.known_rows[r]) continue;
-    std::copy_n(p.known_rows[r] + place * kLanes, vectors * kLanes,
-                p.input_rows[r] + place * kLanes);
-  }
-}
-
 /// How one step is done.
 struct Step {
   Range rows;
@@ -424,7 +415,9 @@ void recurrent_forward(const Args& a, const Bf16Arithmetic* bf16, ThreadPool& po
         for_all_panels(a.cell, p.H, by_units,
                        [&](const PanelColumns& columns, Index place) HWY_ATTR {
                          multiply_inputs(p, x, {0, p.inputs}, columns.vectors, place);
-                         copy_known(p, rows, columns.vectors, place);
+                         if (!p.known) return;
+                         copy_known(p.known_rows, p.input_rows, rows, place * kLanes,
+                                    columns.vectors * kLanes);
                        });
         if (team.by_batch) barrier.wait(members);
       }
